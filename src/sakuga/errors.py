@@ -1,0 +1,64 @@
+"""Every error a user can cause, as one tree.
+
+A message is one sentence or two: what was wrong, what was found, what to do. The command line prints
+it on one line and exits with status 2; a library user catches `SakugaError` or a branch of it.
+
+    SakugaError
+    |-- InputError        a picture, video or folder that cannot be read or makes no sense
+    |-- OutputError       a place that cannot be written, or must not be
+    |-- StyleError        a style that is unknown, foreign or damaged
+    |-- OptionError       a value outside its range, or two options that contradict each other
+    |-- DeviceError       a device or execution provider this machine lacks
+    |-- MissingExtraError a verb whose optional packages are not installed
+    |-- DataError         training or evaluation data that cannot be used
+    `-- TrainingError     a training that broke one of its guards, or a checkpoint that does not fit
+"""
+
+
+class SakugaError(Exception):
+    """Anything a user can cause and can mend."""
+
+
+class InputError(SakugaError):
+    """A picture, video or folder that cannot be read or makes no sense."""
+
+
+class OutputError(SakugaError):
+    """A place that cannot be written, or must not be."""
+
+
+class StyleError(SakugaError):
+    """A style that is unknown, foreign or damaged."""
+
+
+class OptionError(SakugaError):
+    """A value outside its range, or two options that contradict each other."""
+
+
+class DeviceError(SakugaError):
+    """A device or execution provider this machine lacks."""
+
+
+class MissingExtraError(SakugaError):
+    """A verb whose optional packages are not installed.
+
+    Args:
+        verb: what was asked for, as the user wrote it ("sakuga train").
+        extra: the name of the extra that brings the packages ("train").
+        package: the package that could not be imported.
+    """
+
+    def __init__(self, verb: str, extra: str, package: str) -> None:
+        super().__init__(
+            f"{verb} needs the package {package}, which is not installed: "
+            f"run  pip install 'sakuga[{extra}]'"
+        )
+        self.extra = extra
+
+
+class DataError(SakugaError):
+    """Training or evaluation data that cannot be used."""
+
+
+class TrainingError(SakugaError):
+    """A training that broke one of its guards, or a checkpoint that does not fit."""
