@@ -1,0 +1,202 @@
+"""What a style does to a picture, as six numbers that need no reference drawings.
+
+Pictures are uint8 (H, W, 3) RGB (sRGB). A photo and its result are both brought to a long side of at
+most 768 pixels first, so that the numbers mean the same for a phone photo and a thumbnail.
+
+    chroma shift   how far local colour moved, in CIELAB units: 0 is the photo's own palette
+    saturation     mean chroma of the result over that of the photo
+    texture        gradient away from the photo's strong edges, over the photo's: lower is flatter
+    edges          the same ratio on the strong edges themselves: 1 keeps every contour
+    noise gain     how much of the sensor noise in a photo reaches the result
+    warp error     how much the result of a video flickers, in grey levels
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+Plane = NDArray[np.float32]  # (H, W)
+
+LONG_SIDE_PIXELS = 768
+COLOUR_SIGMA_PIXELS = 8.0
+GRADIENT_SIGMA_PIXELS = 0.8
+STRONG_EDGE_PERCENTILE = 95.0
+EDGE_MARGIN_PIXELS = 2
+NOISE_SIGMA_GREY_LEVELS = 3.0
+GREY_PHOTO_CHROMA = (
+    1.0  # below this mean chroma a photo is grey, and a saturation ratio means nothing
+)
+
+STATISTICS = ("chroma_shift", "saturation", "texture", "edges")
+
+# sRGB primaries to CIE XYZ (IEC 61966-2-1), each row divided by the D65 white point.
+_D65_WHITE = np.array([0.95047, 1.0, 1.08883])
+_LINEAR_RGB_TO_XYZ = (
+    np.array(
+        [
+            [0.4124564, 0.3575761, 0.1804375],
+            [0.2126729, 0.7151522, 0.0721750],
+            [0.0193339, 0.1191920, 0.9503041],
+        ]
+    )
+    / _D65_WHITE[:, None]
+).astype(np.float32)
+_GREY = np.arange(256) / 255
+_SRGB_TO_LINEAR = np.where(
+    _GREY <= 0.04045, _GREY / 12.92, ((_GREY + 0.055) / 1.055) ** 2.4
+).astype(np.float32)
+
+
+def cielab(picture: Picture) -> NDArray[np.float32]:
+    """CIE 1976 L*a*b* under D65, float32 (H, W, 3): L in 0..100, a and b about -110..110."""
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"a picture is uint8 (H, W, 3), not {picture.dtype} {picture.shape}")
+    xyz = _SRGB_TO_LINEAR[picture] @ _LINEAR_RGB_TO_XYZ.T
+    delta = 6 / 29
+    f = np.where(xyz > delta**3, np.cbrt(xyz), xyz / (3 * delta**2) + 4 / 29)
+    x, y, z = f[..., 0], f[..., 1], f[..., 2]
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
+
+
+def fit(picture: Picture, long_side: int = LONG_SIDE_PIXELS) -> Picture:
+    """The picture with its long side at most `long_side` pixels, shrunk by area averaging."""
+    height, width = picture.shape[:2]
+    if max(height, width) <= long_side:
+        return picture
+    scale = long_side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def gradient(lightness: Plane) -> Plane:
+    """Size of the lightness gradient, per pixel: Sobel / 8 after a Gaussian of sigma 0.8."""
+    soft = cv2.GaussianBlur(lightness, (0, 0), GRADIENT_SIGMA_PIXELS)
+    across = cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / 8)
+    down = cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / 8)
+    return np.asarray(np.hypot(across, down), np.float32)
+
+
+def picture_statistics(photo: Picture, result: Picture) -> dict[str, float]:
+    """Chroma shift, saturation, texture and edges of one result against its photo.
+
+    Args:
+        photo: uint8 (H, W, 3) RGB.
+        result: uint8 of the same shape: what a style made of the photo.
+
+    Returns:
+        One number for each name in `STATISTICS`. NaN where the photo gives nothing to compare with:
+        saturation of a grey photo, texture of a photo with no gradient outside its edges.
+
+    Raises:
+        ValueError: the two pictures differ in shape.
+    """
+    if photo.shape != result.shape:
+        raise ValueError(f"photo and result differ in shape: {photo.shape} and {result.shape}")
+    before, after = cielab(fit(photo)), cielab(fit(result))
+
+    shift = cv2.GaussianBlur(after[..., 1:] - before[..., 1:], (0, 0), COLOUR_SIGMA_PIXELS)
+    chroma_before = float(np.hypot(before[..., 1], before[..., 2]).mean())
+    chroma_after = float(np.hypot(after[..., 1], after[..., 2]).mean())
+
+    steep_before, steep_after = gradient(before[..., 0]), gradient(after[..., 0])
+    strong = steep_before >= np.percentile(steep_before, STRONG_EDGE_PERCENTILE)
+    side = 2 * EDGE_MARGIN_PIXELS + 1
+    near = cv2.dilate(strong.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+
+    return {
+        "chroma_shift": float(np.hypot(shift[..., 0], shift[..., 1]).mean()),
+        "saturation": _ratio(chroma_after, chroma_before, at_least=GREY_PHOTO_CHROMA),
+        "texture": _ratio(_mean(steep_after, ~near), _mean(steep_before, ~near)),
+        "edges": _ratio(_mean(steep_after, strong), _mean(steep_before, strong)),
+    }
+
+
+def noise_gain(photo: Picture, stylize: Callable[[Picture], Picture], *, seed: int = 0) -> float:
+    """Mean |G(p + n) - G(p)| / mean |n|, with n Gaussian of sigma 3 grey levels.
+
+    `n` is the noise that the picture really receives: rounded, and clipped at black and white.
+    The photo is brought to the working size before it is painted.
+    """
+    clean = fit(photo)
+    noise = np.random.default_rng(seed).normal(0, NOISE_SIGMA_GREY_LEVELS, clean.shape)
+    noisy = np.clip(np.rint(clean + noise), 0, 255).astype(np.uint8)
+    added = np.abs(noisy.astype(np.float32) - clean).mean()
+    moved = np.abs(stylize(noisy).astype(np.float32) - stylize(clean)).mean()
+    return _ratio(float(moved), float(added))
+
+
+def flow_back(frame: Picture, previous: Picture) -> NDArray[np.float32]:
+    """Where each pixel of `frame` was in `previous`: float32 (H, W, 2) of (dx, dy) in pixels.
+
+    Farneback's polynomial expansion (2003) on grey pictures: 5 levels of scale 0.5, window 21,
+    5 iterations, neighbourhood 7 with sigma 1.5, Gaussian window.
+    """
+    here, there = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (frame, previous))
+    flow = cv2.calcOpticalFlowFarneback(
+        here, there, None, 0.5, 5, 21, 5, 7, 1.5, cv2.OPTFLOW_FARNEBACK_GAUSSIAN
+    )
+    return np.asarray(flow, np.float32)
+
+
+def warp(picture: Picture, flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The picture fetched along `flow`, bilinear, edges repeated: float32 (H, W, 3)."""
+    height, width = flow.shape[:2]
+    across, down = np.meshgrid(
+        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    )
+    fetched = cv2.remap(
+        picture.astype(np.float32),
+        across + flow[..., 0],
+        down + flow[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(fetched, np.float32)
+
+
+def warp_errors(
+    frames: Iterable[Picture], results: Iterable[Picture]
+) -> Iterator[tuple[float, float]]:
+    """Flicker of each pair of neighbouring frames, in grey levels: (of the video, of the result).
+
+    Mean |g_t - warp(g_{t-1})| over pixels and channels; the flow is that of the input video. The
+    video's own error is the floor that noise, occlusion and imperfect flow set for any style.
+    """
+    last: tuple[Picture, Picture] | None = None
+    for frame, result in zip(frames, results, strict=True):
+        if frame.shape != result.shape:
+            raise ValueError(f"frame and result differ in shape: {frame.shape}, {result.shape}")
+        now = (fit(frame), fit(result))
+        if last is not None:
+            flow = flow_back(now[0], last[0])
+            video, painted = (
+                float(np.abs(new - warp(old, flow)).mean())
+                for new, old in zip(now, last, strict=True)
+            )
+            yield video, painted
+        last = now
+
+
+def medians(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Median of each statistic over the pictures, leaving out pictures where it is undefined."""
+    if not rows:
+        raise ValueError("no pictures to take a median of")
+    result = {}
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        defined = values[~np.isnan(values)]
+        result[name] = float(np.median(defined)) if len(defined) else float("nan")
+    return result
+
+
+def _mean(values: Plane, where: NDArray[np.bool_]) -> float:
+    return float(values[where].mean()) if where.any() else 0.0
+
+
+def _ratio(above: float, below: float, at_least: float = 1e-6) -> float:
+    return above / below if below >= at_least else float("nan")
