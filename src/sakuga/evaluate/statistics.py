@@ -1,12 +1,13 @@
-"""What a style does to a picture, as six numbers that need no reference drawings.
+"""What a style does to a picture, as numbers that need no reference drawings.
 
-Pictures are uint8 (H, W, 3) RGB (sRGB). A photo and its result are both brought to a long side of at
-most 768 pixels first, so that the numbers mean the same for a phone photo and a thumbnail.
+Pictures are uint8 (H, W, 3) RGB (sRGB). A photo and its result are both brought to a long side of
+at most 768 pixels first, so that the numbers mean the same for a phone photo and a thumbnail.
 
     chroma shift   how far local colour moved, in CIELAB units: 0 is the photo's own palette
     saturation     mean chroma of the result over that of the photo
     texture        gradient away from the photo's strong edges, over the photo's: lower is flatter
-    edges          the same ratio on the strong edges themselves: 1 keeps every contour
+    edges          the same ratio on the strong edges themselves: 1 keeps every contour's strength
+    edge agreement share of strong edges that photo and result have at the same places
     noise gain     how much of the sensor noise in a photo reaches the result
     warp error     how much the result of a video flickers, in grey levels
 """
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 Plane = NDArray[np.float32]  # (H, W)
+Mask = NDArray[np.bool_]  # (H, W)
 
 LONG_SIDE_PIXELS = 768
 COLOUR_SIGMA_PIXELS = 8.0
@@ -32,7 +34,7 @@ GREY_PHOTO_CHROMA = (
     1.0  # below this mean chroma a photo is grey, and a saturation ratio means nothing
 )
 
-STATISTICS = ("chroma_shift", "saturation", "texture", "edges")
+STATISTICS = ("chroma_shift", "saturation", "texture", "edges", "edge_agreement")
 
 # sRGB primaries to CIE XYZ (IEC 61966-2-1), each row divided by the D65 white point.
 _D65_WHITE = np.array([0.95047, 1.0, 1.08883])
@@ -82,7 +84,7 @@ def gradient(lightness: Plane) -> Plane:
 
 
 def picture_statistics(photo: Picture, result: Picture) -> dict[str, float]:
-    """Chroma shift, saturation, texture and edges of one result against its photo.
+    """Chroma shift, saturation, texture, edges and edge agreement of a result and its photo.
 
     Args:
         photo: uint8 (H, W, 3) RGB.
@@ -104,29 +106,33 @@ def picture_statistics(photo: Picture, result: Picture) -> dict[str, float]:
     chroma_after = float(np.hypot(after[..., 1], after[..., 2]).mean())
 
     steep_before, steep_after = gradient(before[..., 0]), gradient(after[..., 0])
-    strong = steep_before >= np.percentile(steep_before, STRONG_EDGE_PERCENTILE)
-    side = 2 * EDGE_MARGIN_PIXELS + 1
-    near = cv2.dilate(strong.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+    strong_before, strong_after = _strong_edges(steep_before), _strong_edges(steep_after)
+    near_before, near_after = _grown(strong_before), _grown(strong_after)
 
     return {
         "chroma_shift": float(np.hypot(shift[..., 0], shift[..., 1]).mean()),
         "saturation": _ratio(chroma_after, chroma_before, at_least=GREY_PHOTO_CHROMA),
-        "texture": _ratio(_mean(steep_after, ~near), _mean(steep_before, ~near)),
-        "edges": _ratio(_mean(steep_after, strong), _mean(steep_before, strong)),
+        "texture": _ratio(_mean(steep_after, ~near_before), _mean(steep_before, ~near_before)),
+        "edges": _ratio(_mean(steep_after, strong_before), _mean(steep_before, strong_before)),
+        "edge_agreement": _f_score(
+            precision=float(near_before[strong_after].mean()),
+            recall=float(near_after[strong_before].mean()),
+        ),
     }
 
 
-def noise_gain(photo: Picture, stylize: Callable[[Picture], Picture], *, seed: int = 0) -> float:
+def noise_gain(
+    photo: Picture, result: Picture, stylize: Callable[[Picture], Picture], *, seed: int = 0
+) -> float:
     """Mean |G(p + n) - G(p)| / mean |n|, with n Gaussian of sigma 3 grey levels.
 
-    `n` is the noise that the picture really receives: rounded, and clipped at black and white.
-    The photo is brought to the working size before it is painted.
+    `result` is G(p). `n` is the noise the picture really receives: rounded, and clipped at black
+    and white. Nothing is resized: give the photo at the size it is to be painted at.
     """
-    clean = fit(photo)
-    noise = np.random.default_rng(seed).normal(0, NOISE_SIGMA_GREY_LEVELS, clean.shape)
-    noisy = np.clip(np.rint(clean + noise), 0, 255).astype(np.uint8)
-    added = np.abs(noisy.astype(np.float32) - clean).mean()
-    moved = np.abs(stylize(noisy).astype(np.float32) - stylize(clean)).mean()
+    noise = np.random.default_rng(seed).normal(0, NOISE_SIGMA_GREY_LEVELS, photo.shape)
+    noisy = np.clip(np.rint(photo + noise), 0, 255).astype(np.uint8)
+    added = np.abs(noisy.astype(np.float32) - photo).mean()
+    moved = np.abs(stylize(noisy).astype(np.float32) - result).mean()
     return _ratio(float(moved), float(added))
 
 
@@ -137,8 +143,9 @@ def flow_back(frame: Picture, previous: Picture) -> NDArray[np.float32]:
     5 iterations, neighbourhood 7 with sigma 1.5, Gaussian window.
     """
     here, there = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (frame, previous))
+    start = np.zeros((*here.shape, 2), np.float32)
     flow = cv2.calcOpticalFlowFarneback(
-        here, there, None, 0.5, 5, 21, 5, 7, 1.5, cv2.OPTFLOW_FARNEBACK_GAUSSIAN
+        here, there, start, 0.5, 5, 21, 5, 7, 1.5, cv2.OPTFLOW_FARNEBACK_GAUSSIAN
     )
     return np.asarray(flow, np.float32)
 
@@ -194,7 +201,22 @@ def medians(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return result
 
 
-def _mean(values: Plane, where: NDArray[np.bool_]) -> float:
+def _strong_edges(steep: Plane) -> Mask:
+    return np.asarray(steep >= np.percentile(steep, STRONG_EDGE_PERCENTILE))
+
+
+def _grown(mask: Mask) -> Mask:
+    """The mask with `EDGE_MARGIN_PIXELS` more on every side."""
+    side = 2 * EDGE_MARGIN_PIXELS + 1
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
+
+
+def _f_score(precision: float, recall: float) -> float:
+    """Harmonic mean of the two, in [0, 1] (van Rijsbergen 1979)."""
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _mean(values: Plane, where: Mask) -> float:
     return float(values[where].mean()) if where.any() else 0.0
 
 
