@@ -1,0 +1,46 @@
+"""Photos and videos into anime pictures.
+
+    import sakuga
+    sakuga.paint("photo.jpg", style="novel").save("anime.png")
+
+Public names: `paint`, `Stylizer`, `Style`, `SakugaError` and the module `styles` (`styles.installed()`,
+`styles.find(name)`). Each is imported when first used, so that `import sakuga` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sakuga import styles
+    from sakuga.errors import SakugaError
+    from sakuga.pictures import paint
+    from sakuga.styles import Style
+    from sakuga.stylizer import Stylizer
+
+__all__ = ["SakugaError", "Style", "Stylizer", "paint", "styles"]
+
+_HOMES = {
+    "paint": "sakuga.pictures",
+    "Stylizer": "sakuga.stylizer",
+    "Style": "sakuga.styles",
+    "SakugaError": "sakuga.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the module it lives in."""
+    if name == "styles":
+        return importlib.import_module("sakuga.styles")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("sakuga")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'sakuga' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])

@@ -1,0 +1,5 @@
+"""`python -m sakuga` is the same as `sakuga`."""
+
+from sakuga.cli import main
+
+main()

@@ -1,0 +1,95 @@
+"""What kind of file it is, by its name and by its first bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HEAD_BYTES = 32  # what the functions on `head` need to see of a file
+
+# How a format is written by `--format` -> (Pillow's name of it, its usual suffix).
+WRITABLE = {
+    "png": ("PNG", ".png"),
+    "jpg": ("JPEG", ".jpg"),
+    "webp": ("WEBP", ".webp"),
+    "gif": ("GIF", ".gif"),
+}
+_WRITABLE_SUFFIXES = {
+    ".png": "png",
+    ".apng": "png",
+    ".jpg": "jpg",
+    ".jpeg": "jpg",
+    ".jpe": "jpg",
+    ".jfif": "jpg",
+    ".webp": "webp",
+    ".gif": "gif",
+}
+_READ_ONLY_SUFFIXES = (
+    *(".heic", ".heif", ".hif", ".avif", ".tif", ".tiff", ".bmp", ".dib", ".mpo", ".jp2", ".j2k"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".qoi", ".ico", ".psd", ".pcx"),
+)
+PICTURE_SUFFIXES = frozenset((*_WRITABLE_SUFFIXES, *_READ_ONLY_SUFFIXES))
+VIDEO_SUFFIXES = frozenset(
+    (
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+        ".mts",
+        ".m2ts",
+        ".flv",
+    )
+    + (".wmv", ".ogv", ".3gp")
+)
+_LOSSY = ("JPEG", "MPO", "HEIF", "AVIF", "JPEG2000")
+
+_SIGNATURES = (
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+)
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_PICTURE_BRANDS = (*_HEIF_BRANDS, b"avif", b"avis")
+
+
+def format_of(path: Path) -> str | None:
+    """The format in which a path of this name would be written, or None: photo.JPEG -> "jpg"."""
+    return _WRITABLE_SUFFIXES.get(path.suffix.lower())
+
+
+def format_like(pillow_name: str | None) -> str:
+    """The writable format nearest to the one a picture was read from, by Pillow's name of that."""
+    for name, (written, _) in WRITABLE.items():
+        if written == pillow_name:
+            return name
+    return "jpg" if pillow_name in _LOSSY else "png"
+
+
+def is_heif(head: bytes) -> bool:
+    """True if a file that begins so is HEIC, which only pi-heif reads."""
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def is_video(head: bytes) -> bool:
+    """True if a file that begins so is a video: MP4, MOV, Matroska, WebM, AVI."""
+    mp4 = head[4:8] == b"ftyp" and head[8:12] not in _PICTURE_BRANDS
+    avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+    return mp4 or avi or head[:4] == b"\x1a\x45\xdf\xa3"
+
+
+def describe(head: bytes) -> str:
+    """Say what a file that begins so holds, for an error: "text", "a PDF document"."""
+    if not head:
+        return "nothing (0 bytes)"
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
+            return kind
+    if is_video(head):
+        return "a video"
+    if all(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte >= 128 for byte in head):
+        return "text"
+    return "data of no known kind"

@@ -1,0 +1,100 @@
+"""Small styles made on the spot, so that no test needs trained weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from sakuga.styles import StyleSpec, write_spec
+
+
+def make_spec(name: str, receptive_radius: int | None) -> StyleSpec:
+    """The spec of a style for tests; its graph works on cells of 8 x 8 pixels."""
+    return StyleSpec(
+        name=name,
+        version="1",
+        description="A small style for tests.",
+        size_multiple=8,
+        minimum_side=16,
+        receptive_radius=receptive_radius,
+        licence="CC0-1.0",
+        attribution=("Nobody",),
+        training={"steps": 0},
+    )
+
+
+def make_style(path: Path, name: str, *, tileable: bool = True) -> Path:
+    """Write a style whose picture depends on the place in the grid of 8 x 8 cells.
+
+    It sharpens by a 3x3 convolution, and adds 3x3-filtered means of cells of 8 x 8 pixels, enlarged by
+    nearest neighbours: an output pixel looks at its cell and those around it, 15 pixels at most. The
+    filters differ from channel to channel and are not symmetric. Without `tileable` the mean of the
+    whole picture is taken away.
+    """
+    generator = np.random.default_rng(7)
+    fine = generator.normal(0, 0.15, (3, 3, 3, 3)).astype(np.float32)
+    fine[[0, 1, 2], [0, 1, 2], 1, 1] += 0.6
+    coarse = generator.normal(0, 0.1, (3, 3, 3, 3)).astype(np.float32)
+    weights = [
+        numpy_helper.from_array(fine, "fine"),
+        numpy_helper.from_array(coarse, "coarse"),
+        numpy_helper.from_array(np.array([1, 1, 8, 8], np.float32), "scales"),
+        numpy_helper.from_array(np.array([2, 3], np.int64), "axes"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["photo", "fine"], ["sharp"], pads=[1, 1, 1, 1]),
+        helper.make_node("AveragePool", ["photo"], ["cells"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("Conv", ["cells", "coarse"], ["filtered"], pads=[1, 1, 1, 1]),
+        helper.make_node(
+            "Resize",
+            ["filtered", "", "scales"],
+            ["large"],
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        ),
+        helper.make_node("Add", ["sharp", "large"], ["sum"]),
+    ]
+    if tileable:
+        nodes.append(helper.make_node("Tanh", ["sum"], ["anime"]))
+    else:
+        nodes.append(helper.make_node("ReduceMean", ["sum", "axes"], ["mean"], keepdims=1))
+        nodes.append(helper.make_node("Sub", ["sum", "mean"], ["centred"]))
+        nodes.append(helper.make_node("Tanh", ["centred"], ["anime"]))
+    shape = ["batch", 3, "height", "width"]
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info("photo", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("anime", TensorProto.FLOAT, shape)],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    write_spec(model, make_spec(name, 15 if tileable else None))
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small valid style file named `tiny`: local, receptive radius 15, size multiple 8."""
+    return make_style(tmp_path_factory.mktemp("style") / "tiny.onnx", "tiny")
+
+
+@pytest.fixture(scope="session")
+def whole_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small valid style file named `whole` that must see the whole picture: not tileable."""
+    return make_style(tmp_path_factory.mktemp("style") / "whole.onnx", "whole", tileable=False)
+
+
+@pytest.fixture
+def no_user_styles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of the user's own styles."""
+    folder = tmp_path / "user-styles"
+    monkeypatch.setenv("SAKUGA_STYLES", str(folder))
+    return folder
