@@ -32,7 +32,7 @@ FAST = Limits(
     first_backoff_s=0.01,
     silence_s=0.5,
     picture_s=1.0,
-    max_bytes=300_000,
+    max_bytes=3_000_000,
     max_pixels=1_000_000,
     allow_private=True,
 )
