@@ -36,6 +36,16 @@ GREY_PHOTO_CHROMA = (
 
 STATISTICS = ("chroma_shift", "saturation", "texture", "edges", "edge_agreement")
 
+# What a style worth shipping reaches: (lowest, highest) median over the pictures.
+BARS: dict[str, tuple[float, float]] = {
+    "chroma_shift": (0.0, 5.0),
+    "saturation": (0.95, 1.3),
+    "texture": (0.0, 0.60),
+    "edges": (0.95, np.inf),
+    "noise_gain": (0.0, 0.45),
+    "flicker": (0.0, 2.0 / 1.7),  # warp error over the video's own
+}
+
 # sRGB primaries to CIE XYZ (IEC 61966-2-1), each row divided by the D65 white point.
 _D65_WHITE = np.array([0.95047, 1.0, 1.08883])
 _LINEAR_RGB_TO_XYZ = (

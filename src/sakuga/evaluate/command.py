@@ -1,0 +1,133 @@
+"""`sakuga evaluate`: from paths and names to a report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from sakuga.errors import OptionError
+from sakuga.evaluate.features import load_feature_network
+from sakuga.evaluate.measure import Done, Evaluation, measure
+from sakuga.evaluate.report import html_report
+from sakuga.evaluate.sources import Item, list_pictures
+from sakuga.evaluate.statistics import LONG_SIDE_PIXELS, Picture, fit
+from sakuga.evaluate.systems import results_system, style_system
+from sakuga.evaluate.views import View
+from sakuga.files import write_bytes
+
+HeldOut = Literal["none", "photos", "anime", "both"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    photos: Path  # folder or tar file
+    anime: Path  # folder or tar file
+    network: str  # file, or "inception"
+    styles: tuple[str, ...] = ()  # names or files
+    results: tuple[Path, ...] = ()  # folders or tar files of finished pictures
+    held_out: HeldOut = "none"
+    limit: int | None = None  # photos at most
+    view: View = "squares"
+    video: Path | None = None
+    max_side: int = LONG_SIDE_PIXELS
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    out: Path = Path("evaluation.html")  # a .json of the same name is written beside it
+    cache: bool = True
+    quiet: bool = False
+
+
+def evaluate(request: Request) -> Evaluation:
+    """Measure, and write the page and the JSON.
+
+    Raises:
+        OptionError: nothing to measure, or values that make no sense.
+        SakugaError: whatever is wrong with the data, the network or a style.
+    """
+    if not request.styles and not request.results:
+        raise OptionError("Nothing to evaluate: name a --style, or a folder with --results.")
+    if request.out.suffix != ".html":
+        raise OptionError(
+            f"--out {request.out}: the report is a page: give a name ending in .html."
+        )
+    if request.limit is not None and request.limit < 2:
+        raise OptionError(f"--limit {request.limit}: KID needs at least 2 photos.")
+    if request.max_side < 32:
+        raise OptionError(f"--max-side {request.max_side}: at least 32 pixels.")
+
+    photos = list_pictures(
+        request.photos, "photos", held_out=request.held_out in ("photos", "both")
+    )
+    drawings = list_pictures(
+        request.anime, "drawings", held_out=request.held_out in ("anime", "both")
+    )
+    if request.limit is not None:
+        photos = a_sample(photos, request.limit)
+    systems = [style_system(style, device=request.device) for style in request.styles]
+    systems += [results_system(folder, photos) for folder in request.results]
+    network = load_feature_network(request.network, device=request.device)
+
+    console = Console(file=sys.stderr)
+    bar = Progress(
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=request.quiet or not console.is_terminal,
+    )
+    with bar:
+
+        def start(stage: str, total: int) -> Done:
+            task = bar.add_task(stage, total=total)
+            return lambda: bar.advance(task)
+
+        evaluation = measure(
+            systems,
+            photos,
+            drawings,
+            network,
+            view=request.view,
+            max_side=request.max_side,
+            video=request.video,
+            cache=cache_folder() if request.cache else None,
+            selection=_selection(request),
+            start=start,
+        )
+
+        def pair(system: int, photo: int) -> tuple[Picture, Picture]:
+            picture = fit(photos[photo].read(), request.max_side)
+            return picture, systems[system].result(photos[photo], picture)
+
+        page = html_report(evaluation, pair)
+    write_bytes(request.out, page.encode())
+    write_bytes(request.out.with_suffix(".json"), evaluation.to_json().encode())
+    return evaluation
+
+
+def a_sample(items: Sequence[Item], limit: int) -> list[Item]:
+    """At most `limit` of the pictures, chosen by hash: the same ones on every run and machine."""
+    chosen = sorted(items, key=lambda item: item.sha256)[:limit]
+    return sorted(chosen, key=lambda item: item.name)
+
+
+def cache_folder() -> Path:
+    """Where features are remembered; the environment variable SAKUGA_CACHE moves it."""
+    if chosen := os.environ.get("SAKUGA_CACHE"):
+        return Path(chosen) / "features"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sakuga" / "features"
+
+
+def _selection(request: Request) -> str:
+    photos = "held-out photos" if request.held_out in ("photos", "both") else "all photos"
+    drawings = "held-out drawings" if request.held_out in ("anime", "both") else "all drawings"
+    if request.limit is not None:
+        photos = f"a sample of {photos}"
+    return f"{photos}, {drawings}"

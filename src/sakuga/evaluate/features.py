@@ -1,0 +1,244 @@
+"""Feature networks: pictures in, one vector a view out. Which network is the user's choice.
+
+A network file states its own preprocessing in its metadata (safetensors metadata, or ONNX metadata
+properties); a file that does not is refused, because a score under guessed preprocessing looks like
+a score and means nothing. The keys:
+
+    size    side in pixels of the square the network takes
+    scale   value of white in its input: 1 or 255
+    mean    of its input, three numbers for R, G, B
+    std     of its input, three numbers
+    name    optional: what scores are called after; by default the name of the file
+
+The input is (pixels / 255 * scale - mean) / std, float32 (B, 3, size, size) RGB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sakuga.errors import DataError, DeviceError, MissingExtraError
+from sakuga.evaluate.resnet import ResNet50
+
+INCEPTION = "inception"  # asks for the standard network of published FID and KID values
+
+# NVIDIA's TorchScript translation of the Inception-v3 of 2015-12-05, on which published FIDs stand.
+INCEPTION_URL = (
+    "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"
+    "inception-2015-12-05.pt"
+)
+INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
+INCEPTION_SIZE = 299
+
+Squares = NDArray[np.uint8]  # (B, size, size, 3) RGB
+Vectors = NDArray[np.float32]  # (B, D)
+
+
+@dataclass(frozen=True)
+class FeatureNetwork:
+    """A network that turns squares into vectors, with what a reader of its scores must know."""
+
+    name: str  # part of the name of every score
+    sha256: str  # of the file: features are cached under it
+    size_pixels: int  # side of the squares it takes
+    extract: Callable[[Squares], Vectors]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a network wants its pixels, read from its file."""
+
+    size_pixels: int
+    scale: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __call__(self, squares: Squares) -> NDArray[np.float32]:
+        """uint8 (B, S, S, 3) to float32 (B, 3, S, S) as the network takes it."""
+        values = squares.astype(np.float32) / 255 * self.scale
+        normal = (values - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
+        return np.ascontiguousarray(normal.transpose(0, 3, 1, 2), np.float32)
+
+
+def load_feature_network(source: str | Path, *, device: str = "auto") -> FeatureNetwork:
+    """Load a feature network.
+
+    Args:
+        source: a .safetensors file with the weights of ResNet-50, an .onnx file whose first output
+            is (B, D), or "inception" for the standard Inception-v3, downloaded once and checked.
+        device: "auto", "cpu" or "cuda"; ONNX files run on the CPU.
+
+    Raises:
+        DataError: no such file, another kind of file, no preprocessing in it, or another network.
+        DeviceError: "cuda" is asked for and there is none.
+    """
+    if str(source) == INCEPTION:
+        return _torchscript(_download_inception(), device)
+    path = Path(source)
+    if not path.is_file():
+        raise DataError(
+            f"Feature network {path}: no such file: give a .safetensors or .onnx file, "
+            f"or {INCEPTION!r} to download the standard one."
+        )
+    if path.suffix == ".safetensors":
+        return _safetensors(path, device)
+    if path.suffix == ".onnx":
+        return _onnx(path)
+    raise DataError(
+        f"Feature network {path}: {path.suffix or 'no suffix'} is not a kind that states its "
+        "preprocessing: give a .safetensors or .onnx file."
+    )
+
+
+def preprocessing_of(metadata: Mapping[str, str], path: Path) -> Preprocessing:
+    """Read the preprocessing that a file's metadata states.
+
+    Raises:
+        DataError: a key is missing or is not the numbers it should be.
+    """
+    missing = [key for key in ("size", "scale", "mean", "std") if not metadata.get(key)]
+    if missing:
+        raise DataError(
+            f"Feature network {path}: its metadata does not state its preprocessing "
+            f"({', '.join(missing)} missing), and scores under a guess mean nothing: write them "
+            "into the file, for example size='224', scale='255', mean='123.68,116.779,103.939', "
+            "std='1,1,1'."
+        )
+    try:
+        size = int(metadata["size"])
+        scale = float(metadata["scale"].split()[0])  # a remark may follow the number
+        mean, std = (
+            tuple(float(number) for number in metadata[key].split(",")) for key in ("mean", "std")
+        )
+    except ValueError as error:
+        raise DataError(
+            f"Feature network {path}: its preprocessing is not in numbers ({error})."
+        ) from error
+    if len(mean) != 3 or len(std) != 3 or size < 1 or scale <= 0 or min(std) <= 0:
+        raise DataError(
+            f"Feature network {path}: size {size}, scale {scale}, mean {mean}, std {std} make no "
+            "sense: mean and std are three numbers, all but the mean above 0."
+        )
+    return Preprocessing(size, scale, mean, std)
+
+
+def _safetensors(path: Path, device: str) -> FeatureNetwork:
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise DataError(
+            f"Feature network {path}: not a whole safetensors file ({error})."
+        ) from error
+    prepare = preprocessing_of(metadata, path)
+    network = ResNet50()
+    wanted = network.state_dict()
+    found = {key: weights[key] for key in wanted if key in weights}
+    wrong = [key for key, value in found.items() if value.shape != wanted[key].shape]
+    # A freshly made network's batch counters are no weights, and files do without them.
+    wrong += [key for key in wanted if key not in found and not key.endswith("num_batches_tracked")]
+    if wrong:
+        raise DataError(
+            f"Feature network {path}: not a ResNet-50 in torchvision's names ({len(wrong)} tensors "
+            f"are missing or of another shape, the first is {wrong[0]}): export it to ONNX instead."
+        )
+    network.load_state_dict(found, strict=False)
+    place = _torch_device(device)
+    network = network.to(place).eval()
+
+    def extract(squares: Squares) -> Vectors:
+        with torch.inference_mode():
+            vectors = network(torch.from_numpy(prepare(squares)).to(place))
+        return np.asarray(vectors.float().cpu().numpy())
+
+    return FeatureNetwork(
+        metadata.get("name", path.stem), _digest(path), prepare.size_pixels, extract
+    )
+
+
+def _onnx(path: Path) -> FeatureNetwork:
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no narrower class
+        raise DataError(f"Feature network {path}: onnxruntime cannot load it ({error}).") from error
+    metadata = session.get_modelmeta().custom_metadata_map
+    prepare = preprocessing_of(metadata, path)
+    taken, given = session.get_inputs()[0].name, session.get_outputs()[0].name
+
+    def extract(squares: Squares) -> Vectors:
+        vectors = np.asarray(session.run([given], {taken: prepare(squares)})[0], np.float32)
+        if vectors.ndim < 2 or vectors.size != len(squares) * vectors.shape[1]:
+            raise DataError(
+                f"Feature network {path}: gives {vectors.shape}, not one vector a picture: "
+                "end it with an average pool."
+            )
+        return vectors.reshape(len(squares), -1)
+
+    return FeatureNetwork(
+        metadata.get("name", path.stem), _digest(path), prepare.size_pixels, extract
+    )
+
+
+def _torchscript(path: Path, device: str) -> FeatureNetwork:
+    """The downloaded Inception: uint8-range RGB in, normalised inside the file."""
+    import torch
+
+    place = _torch_device(device)
+    with warnings.catch_warnings():
+        # TorchScript is deprecated, but the standard network is published in this form only.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        network: Any = torch.jit.load(path, map_location=place).eval()  # type: ignore[no-untyped-call]
+
+    def extract(squares: Squares) -> Vectors:
+        batch = torch.from_numpy(np.ascontiguousarray(squares.transpose(0, 3, 1, 2))).to(place)
+        with torch.inference_mode():
+            vectors = network(batch, return_features=True)
+        return np.asarray(vectors.float().cpu().numpy())
+
+    return FeatureNetwork("inception-2015-12-05", _digest(path), INCEPTION_SIZE, extract)
+
+
+def _download_inception() -> Path:
+    try:
+        import pooch
+    except ImportError as error:
+        raise MissingExtraError("sakuga evaluate --network inception", "eval", "pooch") from error
+
+    try:
+        return Path(
+            pooch.retrieve(
+                INCEPTION_URL, f"sha256:{INCEPTION_SHA256}", path=pooch.os_cache("sakuga")
+            )
+        )
+    except (OSError, ValueError) as error:  # no connection; another checksum
+        raise DataError(
+            f"The standard Inception-v3 cannot be downloaded from {INCEPTION_URL} ({error}): "
+            "give a feature network's file with --network."
+        ) from error
+
+
+def _torch_device(device: str) -> Any:
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("This machine has no CUDA device that PyTorch can use: say --device cpu.")
+    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

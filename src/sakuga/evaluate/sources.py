@@ -1,0 +1,152 @@
+"""Where pictures come from: a folder or a plain tar file, listed once, read one at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+
+from sakuga.errors import DataError
+from sakuga.evaluate.statistics import Picture
+from sakuga.pixels import read_picture
+from sakuga.prepare.split import split_of
+
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".heic")
+)
+
+Kind = Literal["photos", "drawings", "results"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of a source, not read yet."""
+
+    name: str  # path inside its source, without the suffix: "street/0001"
+    sha256: str  # of the file, hexadecimal
+    origin: str  # what errors call it
+    content: Callable[[], bytes]
+
+    def read(self) -> Picture:
+        """Decode it: uint8 (H, W, 3) RGB upright, the first frame, transparency over white.
+
+        Raises:
+            InputError: it does not decode.
+        """
+        frame = read_picture(self.content(), name=self.origin).frames[0]
+        if frame.alpha is None:
+            return frame.colour
+        opacity = frame.alpha[..., None].astype(np.float32) / 255
+        over_white = frame.colour * opacity + 255 * (1 - opacity)
+        return np.asarray(np.rint(over_white), np.uint8)
+
+
+def list_pictures(source: Path, kind: Kind, *, held_out: bool = False) -> list[Item]:
+    """List the pictures of a folder (with its subfolders) or of a plain tar file, in order of name.
+
+    Args:
+        source: a folder, or a tar file.
+        kind: what the pictures are, for errors.
+        held_out: only those that training never sees (`sakuga.prepare.split`).
+
+    Raises:
+        DataError: no such source, not a tar file, no picture in it, or two pictures of one name.
+    """
+    if source.is_dir():
+        items = _in_folder(source)
+    elif source.is_file():
+        items = _in_tar(source)
+    else:
+        raise DataError(f"{source}: no such folder or tar file of {kind}: check the path.")
+    if not items:
+        raise DataError(f"{source}: no {kind} found: it holds no file ending in {_endings()}.")
+    if held_out:
+        total = len(items)
+        items = [item for item in items if split_of(item.sha256) == "held-out"]
+        if not items:
+            raise DataError(
+                f"{source}: none of the {total} {kind} is held out (about one in 20 is): "
+                "give more, or leave --held-out away."
+            )
+    by_name = sorted(items, key=lambda item: item.name)
+    for first, second in pairwise(by_name):
+        if first.name == second.name:
+            raise DataError(
+                f"{source}: {first.origin} and {second.origin} have the same name but for the "
+                "suffix: rename one."
+            )
+    return by_name
+
+
+def match_results(photos: list[Item], results: list[Item], source: Path) -> list[Item]:
+    """The result of each photo, in the order of the photos, matched by name without the suffix.
+
+    Results of other photos are left aside, so that a part of the photos can be measured.
+
+    Raises:
+        DataError: photos without a result; the message names the first of them.
+    """
+    by_name = {item.name: item for item in results}
+    missing = [photo.name for photo in photos if photo.name not in by_name]
+    if missing:
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise DataError(
+            f"{source}: {len(missing)} of {len(photos)} photos have no result of the same name "
+            f"({shown}); found for example {results[0].name}: name results like their photos."
+        )
+    return [by_name[photo.name] for photo in photos]
+
+
+def _in_folder(folder: Path) -> list[Item]:
+    paths = [
+        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
+    ]
+    return [
+        _item(path.relative_to(folder).as_posix(), str(path), path.read_bytes) for path in paths
+    ]
+
+
+def _in_tar(path: Path) -> list[Item]:
+    try:
+        with tarfile.open(path, "r:") as archive:
+            members = [
+                member
+                for member in archive
+                if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES
+            ]
+    except tarfile.TarError as error:
+        raise DataError(
+            f"{path}: not a plain tar file ({error}): give a folder, or a tar without compression."
+        ) from error
+    return [
+        _item(
+            member.name,
+            f"{path}:{member.name}",
+            _slice_reader(path, member.offset_data, member.size),
+        )
+        for member in members
+    ]
+
+
+def _slice_reader(path: Path, start: int, size: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+
+    return read
+
+
+def _item(name: str, origin: str, content: Callable[[], bytes]) -> Item:
+    stem = PurePosixPath(name).with_suffix("").as_posix()
+    return Item(stem, hashlib.sha256(content()).hexdigest(), origin, content)
+
+
+def _endings() -> str:
+    return ", ".join(sorted(SUFFIXES))
