@@ -30,8 +30,8 @@ def make_spec(name: str, receptive_radius: int | None) -> StyleSpec:
 def make_style(path: Path, name: str, *, tileable: bool = True) -> Path:
     """Write a style whose picture depends on the place in the grid of 8 x 8 cells.
 
-    It sharpens by a 3x3 convolution, and adds 3x3-filtered means of cells of 8 x 8 pixels, enlarged by
-    nearest neighbours: an output pixel looks at its cell and those around it, 15 pixels at most. The
+    It sharpens by a 3x3 convolution, and adds 3x3-filtered means of cells of 8 x 8 pixels, enlarged
+    by nearest neighbours: a result looks at its cell and those around it, 15 pixels at most. The
     filters differ from channel to channel and are not symmetric. Without `tileable` the mean of the
     whole picture is taken away.
     """

@@ -3,8 +3,9 @@
     import sakuga
     sakuga.paint("photo.jpg", style="novel").save("anime.png")
 
-Public names: `paint`, `Stylizer`, `Style`, `SakugaError` and the module `styles` (`styles.installed()`,
-`styles.find(name)`). Each is imported when first used, so that `import sakuga` costs nothing.
+Public names: `paint`, `Stylizer`, `Style`, `SakugaError` and the module `styles`, which has
+`styles.installed()` and `styles.find(name)`. Each is imported when first used, so that
+`import sakuga` costs nothing.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ def _blurred(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     whole = np.rint(plane * np.float32(_FRACTION)).astype(np.int32)
     for _ in range(_BOX_PASSES):
         whole = _box_mean(_box_mean(whole).T).T
-    return whole.astype(np.float32) / np.float32(_FRACTION)
+    blurred: NDArray[np.float32] = whole.astype(np.float32)
+    blurred /= np.float32(_FRACTION)
+    return blurred
 
 
 def _box_mean(plane: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -61,4 +63,5 @@ def _box_mean(plane: NDArray[np.int32]) -> NDArray[np.int32]:
     # The window sum is a difference of running sums. These stay below 2**31 up to 500,000 columns.
     running = np.cumsum(padded, axis=1, dtype=np.int32)
     sums = running[:, width:] - running[:, :-width]
-    return (sums + width // 2) // width
+    means: NDArray[np.int32] = (sums + width // 2) // width
+    return means

@@ -36,19 +36,266 @@ app.command(styles_app)
 app.command(prepare_app)
 
 
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@app.command(group=PAINTING)
+def paint(
+    *inputs: Annotated[str, Parameter(allow_leading_hyphen=True)],  # '-' is stdin
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"], allow_leading_hyphen=True)] = None,
+    style: Annotated[str, Parameter(name=["--style", "-s"])] = "novel",
+    strength: float = 1.0,
+    keep_colour: bool = False,
+    max_side: int | None = None,
+    format: Literal["png", "jpg", "webp", "gif"] | None = None,
+    overwrite: bool = False,
+    tile: int | Literal["auto", "none"] = "auto",
+    device: Device = "auto",
+    threads: int | None = None,
+    quiet: bool = False,
+    json: bool = False,
+) -> int:
+    """Paint pictures, folders and videos.
+
+    Example:  sakuga paint photo.jpg holiday/ --style novel
+
+    Parameters
+    ----------
+    inputs
+        Pictures, folders, patterns, videos, addresses (http, https), webcam, or - for stdin.
+    out
+        File or folder for the results; otherwise PHOTO-STYLE.EXT beside each, FOLDER-STYLE/.
+    style
+        A style's name, or a style file; `sakuga styles` lists them.
+    strength
+        From 0, the photo, to 1, the style.
+    keep_colour
+        Keep the photo's colours; lines and lightness are the style's.
+    max_side
+        Shrink larger pictures to this many pixels first.
+    format
+        Format of the results; otherwise that of the photo.
+    overwrite
+        Paint again what is there already, instead of skipping it.
+    tile
+        Side of the tiles that large pictures are painted in, pixels.
+    device
+        Where to compute.
+    threads
+        How many threads to compute with; otherwise one a core.
+    quiet
+        Show no progress and no summary.
+    json
+        Print what was done as JSON.
+    """
+    from sakuga.jobs import paint_inputs
+    from sakuga.pictures import Look
+    from sakuga.stylizer import Stylizer
+
+    look = Look(strength, keep_colour, max_side)
+    stylizer = Stylizer(style, device=device, threads=threads, tile=tile)
+    return paint_inputs(
+        inputs,
+        stylizer,
+        look,
+        out=out,
+        file_format=format,
+        overwrite=overwrite,
+        quiet=quiet,
+        as_json=json,
+    )
+
+
+@app.command(group=PAINTING)
+def compare(
+    *photos: Path,
+    styles: Annotated[list[str], Parameter(consume_multiple=True)],
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("comparison.png"),
+    side: int = 512,
+    overwrite: bool = False,
+) -> None:
+    """Draw a sheet of photos, each beside itself in several styles.
+
+    Example:  sakuga compare cat.jpg street.jpg --styles novel storybook --out sheet.png
+
+    Parameters
+    ----------
+    photos
+        Pictures, a row each.
+    styles
+        Names of styles or style files, a column each.
+    out
+        The sheet; PNG, JPEG or WebP by its suffix.
+    side
+        Longer side of a picture on the sheet, pixels. Photos are painted at that size.
+    overwrite
+        Replace a sheet that is there.
+    """
+    from sakuga.compare import draw_comparison
+
+    draw_comparison(photos, styles, out, side=side, overwrite=overwrite)
+
+
+@styles_app.default
+def list_styles(*, json: bool = False) -> None:
+    """List the styles that a name finds.
+
+    Parameters
+    ----------
+    json
+        Print all that is known of them as JSON.
+    """
+    from sakuga.listing import print_styles
+
+    print_styles(as_json=json)
+
+
+@styles_app.command(name="show")
+def show_style(style: str, *, json: bool = False) -> None:
+    """Show all that is known of a style.
+
+    Parameters
+    ----------
+    style
+        A style's name, or a style file.
+    json
+        Print it as JSON.
+    """
+    from sakuga.listing import print_style
+
+    print_style(style, as_json=json)
+
+
+@styles_app.command(name="add")
+def add_style(file: Path) -> None:
+    """Copy a style file to where its name finds it.
+
+    Parameters
+    ----------
+    file
+        A file written by `sakuga export` or `sakuga import-weights`.
+    """
+    from sakuga.styles import add
+
+    style = add(file)
+    print(f"added {style.spec.name}; use it with --style {style.spec.name}")
+
+
+@styles_app.command(name="remove")
+def remove_style(name: str) -> None:
+    """Delete a style that was added.
+
+    Parameters
+    ----------
+    name
+        The style's name.
+    """
+    from sakuga.styles import remove
+
+    print(f"removed {remove(name)}")
+
+
 @app.command(group=PAINTING)
 def doctor(*, json: bool = False) -> int:
-    """Print versions, providers, devices and styles, and test that painting works."""
-    from sakuga.doctor import report
+    """Print versions, providers, devices and styles, and test that painting works.
 
-    return report(as_json=json)
+    Parameters
+    ----------
+    json
+        Print it as JSON.
+    """
+    from sakuga.doctor import print_report
+
+    return print_report(as_json=json)
+
+
+@app.command(group=TRAINING)
+def evaluate(
+    *,
+    style: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    results: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    photos: Path,
+    anime: Path,
+    network: str = "inception",
+    held_out: Literal["none", "photos", "anime", "both"] = "none",
+    limit: int | None = None,
+    view: Literal["squares", "tiles"] = "squares",
+    video: Path | None = None,
+    max_side: int = 768,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    out: Path = Path("evaluation.html"),
+    cache: Annotated[bool, Parameter(negative="--no-cache")] = True,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Measure styles against photos and drawings: a report with table, plots and pictures.
+
+    Example: sakuga evaluate --style novel storybook --photos photos/ --anime drawings.tar
+
+    Parameters
+    ----------
+    style
+        Names or files of styles.
+    results
+        Folders of another system's finished pictures, named like the photos.
+    photos
+        Folder or tar file of photos.
+    anime
+        Folder or tar file of the drawings that results should look like.
+    network
+        Feature network: a .safetensors or .onnx file, or "inception" (downloaded, checked).
+    held_out
+        Which of the two to cut down to the pictures that training never sees.
+    limit
+        Take a sample of so many photos.
+    view
+        What the network looks at: whole pictures, or 256-pixel tiles (strokes and texture).
+    video
+        A clip to measure flicker on.
+    max_side
+        Pixels: larger photos are shrunk to this before they are painted.
+    device
+        Where styles and networks run.
+    out
+        The page; a .json of the same name is written beside it.
+    cache
+        Keep the features of photos and drawings for the next time.
+    json
+        Print the measurements as JSON.
+    quiet
+        No progress bars.
+    """
+    from sakuga.extras import need
+
+    need("sakuga evaluate", "eval", "torch", "safetensors", "cv2")
+    from sakuga.evaluate import command
+
+    request = command.Request(
+        photos=photos,
+        anime=anime,
+        network=network,
+        styles=style,
+        results=results,
+        held_out=held_out,
+        limit=limit,
+        view=view,
+        video=video,
+        max_side=max_side,
+        device=device,
+        out=out,
+        cache=cache,
+        quiet=quiet,
+    )
+    evaluation = command.evaluate(request)
+    print(evaluation.to_json() if json else command.summary(evaluation, out))
+    return 0
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0: done. 1: done, but some inputs of a batch failed. 2: a mistake of the user, told in one line on
-    stderr. 130: Ctrl-C. 141: whoever read the output went away.
+    0: done. 1: done, but some inputs of a batch failed. 2: a mistake of the user, told in one line
+    on stderr. 130: Ctrl-C. 141: whoever read the output went away.
     """
     try:
         status = app(

@@ -20,7 +20,7 @@ Pixels = NDArray[np.uint8]
 _STRIP_PIXELS = 4_000_000
 _log = logging.getLogger("sakuga")
 
-# EXIF orientation -> (rows and columns are swapped, step along stored rows, step along stored columns).
+# EXIF orientation -> (rows and columns are swapped, step along stored rows, along stored columns).
 # With these a view of the upright array is indexed like the stored one.
 _ORIENTATIONS: dict[int, tuple[bool, int, int]] = {
     1: (False, 1, 1),
@@ -80,6 +80,11 @@ def to_srgb(image: Image.Image, name: str, orientation: int = 1) -> tuple[Pixels
     return colour, alpha
 
 
+def swaps_sides(orientation: int) -> bool:
+    """True if turning a picture of this EXIF orientation upright swaps its width and height."""
+    return orientation in _ORIENTATIONS and _ORIENTATIONS[orientation][0]
+
+
 def _has_alpha(image: Image.Image) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
 
@@ -87,19 +92,19 @@ def _has_alpha(image: Image.Image) -> bool:
 def _to_eight_bit(strip: Image.Image, file_format: str | None, name: str) -> Image.Image:
     """16-bit gray to 8-bit gray, rounded; other modes are left alone.
 
-    Pillow's own conversion clips everything above 255 to white. Mode I is 32 bits wide, but PNG and PGM
-    files that come as I hold 16-bit samples; for other formats the range is unknown.
+    Pillow's own conversion clips everything above 255 to white. Mode I is 32 bits wide, but PNG and
+    PGM files that come as I hold 16-bit samples; for other formats the range is unknown.
     """
     sixteen = strip.mode in _SIXTEEN_BIT
     if not sixteen and not (strip.mode == "I" and file_format in ("PNG", "PPM")):
         if strip.mode in ("I", "F"):
             raise InputError(
-                f"{name}: has {'32-bit integer' if strip.mode == 'I' else 'floating-point'} samples "
-                "whose range is not stated; convert it to 8 or 16 bits first"
+                f"{name}: has {'32-bit integer' if strip.mode == 'I' else 'floating-point'} "
+                "samples whose range is not stated; convert it to 8 or 16 bits first"
             )
         return strip
     samples = np.asarray(strip).astype(np.uint32)
-    # 65535 / 255 = 257. A single transparent value of a 16-bit gray picture is scaled like the samples.
+    # 65535 / 255 = 257. A single transparent value of 16-bit gray is scaled like the samples.
     scaled = Image.fromarray(((samples + 128) // 257).astype(np.uint8))
     transparency = strip.info.get("transparency")
     if isinstance(transparency, int):
@@ -108,10 +113,10 @@ def _to_eight_bit(strip: Image.Image, file_format: str | None, name: str) -> Ima
 
 
 def _profile_transform(image: Image.Image, name: str) -> Callable[[Image.Image], Image.Image]:
-    """A function from a base picture (RGB, L or CMYK) to RGB in sRGB, by the embedded ICC profile if any.
+    """A function from a base picture (RGB, L or CMYK) to RGB in sRGB, by the ICC profile if any.
 
-    A profile that is damaged or made for another kind of samples cannot be obeyed: it is left out, as
-    viewers do, and the log says so.
+    A profile that is damaged or made for another kind of samples cannot be obeyed: it is left out,
+    as viewers do, and the log says so.
     """
 
     def plain(base: Image.Image) -> Image.Image:

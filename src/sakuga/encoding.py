@@ -14,7 +14,7 @@ from sakuga.files import write_bytes
 from sakuga.kinds import WRITABLE, format_of
 from sakuga.pixels import Frame, Picture
 
-# Lines are saturated colour next to saturated colour: JPEG must not halve the resolution of its chroma.
+# Lines lie between flat colours: JPEG must not halve the resolution of its chroma.
 _SAVE: dict[str, dict[str, Any]] = {
     "png": {},
     "jpg": {"quality": 94, "subsampling": "4:4:4"},
@@ -26,11 +26,11 @@ _SAVE: dict[str, dict[str, Any]] = {
 def write_picture(picture: Picture, target: Path, file_format: str | None = None) -> None:
     """Write a picture to `target`, wholly or not at all.
 
-    It is encoded in memory first, so that a partial file exists at most for the blink of writing it.
+    It is encoded in memory first, so that a partial file exists for no longer than writing takes.
 
     Args:
-        picture: its alpha is kept by PNG, WebP and GIF and laid on white by JPEG; its EXIF data is kept
-            by all but GIF; an animation is kept by all but JPEG.
+        picture: its alpha is kept by PNG, WebP and GIF and laid on white by JPEG; its EXIF data is
+            kept by all but GIF; an animation is kept by all but JPEG.
         file_format: "png", "jpg", "webp" or "gif"; by default what the suffix of `target` says.
 
     Raises:

@@ -1,7 +1,7 @@
 """Every error a user can cause, as one tree.
 
-A message is one sentence or two: what was wrong, what was found, what to do. The command line prints
-it on one line and exits with status 2; a library user catches `SakugaError` or a branch of it.
+A message is one sentence or two: what was wrong, what was found, what to do. The command line
+prints it on one line and exits with status 2; a library user catches `SakugaError` or a branch.
 
     SakugaError
     |-- InputError        a picture, video or folder that cannot be read or makes no sense

@@ -13,10 +13,10 @@ from sakuga.errors import OutputError
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside `target`; rename it to `target` at the end, remove it on any failure.
+    """Give a temporary path beside `target`; rename it at the end, remove it on any failure.
 
-    The temporary name is hidden and ends in the target's own suffix, so that a library which chooses
-    the format by the name chooses the right one. Missing parent folders are made. An OSError inside
+    The temporary name is hidden and ends in the target's own suffix, so that a library which goes
+    by the name chooses the right format. Missing parent folders are made. An OSError inside
     the block, a full disk for example, becomes an OutputError that names the target.
     """
     temporary: Path | None = None

@@ -28,23 +28,6 @@ _READ_ONLY_SUFFIXES = (
     *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".qoi", ".ico", ".psd", ".pcx"),
 )
 PICTURE_SUFFIXES = frozenset((*_WRITABLE_SUFFIXES, *_READ_ONLY_SUFFIXES))
-VIDEO_SUFFIXES = frozenset(
-    (
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".mpg",
-        ".mpeg",
-        ".ts",
-        ".mts",
-        ".m2ts",
-        ".flv",
-    )
-    + (".wmv", ".ogv", ".3gp")
-)
 _LOSSY = ("JPEG", "MPO", "HEIF", "AVIF", "JPEG2000")
 
 _SIGNATURES = (

@@ -1,7 +1,8 @@
 """Read the metadata of an ONNX file without loading the graph, nor onnx, nor onnxruntime.
 
-An ONNX file is one protobuf message, `ModelProto`; its metadata is the repeated field 14, each entry a
-message with a key (field 1) and a value (field 2). All other fields are skipped, the weights unread.
+An ONNX file is one protobuf message, `ModelProto`; its metadata is the repeated field 14, each
+entry a message with a key (field 1) and a value (field 2). Other fields, the weights too, are
+skipped unread.
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, https://protobuf.dev/programming-guides/encoding
 """
 

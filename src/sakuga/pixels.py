@@ -1,7 +1,7 @@
 """Files and bytes <-> uint8 (H, W, 3) RGB upright, alpha apart; uint8 <-> the model's float.
 
-Everything that reads or writes a picture in Sakuga goes through here. Refused, never repaired: a truncated
-file, and more pixels than `max_pixels`, which the header tells before anything is decoded.
+Everything that reads a picture in Sakuga goes through here; `encoding` writes. Refused, never
+repaired: a truncated file, and more pixels than `max_pixels`, counted before anything is decoded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from sakuga.colours import Pixels, to_srgb
+from sakuga.colours import Pixels, swaps_sides, to_srgb
 from sakuga.errors import InputError, MissingExtraError
 from sakuga.kinds import HEAD_BYTES, describe, is_heif
 
@@ -65,7 +65,7 @@ def to_float(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def to_pixels(planes: NDArray[np.float32]) -> Pixels:
-    """Turn float32 (B, 3, H, W) in [-1, 1] into uint8 (B, H, W, 3): round(clip((y + 1) * 127.5))."""
+    """Turn float32 (B, 3, H, W) into uint8 (B, H, W, 3): round((y + 1) * 127.5), clipped."""
     levels = planes * np.float32(127.5)
     levels += np.float32(128)  # 127.5, and 0.5 so that cutting the fraction off rounds
     np.clip(levels, 0, 255, out=levels)
@@ -100,8 +100,8 @@ def read_picture(
             image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{name}: is not a picture, it holds {describe(head)}; give a JPEG, PNG, WebP, GIF, TIFF, "
-            "BMP, AVIF or HEIC file"
+            f"{name}: is not a picture, it holds {describe(head)}; "
+            "give a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC file"
         ) from error
     with image:
         return _read_frames(image, name, max_pixels, max_side)
@@ -136,7 +136,7 @@ def _register_heif() -> None:
 
 @contextmanager
 def _without_pillow_limit() -> Iterator[None]:
-    """Lift Pillow's own limit on pixels (179 megapixels, a global) while a header is read; ours follows."""
+    """Lift Pillow's own limit (179 megapixels, a global) while a header is read; ours follows."""
     with _pillow_limit:
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = None
@@ -144,6 +144,27 @@ def _without_pillow_limit() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
+
+
+def fit_within(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
+    """Scale (width, height) down, never up, so that the longer side is at most `max_side`."""
+    width, height = size
+    if max_side is None or max(size) <= max_side:
+        return size
+    scale = max_side / max(size)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def shrink(frame: Frame, size: tuple[int, int]) -> Frame:
+    """Resize a frame down to (width, height); one that is smaller is left alone."""
+    if size[0] >= frame.colour.shape[1] and size[1] >= frame.colour.shape[0]:
+        return frame
+
+    def resize(pixels: Pixels) -> Pixels:
+        return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+
+    alpha = None if frame.alpha is None else resize(frame.alpha)
+    return Frame(resize(frame.colour), alpha, frame.duration_ms)
 
 
 @contextmanager
@@ -181,8 +202,8 @@ def _read_frames(image: Image.Image, name: str, max_pixels: int, max_side: int |
             image.load()
         colour, alpha = to_srgb(image, name, orientation)
         duration_ms = round(image.info.get("duration", 100)) if count > 1 else 0
-        frame = Frame(colour, alpha, duration_ms)
-        frames.append(frame if max_side is None else _shrunk(frame, (width, height), max_side))
+        upright = (height, width) if swaps_sides(orientation) else (width, height)
+        frames.append(shrink(Frame(colour, alpha, duration_ms), fit_within(upright, max_side)))
     # A GIF's number counts repetitions, and without it the GIF plays once; the others count plays.
     plays = (1 if loop is None else loop and loop + 1) if image.format == "GIF" else loop or 0
     return Picture(tuple(frames), image.format, plays, exif)
@@ -218,20 +239,3 @@ def _orientation_and_exif(image: Image.Image, name: str) -> tuple[int, bytes | N
     except (*_PILLOW_ERRORS, TypeError, AttributeError, KeyError) as error:
         _log.warning("%s: its EXIF data is damaged and is left out (%s)", name, error)
         return orientation, None
-
-
-def _shrunk(frame: Frame, stored_size: tuple[int, int], max_side: int) -> Frame:
-    """Shrink a frame so that the longer side is at most `max_side`, keeping the file's proportions."""
-    width, height = stored_size
-    if (width < height) != (frame.colour.shape[1] < frame.colour.shape[0]):
-        width, height = height, width  # the frame was turned upright
-    scale = max_side / max(width, height)
-    if scale >= 1:
-        return frame
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-
-    def resize(pixels: Pixels) -> Pixels:
-        return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-
-    alpha = None if frame.alpha is None else resize(frame.alpha)
-    return Frame(resize(frame.colour), alpha, frame.duration_ms)

@@ -1,8 +1,9 @@
 """A style is ONE onnx file; all that is needed to run it is written inside.
 
-The file's metadata holds one key, `sakuga.style`, whose value is the JSON of a `StyleSpec`. The graph
-takes `photo`, float32 (B, 3, H, W) RGB in [-1, 1], and gives `anime` of the same shape and range. H and
-W are multiples of `size_multiple` and at least `minimum_side`; padding to that is the caller's work.
+The file's metadata holds one key, `sakuga.style`, whose value is the JSON of a `StyleSpec`. The
+graph takes `photo`, float32 (B, 3, H, W) RGB in [-1, 1], and gives `anime` of the same shape and
+range. H and W are multiples of `size_multiple` and at least `minimum_side`; padding to that is the
+caller's work.
 
 Styles are found by name in two folders: the one in the package, and the user's own (`user_folder`).
 """
@@ -14,6 +15,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,9 +45,7 @@ class StyleSpec:
     description: str  # one sentence for a list of styles
     size_multiple: int  # pixels: H and W given to the graph must be multiples of this
     minimum_side: int  # pixels: H and W given to the graph must be at least this
-    receptive_radius: (
-        int | None
-    )  # pixels an output pixel looks in each direction; None: not tileable
+    receptive_radius: int | None  # pixels a result looks in each direction; None: not tileable
     licence: str  # SPDX identifier of the weights
     attribution: tuple[str, ...]  # one credit a line
     training: dict[str, str | int | float]  # a summary: data, steps, hardware, seconds
@@ -133,8 +133,8 @@ def read_spec(path: Path) -> StyleSpec:
         ) from error
     if text is None:
         raise StyleError(
-            f"{path}: is an ONNX file without the metadata {SPEC_KEY!r} that says how to run it; make "
-            "a style of it with `sakuga export` or `sakuga import-weights`"
+            f"{path}: is an ONNX file without the metadata {SPEC_KEY!r} that says how to run it; "
+            "make a style of it with `sakuga export` or `sakuga import-weights`"
         )
     try:
         return spec_from_json(text)
@@ -166,9 +166,7 @@ def user_folder() -> Path:
 
 def installed() -> list[Style]:
     """All styles that a name finds: those in the box, then those added, each by name."""
-    shipped = [Style(read_spec(path), path, "shipped") for path in _files(SHIPPED_FOLDER)]
-    added = [Style(read_spec(path), path, "added") for path in _files(user_folder())]
-    return shipped + added
+    return list(_installed())
 
 
 def find(name: str | Path) -> Style:
@@ -180,11 +178,11 @@ def find(name: str | Path) -> Style:
     path = Path(name)
     if isinstance(name, Path) or path.suffix == ".onnx" or len(path.parts) > 1:
         return Style(read_spec(path), path, "file")
-    styles = installed()
-    for style in styles:
+    names = []
+    for style in _installed():
         if style.spec.name == name:
             return style
-    names = [style.spec.name for style in styles]
+        names.append(style.spec.name)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     have = f"there are {', '.join(names)}" if names else "none is installed"
@@ -228,8 +226,12 @@ def remove(name: str) -> Path:
     return style.path
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.onnx"))
+def _installed() -> Iterator[Style]:
+    """One after the other: a damaged file among those added does not hide one in the box."""
+    for path in sorted(SHIPPED_FOLDER.glob("*.onnx")):
+        yield Style(read_spec(path), path, "shipped")
+    for path in sorted(user_folder().glob("*.onnx")):
+        yield Style(read_spec(path), path, "added")
 
 
 def _is_whole(value: Any) -> bool:

@@ -79,8 +79,8 @@ class Stylizer:
         Args:
             photo: uint8 (H, W, 3) sRGB, upright, of any size from 1 x 1; left alone.
             strength: 0 gives the photo itself, 1 the style, between them a mix.
-            keep_colour: keep the photo's colours (its low-frequency chroma); lines and lightness are
-                the style's.
+            keep_colour: keep the photo's colours (its low-frequency chroma); lines and lightness
+                are the style's.
             progress: called with the share that is done, up to 1.0.
 
         Returns:
@@ -117,10 +117,10 @@ class Stylizer:
 
     def _run(self, window: Pixels) -> Pixels:
         """The graph itself, (H, W, 3) to (H, W, 3)."""
-        outputs = self._session.run(
-            [GRAPH_OUTPUT], {GRAPH_INPUT: to_float(window)}, self._run_options
-        )
-        return to_pixels(outputs[0])[0]
+        inputs = {GRAPH_INPUT: to_float(window)}
+        (anime,) = self._session.run([GRAPH_OUTPUT], inputs, self._run_options)
+        painted: Pixels = to_pixels(anime)[0]
+        return painted
 
     def _tile_for(self, height: int, width: int) -> int | None:
         """The side of a tile for a picture of this size, or None to paint it whole."""
@@ -132,9 +132,9 @@ class Stylizer:
             return AUTO_TILE_PIXELS
         if height * width > WHOLE_LIMIT_PIXELS:
             raise InputError(
-                f"the style {self.spec.name} must see the whole picture at once, and {width} x {height} "
-                f"pixels are more than the {WHOLE_LIMIT_PIXELS / 1e6:.1f} megapixels that fit the memory "
-                "of most machines; shrink it with --max-side 2048, or insist with --tile none"
+                f"the style {self.spec.name} must see the whole picture at once, and {width} x "
+                f"{height} pixels are more than the {WHOLE_LIMIT_PIXELS / 1e6:.1f} megapixels that "
+                "fit most machines; shrink it with --max-side 2048, or insist with --tile none"
             )
         return None
 
@@ -174,15 +174,15 @@ def _open_session(
     got_cuda = "CUDAExecutionProvider" in session.get_providers()
     if device == "cuda" and not got_cuda:
         raise DeviceError(
-            "device cuda was asked for, and this onnxruntime is built for it, but CUDA could not be "
-            "started: look whether nvidia-smi works and CUDA and cuDNN are installed, or use the cpu"
+            "device cuda was asked for, and this onnxruntime is built for it, but CUDA does not "
+            "start: look whether nvidia-smi works and cuDNN is installed, or use the cpu"
         )
     inputs = [value.name for value in session.get_inputs()]
     outputs = [value.name for value in session.get_outputs()]
     if inputs != [GRAPH_INPUT] or GRAPH_OUTPUT not in outputs:
         raise StyleError(
-            f"{path}: its graph takes {', '.join(inputs)} and gives {', '.join(outputs)}; a style takes "
-            f"{GRAPH_INPUT} and gives {GRAPH_OUTPUT}"
+            f"{path}: its graph takes {', '.join(inputs)} and gives {', '.join(outputs)}; "
+            f"a style takes {GRAPH_INPUT} and gives {GRAPH_OUTPUT}"
         )
     return session, "cuda" if got_cuda else "cpu"
 

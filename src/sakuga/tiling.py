@@ -1,8 +1,8 @@
 """Run a local model over a picture of any size, window by window, so that tiles equal the whole.
 
-A picture is padded by reflection, on the right and at the bottom, up to the model's size multiple. A
-tile's window reaches `margin` pixels further than the tile wherever the padded picture does, and lies
-on the grid of the multiple: a model that looks no further than the margin cannot tell the difference.
+A picture is padded by reflection, on the right and at the bottom, up to the model's size multiple.
+A tile's window reaches `margin` pixels further than the tile wherever the padded picture does, and
+lies on the grid of the multiple: a model that looks no further cannot tell the difference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sakuga.colours import Pixels
 
 @dataclass(frozen=True)
 class Span:
-    """One tile along one axis, in pixels; the window is what the model sees of the padded picture."""
+    """One tile along one axis, pixels; its window is what the model sees of the padded picture."""
 
     start: int
     stop: int

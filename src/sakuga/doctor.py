@@ -1,0 +1,122 @@
+"""What this machine has for Sakuga, and a test that painting works."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from sakuga.errors import SakugaError
+from sakuga.styles import installed, user_folder
+from sakuga.stylizer import Stylizer
+
+_CORE = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "av", "cyclopts", "rich")
+# An extra -> the module that tells whether it is installed.
+_EXTRAS = {
+    "heic": "pi_heif",
+    "data": "webdataset",
+    "train": "lightning_fabric",
+    "eval": "scipy",
+    "tune": "optuna",
+    "web": "starlette",
+    "batch": "ray",
+}
+_TEST_SIDE = 256  # pixels
+
+
+def print_report(*, as_json: bool = False) -> int:
+    """Print the report and return the exit status: 0 if every style paints, else 1."""
+    report = examine()
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        for title, facts in report.items():
+            print(title)
+            for key, value in facts.items():
+                print(f"  {key:<18}{value}")
+    return 0 if all(str(line).startswith("paints") for line in report["self-test"].values()) else 1
+
+
+def examine() -> dict[str, dict[str, Any]]:
+    """Gather versions, providers, extras, styles, and whether each style paints."""
+    return {
+        "versions": {
+            "sakuga": metadata.version("sakuga"),
+            "python": platform.python_version(),
+            **{name: _version(name) for name in _CORE if _version(name)},
+        },
+        "machine": {
+            "system": platform.platform(terse=True),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "device": ort.get_device(),
+            "providers": ", ".join(ort.get_available_providers()),
+        },
+        "extras": {
+            name: "installed" if find_spec(module) else f"pip install 'sakuga[{name}]'"
+            for name, module in _EXTRAS.items()
+        },
+        "styles": _styles(),
+        "self-test": _self_test(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    """The processor's name; Linux tells it only in a file."""
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _styles() -> dict[str, str]:
+    try:
+        styles = {style.spec.name: style.spec.description for style in installed()}
+    except SakugaError as error:
+        styles = {"error": str(error)}
+    return styles | {"added ones are in": str(user_folder())}
+
+
+def _self_test() -> dict[str, str]:
+    """Paint a small gradient with every style."""
+    ramp = np.linspace(0, 255, _TEST_SIDE).astype(np.uint8)
+    photo = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None, :], np.uint8(128)), axis=-1)
+    size = f"{_TEST_SIDE} x {_TEST_SIDE} pixels"
+    results = {}
+    try:
+        styles = installed()
+    except SakugaError as error:
+        return {"styles": str(error)}
+    for style in styles:
+        try:
+            stylizer = Stylizer(style)
+            start_s = time.perf_counter()
+            anime = stylizer(photo)
+        except SakugaError as error:
+            results[style.spec.name] = str(error)
+            continue
+        elapsed_ms = 1000 * (time.perf_counter() - start_s)
+        flat = anime.std() < 1
+        results[style.spec.name] = (
+            "gives one flat colour, the file is damaged or not trained"
+            if flat
+            else f"paints {size} in {elapsed_ms:.0f} ms on {stylizer.device}"
+        )
+    return results or {"styles": "none is installed"}

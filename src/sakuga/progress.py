@@ -1,0 +1,71 @@
+"""A progress bar that shows itself only on a terminal, and only after a second."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_PATIENCE_S = 1.0
+
+
+class ProgressBar:
+    """`with ProgressBar("Painting", total=50) as bar: bar.update(12.5, "cat.jpg")`.
+
+    Args:
+        label: what is being done.
+        total: of whatever `update` counts, for example pictures.
+        quiet: never show anything.
+    """
+
+    def __init__(self, label: str, total: float, *, quiet: bool = False) -> None:
+        self._label = label
+        self._total = total
+        self._shown = sys.stderr.isatty() and not quiet
+        self._start_s = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def update(self, done: float, note: str = "") -> None:
+        """Show how much is done, and on what; draws nothing within the first second."""
+        if not self._shown:
+            return
+        if self._bar is None:
+            if time.monotonic() - self._start_s < _PATIENCE_S:
+                return
+            self._open()
+        assert self._bar is not None and self._task is not None
+        self._bar.update(self._task, completed=done, note=note)
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+        from rich.progress import TimeRemainingColumn as Remaining
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            Remaining(),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task(self._label, total=self._total, note="")
+        self._bar.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
