@@ -1,0 +1,38 @@
+"""Clips in, anime clips out, with their sound and timing.
+
+    source     a file, camera or stream -> upright RGB frames and their times
+    painter    a frame -> anime, painted once for a still shot and calmed by `steady`
+    segments   anime frames -> a row of short encoded files, so that a killed job resumes
+    tracks     the sound and subtitles of the source, copied or converted
+    finish     segments + tracks + chapters -> the file the user asked for
+    job        all of it, with decoding, painting and encoding side by side
+
+Light to import: PyAV is loaded when the first clip is opened.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sakuga.video.options import VideoOptions, is_video
+
+if TYPE_CHECKING:
+    from sakuga.video.job import Progress, VideoResult, paint_video
+    from sakuga.video.preview import preview_video
+
+__all__ = ["Progress", "VideoOptions", "VideoResult", "is_video", "paint_video", "preview_video"]
+
+_HOMES = {
+    "paint_video": "sakuga.video.job",
+    "Progress": "sakuga.video.job",
+    "VideoResult": "sakuga.video.job",
+    "preview_video": "sakuga.video.preview",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the module it lives in."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'sakuga.video' has no attribute {name!r}")

@@ -1,0 +1,162 @@
+"""Animated pictures as clips, both ways: frames of a GIF, WebP or APNG in, segments out to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+import av.filter
+import numpy as np
+
+from sakuga.pixels import Frame, read_picture
+from sakuga.video.frames import Pixels
+from sakuga.video.segments import Encoding, Segment
+from sakuga.video.source import ClipFrame
+
+PICTURE_SUFFIXES = frozenset((".gif", ".webp", ".png", ".apng", ".avif"))
+
+# How each is written: (FFmpeg's encoder, its pixel format, the file format's options).
+_WRITERS = {
+    "gif": ("gif", "pal8", {"loop": "0"}),
+    "webp": ("libwebp_anim", "bgra", {"loop": "0"}),
+    "apng": ("apng", "rgb24", {"plays": "0"}),
+}
+_TICKS = {"gif": 100, "webp": 1000, "apng": 1000}  # a second; what the formats count in
+_SHORTEST_GIF_TICKS = 2  # browsers slow a GIF down whose frames are shorter than 20 ms
+_WEBP_QUALITY = "85"
+
+
+class AnimatedClip:
+    """The frames of an animated picture, like those of `sakuga.video.source.Clip`.
+
+    Raises:
+        InputError: it is not a picture, or is damaged.
+    """
+
+    def __init__(self, path: Path, max_side: int | None = None) -> None:
+        picture = read_picture(path, max_side=max_side)
+        self._frames = picture.frames
+        self.name = str(path)
+        self.live = False
+        self.notes: list[str] = []
+        if any(frame.alpha is not None for frame in picture.frames):
+            self.notes.append("transparent parts were laid on white")
+        self.height, self.width = picture.frames[0].colour.shape[:2]
+        self.pixel_aspect = Fraction(1)
+        self.time_base = Fraction(1, 1000)
+        self.total_frames = len(picture.frames)
+        total_ms = sum(max(1, frame.duration_ms) for frame in picture.frames)
+        self.seconds = total_ms / 1000
+        self.rate = Fraction(1000 * len(picture.frames), total_ms)
+        self.origin = Fraction(0)
+
+    def frames(self, skip: int = 0) -> Iterator[ClipFrame]:
+        """Yield the frames with their times; the first `skip` without their pictures."""
+        pts = 0
+        for index, frame in enumerate(self._frames):
+            duration = max(1, frame.duration_ms)
+            yield ClipFrame(_on_white(frame) if index >= skip else None, pts, duration)
+            pts += duration
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def write_animation(
+    path: Path, file_format: str, segments: Sequence[Segment], encoding: Encoding
+) -> None:
+    """Write the frames of the segments as an animated picture that plays for ever.
+
+    Times are rounded to what the format counts in: 1/100 s for GIF, 1 ms for WebP and APNG. A GIF
+    gets a palette of 256 colours for each frame. Pixels become square. Memory does not grow with
+    the length.
+    """
+    encoder, pixel_format, options = _WRITERS[file_format]
+    base = Fraction(1, _TICKS[file_format])
+    shown = [
+        (segment.begin + pts, duration)
+        for segment in segments
+        for pts, duration in sorted(segment.times)
+    ]
+    starts = _ticks([pts for pts, _ in shown], encoding.time_base / base, file_format)
+    last = max(1, round(shown[-1][1] * encoding.time_base / base))
+    if file_format in ("gif", "apng"):  # they take the last frame's time as an option, in 1/100 s
+        hundredths = max(1, round(last * base * 100))
+        options = {
+            **options,
+            "final_delay": str(hundredths) if file_format == "gif" else str(last * base),
+        }
+    width = round(encoding.width * max(encoding.pixel_aspect, Fraction(1)))
+    height = round(encoding.height / min(encoding.pixel_aspect, Fraction(1)))
+    with av.open(path, "w", format=file_format, container_options=options) as output:
+        stream = output.add_stream(
+            encoder, rate=encoding.rate.limit_denominator(1000), width=width, height=height
+        )
+        assert isinstance(stream, av.VideoStream)
+        stream.codec_context.pix_fmt = pixel_format
+        stream.codec_context.time_base = base
+        stream.time_base = base
+        if file_format == "webp":
+            stream.codec_context.options = {"quality": _WEBP_QUALITY}
+        for index, frame in enumerate(_decoded(segments)):
+            frame = frame.reformat(width=width, height=height, format="rgb24")
+            frame = (
+                _with_palette(frame)
+                if file_format == "gif"
+                else frame.reformat(format=pixel_format)
+            )
+            frame.pts = starts[index]
+            frame.time_base = base
+            following = starts[index + 1] if index + 1 < len(starts) else starts[index] + last
+            frame.duration = following - starts[index]
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+
+
+def _ticks(pts: Sequence[int], scale: Fraction, file_format: str) -> list[int]:
+    """Round times to the format's unit, counted from the first frame, each after the one before."""
+    least = _SHORTEST_GIF_TICKS if file_format == "gif" else 1
+    ticks: list[int] = []
+    for time in pts:
+        tick = round((time - pts[0]) * scale)
+        ticks.append(max(tick, ticks[-1] + least) if ticks else 0)
+    return ticks
+
+
+def _decoded(segments: Sequence[Segment]) -> Iterator[av.VideoFrame]:
+    for segment in segments:
+        with av.open(segment.path) as file:
+            yield from file.decode(video=0)
+
+
+def _with_palette(frame: av.VideoFrame) -> av.VideoFrame:
+    """Choose the 256 colours that suit this frame, and dither to them."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 100)
+    )
+    split = graph.add("split")
+    palette = graph.add("palettegen", "reserve_transparent=0")
+    use = graph.add("paletteuse", "dither=bayer:bayer_scale=4")
+    sink = graph.add("buffersink")
+    source.link_to(split)
+    split.link_to(palette, 0, 0)
+    split.link_to(use, 1, 0)
+    palette.link_to(use, 0, 1)
+    use.link_to(sink)
+    graph.configure()
+    frame.pts = 0
+    frame.time_base = Fraction(1, 100)
+    graph.vpush(frame)
+    graph.vpush(None)
+    return graph.vpull()
+
+
+def _on_white(frame: Frame) -> Pixels:
+    if frame.alpha is None:
+        return frame.colour
+    share = frame.alpha[..., None].astype(np.float32) / 255
+    return np.round(frame.colour * share + 255 * (1 - share)).astype(np.uint8)

@@ -1,0 +1,101 @@
+"""A decoded frame <-> uint8 (H, W, 3) RGB, upright, in the colours of BT.709.
+
+Turning, mirroring, tone mapping and shrinking happen here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from numpy.typing import NDArray
+
+from sakuga.video import hdr
+
+Pixels = NDArray[np.uint8]
+
+_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+_HD_HEIGHT = (
+    720  # pixels: players take untagged video of this height or more for BT.709, less for 601
+)
+_KEEP = (1, 0, 0, 1)
+
+
+def orientation(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """Read how the frame is to be turned: the signs (a, b, c, d) of its display matrix.
+
+    A stored pixel (x, y) belongs at (a x + c y, b x + d y). Angles that are not quarter turns,
+    which only instruments write, count as none.
+    """
+    try:
+        matrix = struct.unpack("<9i", bytes(frame.side_data["DISPLAYMATRIX"])[:36])  # type: ignore[typeddict-item]
+    except KeyError:
+        return _KEEP
+    a, b, c, d = (round(matrix[index] / 65536) for index in (0, 1, 3, 4))
+    turn = (a, b, c, d)
+    quarter = abs(a * d - b * c) == 1 and all(abs(value) <= 1 for value in turn)
+    return turn if quarter and abs(a) + abs(b) == 1 else _KEEP
+
+
+def swaps_sides(turn: tuple[int, int, int, int]) -> bool:
+    """True if the turned picture is as wide as the stored one is high."""
+    return turn[0] == 0
+
+
+def make_upright(picture: Pixels, turn: tuple[int, int, int, int]) -> Pixels:
+    """Turn and mirror (H, W, 3) by the signs from `orientation`."""
+    a, b, c, d = turn
+    if swaps_sides(turn):  # shown x is the stored y, shown y the stored x
+        picture = picture.swapaxes(0, 1)
+        return picture[:: (1 if b > 0 else -1), :: (1 if c > 0 else -1)]
+    return picture[:: (1 if d > 0 else -1), :: (1 if a > 0 else -1)]
+
+
+def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Pixels:
+    """Convert one frame to upright RGB of width x height pixels (of the upright picture)."""
+    turn = orientation(frame)
+    if swaps_sides(turn):
+        width, height = height, width
+    is_hdr = frame.color_trc in hdr.NAMES
+    space: int | None = None  # as the frame says
+    if frame.colorspace == _UNSPECIFIED and frame.format.is_rgb is False:
+        space = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
+        if is_hdr:
+            space = Colorspace.BT2020
+    shrinks = width < frame.width or height < frame.height
+    converted = frame.reformat(
+        width=width,
+        height=height,
+        format="rgb48le" if is_hdr else "rgb24",
+        src_colorspace=space,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
+        threads=1,
+    )
+    samples: Any = converted.to_ndarray()  # uint16 if HDR, else uint8
+    picture: Pixels = hdr.tone_map(samples, frame.color_trc) if is_hdr else samples
+    return np.ascontiguousarray(make_upright(picture, turn))
+
+
+def from_rgb(picture: Pixels, pixel_format: str) -> av.VideoFrame:
+    """Convert RGB (H, W, 3) to a frame an encoder takes, tagged BT.709.
+
+    Most video formats store colour at half the width and height, so they need even sides: the last
+    row and column are repeated once where a side is odd.
+    """
+    height, width = picture.shape[:2]
+    if pixel_format != "rgb24" and (height % 2 or width % 2):
+        picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    if pixel_format == "rgb24":
+        return frame
+    return frame.reformat(
+        format=pixel_format,
+        src_color_range=ColorRange.JPEG,
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        threads=1,
+    )

@@ -1,0 +1,121 @@
+"""What a user may ask of a video, and which inputs are videos. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from sakuga.errors import OptionError
+
+VIDEO_SUFFIXES = frozenset(
+    [
+        ".3gp",
+        ".asf",
+        ".avi",
+        ".f4v",
+        ".flv",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".nut",
+        ".ogv",
+        ".ts",
+        ".vob",
+        ".webm",
+        ".wmv",
+        ".y4m",
+    ]
+)
+LIVE_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "rtp://", "udp://", "srt://")
+_UNIT_SECONDS = {"h": Fraction(3600), "m": Fraction(60), "s": Fraction(1), "ms": Fraction(1, 1000)}
+_TIME_WITH_UNITS = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+")
+_TIME_WITH_COLONS = re.compile(r"(?:(?:\d+:)?[0-5]?\d:)?\d+(?:\.\d+)?")
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """The choices that only videos have."""
+
+    start: Fraction | None = None  # seconds into the clip where painting begins
+    stop: Fraction | None = None  # seconds into the clip where it ends
+    seconds: float | None = None  # how long to record a camera, screen or live stream
+    fps: Fraction | None = None  # frames per second of the result; None: the times of the source
+    side_by_side: bool = False  # photo | anime
+    steady: bool = True  # calm the flicker between frames
+    codec: str | None = None  # h264, hevc, av1, vp9 or prores; None: what suits the file's ending
+    crf: int | None = None  # quality: lower is better and larger; None: a good one for the codec
+    discard: bool = False  # on Ctrl-C keep nothing, instead of a playable file of what is painted
+    resume: bool = False  # go on from the last finished segment of a job that was stopped
+    segment_frames: int = 240  # frames a segment: what a crash can lose
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.stop is not None and self.stop <= self.start:
+            raise OptionError(
+                f"--to {float(self.stop):g}s is not after --from {float(self.start):g}s: "
+                "give the end of the part as a time in the clip"
+            )
+        if self.seconds is not None and self.seconds <= 0:
+            raise OptionError(f"--seconds must be above 0, found {self.seconds:g}")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise OptionError(f"--fps must be above 0 and at most 1000, found {float(self.fps):g}")
+        if self.segment_frames < 1:
+            raise ValueError(f"segment_frames must be at least 1, found {self.segment_frames}")
+
+
+def parse_time(text: str) -> Fraction:
+    """Read a time as seconds: "90", "90s", "1m30s", "1500ms", "1:30" or "00:01:30.5".
+
+    Raises:
+        OptionError: for anything else, negative times included.
+    """
+    cleaned = text.strip().lower()
+    if _TIME_WITH_COLONS.fullmatch(cleaned):
+        seconds = Fraction(0)
+        for part in cleaned.split(":"):
+            seconds = seconds * 60 + Fraction(part)
+        return seconds
+    if _TIME_WITH_UNITS.fullmatch(cleaned):
+        parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s)", cleaned)
+        return Fraction(sum(Fraction(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+    raise OptionError(f"{text!r} is not a time: write 90s, 1m30s or 00:01:30.5")
+
+
+def parse_rate(text: str) -> Fraction:
+    """Read frames per second: "24", "23.976" (meaning 24000/1001) or "30000/1001"."""
+    try:
+        rate = Fraction(text.strip())
+    except (ValueError, ZeroDivisionError) as error:
+        raise OptionError(
+            f"{text!r} is not a frame rate: write 24, 23.976 or 30000/1001"
+        ) from error
+    if "/" in text or rate.denominator == 1:
+        return rate
+    film = Fraction(round(rate * 1001 / 1000) * 1000, 1001)  # 23.976, 29.97, 59.94
+    return film if abs(film - rate) < Fraction(1, 100) else rate
+
+
+def is_live(source: str | Path) -> bool:
+    """True for a camera, the screen or a stream that has no end: it is recorded, not read."""
+    text = str(source)
+    return text.split(":")[0] in ("webcam", "screen") or text.startswith(LIVE_SCHEMES)
+
+
+def is_video(source: str | Path) -> bool:
+    """True if the name is that of a video, a live stream, `webcam[:N]` or `screen`.
+
+    Only the name is looked at. Animated pictures (GIF, WebP, APNG) count as pictures.
+    """
+    text = str(source)
+    if is_live(text):
+        return True
+    if text.startswith(("http://", "https://")):
+        text = text.split("?")[0].split("#")[0]
+    return Path(text).suffix.lower() in VIDEO_SUFFIXES

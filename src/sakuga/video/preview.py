@@ -1,0 +1,105 @@
+"""A look at ten moments of a clip, painted, before committing to the whole."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from sakuga.encoding import write_picture
+from sakuga.errors import OptionError, OutputError
+from sakuga.pixels import Frame, Picture, fit_within, shrink
+from sakuga.sheets import contact_sheet
+from sakuga.video.frames import Pixels
+from sakuga.video.job import load_painter, style_name
+from sakuga.video.options import VideoOptions, is_live
+from sakuga.video.source import Clip
+
+_MOMENTS = 10
+_PAIRS_A_ROW = 2
+_CELL_PIXELS = 320  # the longer side of a picture on the sheet
+
+
+def preview_video(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    style: Any = "novel",
+    strength: float = 1.0,
+    keep_colour: bool = False,
+    max_side: int | None = None,
+    overwrite: bool = False,
+    options: VideoOptions | None = None,
+) -> tuple[Path, float | None]:
+    """Paint ten frames, evenly spread, and lay them out beside their photos as one PNG.
+
+    Args:
+        out: the PNG; by default NAME-STYLE-preview.png beside the source. The other arguments are
+            those of `paint_video`.
+
+    Returns:
+        The sheet's path, and about how many seconds painting the whole will take (None: not known).
+
+    Raises:
+        InputError: the source is not a video that can be read.
+        OptionError: it is a live source, which has no moments to choose from.
+        OutputError: the sheet exists or cannot be written.
+    """
+    options = options or VideoOptions()
+    if is_live(source):
+        raise OptionError(f"{source}: --preview needs a clip; record one with --seconds 5 first")
+    stylizer = load_painter(style)
+    path = Path(str(source).split("?")[0])
+    target = (
+        Path(out)
+        if out is not None
+        else path.parent / (f"{path.stem}-{style_name(stylizer)}-preview.png")
+    )
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target}: exists already; add --overwrite, or another name with --out")
+    pairs: list[tuple[Pixels, Pixels]] = []
+    painting_s = 0.0
+    total_frames = None
+    for moment in _moments(source, options):
+        clip = Clip(source, replace(options, start=moment, stop=None, fps=None), max_side)
+        try:
+            photo = next(clip.frames()).picture
+        finally:
+            clip.close()
+        assert photo is not None
+        began = time.monotonic()
+        anime = stylizer(photo, strength=strength, keep_colour=keep_colour)
+        painting_s += time.monotonic() - began
+        pairs.append((_small(photo), _small(anime)))
+    clip = Clip(source, options, max_side)
+    total_frames = clip.total_frames
+    clip.close()
+    pairs += [pairs[-1]] * (-len(pairs) % _PAIRS_A_ROW)
+    rows = [
+        [picture for pair in pairs[at : at + _PAIRS_A_ROW] for picture in pair]
+        for at in range(0, len(pairs), _PAIRS_A_ROW)
+    ]
+    sheet = contact_sheet(rows, ["photo", style_name(stylizer)] * _PAIRS_A_ROW)
+    write_picture(Picture((Frame(sheet),)), target, "png")
+    left_s = None if total_frames is None else painting_s / _MOMENTS * total_frames
+    return target, left_s
+
+
+def _moments(source: str | Path, options: VideoOptions) -> list[Fraction]:
+    """Ten times, in seconds: the middles of ten equal parts of what is to be painted."""
+    clip = Clip(source, VideoOptions())
+    seconds = clip.seconds
+    clip.close()
+    begin = options.start or Fraction(0)
+    end = Fraction(seconds or 0).limit_denominator(1000)
+    if options.stop is not None:
+        end = min(end, options.stop)
+    length = max(Fraction(0), end - begin)
+    return [begin + length * (2 * part + 1) / (2 * _MOMENTS) for part in range(_MOMENTS)]
+
+
+def _small(picture: Pixels) -> Pixels:
+    height, width = picture.shape[:2]
+    return shrink(Frame(picture), fit_within((width, height), _CELL_PIXELS)).colour

@@ -1,0 +1,91 @@
+"""Painted frames in order -> steady frames in segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sakuga.video.frames import Pixels
+from sakuga.video.options import VideoOptions
+from sakuga.video.segments import Encoding, Parts, Segment, SegmentWriter, State
+from sakuga.video.steady import Steady
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A painted frame on its way to the encoder."""
+
+    photo: Pixels
+    anime: Pixels
+    repeated: bool  # the anime is that of the frame before
+    pts: int
+    duration: int
+    painter_state: State | None  # given with the last frame of a segment
+
+
+class Recorder:
+    """Takes painted frames in order: calms and encodes them, and ends a segment where it ends."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        encoding: Encoding,
+        options: VideoOptions,
+        finished: list[Segment],
+        state: State,
+    ) -> None:
+        self._parts = parts
+        self._encoding = encoding
+        self._side_by_side = options.side_by_side
+        self._segments = list(finished)
+        self._steady = Steady() if options.steady else None
+        if self._steady is not None:
+            self._steady.restore(state)
+        self._shown: Pixels | None = state.get("recorder_shown")
+        self._writer: SegmentWriter | None = None
+        self._finished_bytes = sum(segment.path.stat().st_size for segment in finished)
+
+    @property
+    def bytes_written(self) -> int:
+        """Of finished segments."""
+        return self._finished_bytes
+
+    def take(self, painted: Painted) -> None:
+        """Encode one frame."""
+        if not painted.repeated or self._shown is None:
+            self._shown = painted.anime
+            if self._steady is not None:
+                self._shown = self._steady(painted.photo, painted.anime)
+        if self._writer is None:
+            index = len(self._segments)
+            path = self._parts.segment_path(index, self._encoding.encoder)
+            self._writer = SegmentWriter(path, self._encoding)
+        picture = self._shown
+        if self._side_by_side:
+            picture = np.concatenate([painted.photo, picture], axis=1)
+        self._writer.add(picture, painted.pts, painted.duration)
+        if painted.painter_state is not None:
+            state = {**painted.painter_state, "recorder_shown": self._shown}
+            if self._steady is not None:
+                state.update(self._steady.state())
+            segment = self._close_segment()
+            self._parts.keep(len(self._segments) - 1, segment, state)
+
+    def finish(self) -> list[Segment]:
+        """Close the last, shorter segment and return all."""
+        if self._writer is not None:
+            self._close_segment()
+        return self._segments
+
+    def close(self) -> None:
+        """Let go of a segment that is not whole, after an error."""
+        self._writer = None
+
+    def _close_segment(self) -> Segment:
+        assert self._writer is not None
+        segment = self._writer.finish()
+        self._writer = None
+        self._segments.append(segment)
+        self._finished_bytes += segment.path.stat().st_size
+        return segment
