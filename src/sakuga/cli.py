@@ -12,8 +12,10 @@ from typing import Annotated, Literal, NoReturn
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from sakuga.errors import SakugaError
+from sakuga.video.options import VideoOptions
 
 PAINTING = Group.create_ordered("Painting")
+VIDEO = Group("Video", sort_key=100)
 TRAINING = Group.create_ordered("Training a style")
 
 
@@ -54,6 +56,7 @@ def paint(
     threads: int | None = None,
     quiet: bool = False,
     json: bool = False,
+    video: Annotated[VideoOptions | None, Parameter(name="*", group=VIDEO)] = None,
 ) -> int:
     """Paint pictures, folders and videos.
 
@@ -103,6 +106,7 @@ def paint(
         overwrite=overwrite,
         quiet=quiet,
         as_json=json,
+        video=video,
     )
 
 

@@ -19,6 +19,7 @@ from sakuga.plan import STREAM, Job, plan
 from sakuga.progress import ProgressBar
 from sakuga.stylizer import Stylizer
 from sakuga.urls import fetch, is_url
+from sakuga.video.options import VideoOptions, parts_folder
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Outcome:
     status: Literal["painted", "skipped", "failed"]
     seconds: float = 0.0
     error: str | None = None  # why it failed, in one line
+    notes: tuple[str, ...] = ()  # what the user should know, one sentence each
 
 
 def do_jobs(
@@ -38,6 +40,7 @@ def do_jobs(
     *,
     file_format: str | None = None,
     overwrite: bool = False,
+    video: VideoOptions | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Iterator[Outcome]:
     """Do one job after the other, giving what became of each as it is done.
@@ -48,24 +51,31 @@ def do_jobs(
     Args:
         progress: called with the number of jobs done, a fraction, and the name of the current one.
     """
+    video = video or VideoOptions()
     for index, job in enumerate(jobs):
 
-        def advance(share: float, index: int = index, job: Job = job) -> None:
+        def advance(
+            share: float, note: str = "", index: int = index, source: str = job.source
+        ) -> None:
             if progress is not None:
-                progress(index + share, job.source)
+                progress(index + share, f"{source}{note}")
 
         advance(0.0)
-        if job.target is not None and job.target.exists() and not overwrite:
+        if _is_done(job, overwrite, video):
             yield Outcome(job, "skipped")
             continue
+        notes: list[str] = []
         start_s = time.perf_counter()
         try:
-            do_job(job, stylizer, look, file_format=file_format, progress=advance)
+            if job.is_video:
+                notes = _paint_video(job, stylizer, look, video, overwrite, advance)
+            else:
+                do_job(job, stylizer, look, file_format=file_format, progress=advance)
         except SakugaError as error:
             seconds = time.perf_counter() - start_s
             yield Outcome(job, "failed", seconds, " ".join(str(error).split()))
         else:
-            yield Outcome(job, "painted", time.perf_counter() - start_s)
+            yield Outcome(job, "painted", time.perf_counter() - start_s, notes=tuple(notes))
 
 
 def do_job(
@@ -76,14 +86,11 @@ def do_job(
     file_format: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Paint one picture or video to where it goes, replacing what is there.
+    """Paint one picture to where it goes, replacing what is there.
 
     Raises:
         SakugaError: it cannot be read, painted or written.
     """
-    if job.is_video:
-        _paint_video(job, stylizer, look, progress)
-        return
     picture = read_picture(_load(job.source), name=_name(job.source), max_side=look.max_side)
     painted = paint_picture(picture, stylizer, look, progress)
     del picture  # of 100 megapixels takes 300 MB, which encoding can use
@@ -106,6 +113,7 @@ def paint_inputs(
     overwrite: bool = False,
     quiet: bool = False,
     as_json: bool = False,
+    video: VideoOptions | None = None,
 ) -> int:
     """Plan the inputs, do the jobs and tell what happened.
 
@@ -122,7 +130,13 @@ def paint_inputs(
     outcomes = []
     with ProgressBar("Painting", total=len(jobs), quiet=quiet) as bar:
         for outcome in do_jobs(
-            jobs, stylizer, look, file_format=file_format, overwrite=overwrite, progress=bar.update
+            jobs,
+            stylizer,
+            look,
+            file_format=file_format,
+            overwrite=overwrite,
+            video=video,
+            progress=bar.update,
         ):
             if outcome.error is not None and len(jobs) == 1:
                 raise SakugaError(outcome.error)
@@ -137,18 +151,22 @@ def paint_inputs(
     return 1 if failures else 0
 
 
-def _row(outcome: Outcome) -> dict[str, str | float | None]:
+def _row(outcome: Outcome) -> dict[str, str | float | list[str] | None]:
     return {
         "source": outcome.job.source,
         "target": str(outcome.job.target),
         "status": outcome.status,
         "seconds": round(outcome.seconds, 3),
         "error": outcome.error,
+        "notes": list(outcome.notes),
     }
 
 
 def _tell(outcomes: Sequence[Outcome]) -> None:
     """Say in a line or two what was done."""
+    for outcome in outcomes:
+        for note in outcome.notes:
+            print(f"{outcome.job.source}: {note}", file=sys.stderr)
     if len(outcomes) == 1 and outcomes[0].status == "skipped":
         target = outcomes[0].job.target
         print(f"{target} is there already; --overwrite paints it again", file=sys.stderr)
@@ -169,15 +187,41 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
     print(notes, file=sys.stderr)
 
 
+def _is_done(job: Job, overwrite: bool, video: VideoOptions) -> bool:
+    """True if the result is there and is not to be made again, or made further."""
+    if job.target is None or overwrite or not job.target.exists():
+        return False
+    goes_on = video.resume and parts_folder(job.target).exists()
+    return not (job.is_video and (goes_on or video.preview))
+
+
 def _paint_video(
-    job: Job, stylizer: Stylizer, look: Look, progress: Callable[[float], None] | None
-) -> None:
-    from sakuga.video import Progress, paint_video
+    job: Job,
+    stylizer: Stylizer,
+    look: Look,
+    options: VideoOptions,
+    overwrite: bool,
+    progress: Callable[[float, str], None],
+) -> list[str]:
+    """Paint one video, or a sheet of moments of it; return what the user should know."""
+    from sakuga.video import Progress, paint_video, preview_video
 
     def advance(state: Progress) -> None:
-        if progress is not None and state.total_frames:
-            progress(min(1.0, state.frames / state.total_frames))
+        share = state.frames / state.total_frames if state.total_frames else 0.0
+        progress(min(1.0, share), f": {state}")
 
+    if options.preview:
+        sheet, seconds = preview_video(
+            job.source,
+            style=stylizer,
+            strength=look.strength,
+            keep_colour=look.keep_colour,
+            max_side=look.max_side,
+            overwrite=overwrite,
+            options=options,
+        )
+        whole = "" if seconds is None else f"; the whole clip will take about {seconds:.0f} s"
+        return [f"the preview is {sheet}{whole}"]
     result = paint_video(
         job.source,
         job.target,
@@ -185,11 +229,16 @@ def _paint_video(
         strength=look.strength,
         keep_colour=look.keep_colour,
         max_side=look.max_side,
-        overwrite=True,
+        overwrite=overwrite,
+        options=options,
         on_progress=advance,
     )
     if result.interrupted:
+        kept = f"{result.frames} frames are in {result.path}" if result.path else "nothing is kept"
+        for note in (kept, *result.notes):
+            print(f"{job.source}: {note}", file=sys.stderr)
         raise KeyboardInterrupt
+    return result.notes
 
 
 def _load(source: str) -> Path | bytes:

@@ -28,8 +28,8 @@ class Job:
 
     @property
     def is_video(self) -> bool:
-        """True if the name of the source is that of a video or a camera."""
-        return is_video(self.source)
+        """True if the source or the result is, by its name, a video or a camera."""
+        return is_video(self.source) or (self.target is not None and is_video(self.target))
 
 
 def plan(

@@ -38,7 +38,14 @@ class Progress:
     total_frames: int | None  # about; None: not known
     frames_per_second: float  # of this run
     seconds_left: float | None  # None: not known
-    bytes_written: int
+    bytes_written: int  # of finished segments
+
+    def __str__(self) -> str:
+        """In words: "120 of 300 frames, 12.3 a second, 15 s left, 2.1 MB"."""
+        total = "" if self.total_frames is None else f" of {self.total_frames}"
+        left = "" if self.seconds_left is None else f", {self.seconds_left:.0f} s left"
+        size = f"{self.bytes_written / 1e6:.1f} MB"
+        return f"{self.frames}{total} frames, {self.frames_per_second:.1f} a second{left}, {size}"
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, Token
 
 from sakuga.errors import OptionError
 
@@ -40,36 +44,6 @@ _TIME_WITH_UNITS = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+")
 _TIME_WITH_COLONS = re.compile(r"(?:(?:\d+:)?[0-5]?\d:)?\d+(?:\.\d+)?")
 
 
-@dataclass(frozen=True)
-class VideoOptions:
-    """The choices that only videos have."""
-
-    start: Fraction | None = None  # seconds into the clip where painting begins
-    stop: Fraction | None = None  # seconds into the clip where it ends
-    seconds: float | None = None  # how long to record a camera, screen or live stream
-    fps: Fraction | None = None  # frames per second of the result; None: the times of the source
-    side_by_side: bool = False  # photo | anime
-    steady: bool = True  # calm the flicker between frames
-    codec: str | None = None  # h264, hevc, av1, vp9 or prores; None: what suits the file's ending
-    crf: int | None = None  # quality: lower is better and larger; None: a good one for the codec
-    discard: bool = False  # on Ctrl-C keep nothing, instead of a playable file of what is painted
-    resume: bool = False  # go on from the last finished segment of a job that was stopped
-    segment_frames: int = 240  # frames a segment: what a crash can lose
-
-    def __post_init__(self) -> None:
-        if self.start is not None and self.stop is not None and self.stop <= self.start:
-            raise OptionError(
-                f"--to {float(self.stop):g}s is not after --from {float(self.start):g}s: "
-                "give the end of the part as a time in the clip"
-            )
-        if self.seconds is not None and self.seconds <= 0:
-            raise OptionError(f"--seconds must be above 0, found {self.seconds:g}")
-        if self.fps is not None and not 0 < self.fps <= 1000:
-            raise OptionError(f"--fps must be above 0 and at most 1000, found {float(self.fps):g}")
-        if self.segment_frames < 1:
-            raise ValueError(f"segment_frames must be at least 1, found {self.segment_frames}")
-
-
 def parse_time(text: str) -> Fraction:
     """Read a time as seconds: "90", "90s", "1m30s", "1500ms", "1:30" or "00:01:30.5".
 
@@ -100,6 +74,78 @@ def parse_rate(text: str) -> Fraction:
         return rate
     film = Fraction(round(rate * 1001 / 1000) * 1000, 1001)  # 23.976, 29.97, 59.94
     return film if abs(film - rate) < Fraction(1, 100) else rate
+
+
+def _time(_: object, tokens: Sequence[Token]) -> Fraction:
+    return parse_time(tokens[0].value)
+
+
+def _rate(_: object, tokens: Sequence[Token]) -> Fraction:
+    return parse_rate(tokens[0].value)
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """The choices that only videos have; on the command line each is an option of `sakuga paint`.
+
+    Parameters
+    ----------
+    start
+        Begin at this time of the clip: 90s, 1m30s or 00:01:30.5.
+    stop
+        End at this time of the clip.
+    seconds
+        How long to record a camera, screen or live stream.
+    fps
+        Frames per second of the result; otherwise the times of the source.
+    side_by_side
+        Show the photo beside the anime.
+    preview
+        Only paint a sheet of ten moments.
+    steady
+        Calm the flicker between frames.
+    codec
+        h264, hevc, av1, vp9 or prores; otherwise what suits the file's ending.
+    crf
+        Quality; lower is better and larger.
+    discard
+        On Ctrl-C keep nothing, instead of a playable file of what is painted.
+    resume
+        Go on with a job that was stopped.
+    segment_frames
+        Frames a segment: what a crash can lose.
+    """
+
+    start: Annotated[Fraction | None, Parameter(name="--from", converter=_time)] = None
+    stop: Annotated[Fraction | None, Parameter(name="--to", converter=_time)] = None
+    seconds: float | None = None
+    fps: Annotated[Fraction | None, Parameter(converter=_rate)] = None
+    side_by_side: bool = False
+    preview: bool = False
+    steady: Annotated[bool, Parameter(negative="--no-steady")] = True
+    codec: str | None = None
+    crf: int | None = None
+    discard: bool = False
+    resume: bool = False
+    segment_frames: Annotated[int, Parameter(parse=False)] = 240
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.stop is not None and self.stop <= self.start:
+            raise OptionError(
+                f"--to {float(self.stop):g}s is not after --from {float(self.start):g}s: "
+                "give the end of the part as a time in the clip"
+            )
+        if self.seconds is not None and self.seconds <= 0:
+            raise OptionError(f"--seconds must be above 0, found {self.seconds:g}")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise OptionError(f"--fps must be above 0 and at most 1000, found {float(self.fps):g}")
+        if self.segment_frames < 1:
+            raise ValueError(f"segment_frames must be at least 1, found {self.segment_frames}")
+
+
+def parts_folder(target: Path) -> Path:
+    """Where the segments of a job for `target` are kept until it is finished."""
+    return target.with_name(target.name + ".parts")
 
 
 def is_live(source: str | Path) -> bool:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from sakuga.errors import OutputError
 from sakuga.video.containers import ENCODERS, Encoder
 from sakuga.video.frames import Pixels, from_rgb
+from sakuga.video.options import parts_folder
 
 if TYPE_CHECKING:
     from sakuga.video.tracks import AnyPacket
@@ -79,7 +80,7 @@ class Parts:
     """
 
     def __init__(self, target: Path, job: dict[str, Any], *, resume: bool, restart: bool) -> None:
-        self.folder = target.with_name(target.name + ".parts")
+        self.folder = parts_folder(target)
         self._description = self.folder / "job.json"
         if restart and not resume:
             shutil.rmtree(self.folder, ignore_errors=True)
