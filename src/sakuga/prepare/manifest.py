@@ -110,26 +110,12 @@ class Journal:
         self.lines: dict[str, dict[str, Any]] = {}
         self._superseded = False
         if path.exists():
-            self._load()
+            lines, whole = read_lines(path, key)
+            self.lines = {line[key]: line for line in lines}
+            self._superseded = len(self.lines) < len(lines)
+            if whole < path.stat().st_size:
+                os.truncate(path, whole)
         self._file = path.open("a", encoding="utf-8")
-
-    def _load(self) -> None:
-        text = self.path.read_bytes()
-        whole = text.rfind(b"\n") + 1
-        if whole < len(text):  # killed while it wrote this line
-            os.truncate(self.path, whole)
-        for number, raw in enumerate(text[:whole].splitlines(), 1):
-            try:
-                line = json.loads(raw)
-                name = line[self.key]
-            except (ValueError, KeyError, TypeError):
-                raise DataError(
-                    f"{self.path}, line {number} is not a line of such a file "
-                    f"({raw[:60].decode(errors='replace')!r}): restore the file, "
-                    "or delete the folder and prepare it again"
-                ) from None
-            self._superseded |= name in self.lines
-            self.lines[name] = line
 
     def append(self, line: dict[str, Any]) -> None:
         """Add a line; it is with the operating system when this returns."""
@@ -150,6 +136,29 @@ class Journal:
             write_lines(self.path, self.lines.values())
 
 
+def read_lines(path: Path, key: str) -> tuple[list[dict[str, Any]], int]:
+    """Read a JSONL file: its lines, and how many bytes they take without a torn last one.
+
+    Raises:
+        DataError: a line that is no JSON object with that key, other than a torn last one.
+    """
+    text = path.read_bytes()
+    whole = text.rfind(b"\n") + 1  # what follows was being written by a run that was killed
+    lines = []
+    for number, raw in enumerate(text[:whole].split(b"\n")[:-1], 1):
+        try:
+            line = json.loads(raw)
+            line[key]
+        except (ValueError, KeyError, TypeError):
+            raise DataError(
+                f"{path}, line {number} is not a line of such a file "
+                f"({raw[:60].decode(errors='replace')!r}): restore the file, "
+                "or delete the folder and prepare it again"
+            ) from None
+        lines.append(line)
+    return lines, whole
+
+
 def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Write a JSONL file in one go: whole, or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
@@ -157,6 +166,40 @@ def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
         for line in lines:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     temporary.replace(path)
+
+
+def claim_folder(folder: Path, made_by: dict[str, Any]) -> None:
+    """Make a folder the place of one set, or check that it is that set's already.
+
+    Raises:
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    path = folder / SET_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found != made_by:
+                raise OutputError(
+                    f"{folder} holds another set ({_in_words(found)}), not "
+                    f"{_in_words(made_by)}: choose another folder, or delete that one"
+                )
+            return
+        if any(folder.iterdir()):
+            raise OutputError(
+                f"{folder} holds other files and no {SET_FILE}: choose an empty folder"
+            )
+        temporary = folder / f".{SET_FILE}.tmp"
+        temporary.write_text(json.dumps(made_by, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except ValueError:
+        raise OutputError(
+            f"{path} is damaged, so what the folder holds is not known: choose another folder"
+        ) from None
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written ({error.strerror}): choose another folder"
+        ) from None
 
 
 class PictureSet:
@@ -174,7 +217,7 @@ class PictureSet:
 
     def __init__(self, folder: Path, made_by: dict[str, Any]) -> None:
         self.folder = folder
-        self._claim(made_by)
+        claim_folder(folder, made_by)
         self._parts = folder / PARTS_FOLDER
         shutil.rmtree(self._parts, ignore_errors=True)  # of a run that was killed
         self._parts.mkdir()
@@ -190,34 +233,6 @@ class PictureSet:
                 "or delete the folder and prepare it again"
             ) from None
         self.pictures_before = len(self.entries)
-
-    def _claim(self, made_by: dict[str, Any]) -> None:
-        path = self.folder / SET_FILE
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                found = json.loads(path.read_text(encoding="utf-8"))
-                if found != made_by:
-                    raise OutputError(
-                        f"{self.folder} holds another set ({_in_words(found)}), not "
-                        f"{_in_words(made_by)}: choose another folder, or delete that one"
-                    )
-                return
-            if any(self.folder.iterdir()):
-                raise OutputError(
-                    f"{self.folder} holds other files and no {SET_FILE}: choose an empty folder"
-                )
-            temporary = self.folder / f".{SET_FILE}.tmp"
-            temporary.write_text(json.dumps(made_by, indent=2) + "\n", encoding="utf-8")
-            temporary.replace(path)
-        except ValueError:
-            raise OutputError(
-                f"{path} is damaged, so what the folder holds is not known: choose another folder"
-            ) from None
-        except OSError as error:
-            raise OutputError(
-                f"{self.folder} cannot be written ({error.strerror}): choose another folder"
-            ) from None
 
     def has(self, file: str) -> bool:
         """Say whether a picture of this name is in the set, and on the disk as it should be."""

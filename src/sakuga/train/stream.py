@@ -1,0 +1,148 @@
+"""Pictures from sets of any size, shuffled, shared between workers, without one of them twice.
+
+A permutation of the whole set would make every read a seek. So runs of pictures that lie together
+are shuffled, and then the pictures within windows of many runs: a window is read in the order of
+the disk and given in a random one. The order is a function of (seed, epoch), whoever asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sakuga.colours import Pixels
+from sakuga.errors import DataError, InputError
+from sakuga.pixels import read_picture
+from sakuga.prepare.sources import open_sources
+from sakuga.prepare.split import Split, split_of
+
+RUN_PICTURES = 64  # read one after the other
+WINDOW_PICTURES = 1024  # shuffled among themselves; their files, not their pixels, are in memory
+
+
+class PictureStream:
+    """One worker's endless sequence of pictures.
+
+    The set is gone through epoch after epoch, each in a new order. In each epoch every picture
+    comes once, at one worker. A place in the sequence is a number, so a resumed training goes on
+    exactly where it stopped; pictures of the other split keep their places, but are not given.
+
+    Args:
+        sources: folders, tar files, folders of shards; each may be several, separated by commas.
+        seed: of the order.
+        share: this worker's number, from 0: rank * workers + worker.
+        shares: how many workers there are in all: ranks * workers.
+        split: which pictures are given, by their content (`sakuga.prepare.split`).
+        threads: that decode.
+
+    Raises:
+        DataError: sources that are missing or empty, or fewer pictures than shares.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str | Path],
+        *,
+        seed: int,
+        share: int = 0,
+        shares: int = 1,
+        split: Split | Literal["all"] = "train",
+        threads: int = 2,
+    ) -> None:
+        if not 0 <= share < shares:
+            raise ValueError(f"share {share} of {shares}")
+        self._containers = open_sources(sources)
+        self._starts = np.cumsum([0] + [len(container) for container in self._containers])
+        self.total = int(self._starts[-1])  # pictures of both splits
+        if self.total < shares:
+            raise DataError(f"{self.total} pictures cannot be shared by {shares} workers")
+        self._seed = seed
+        self._share = share
+        self._shares = shares
+        self._split = split
+        self._last_order = (-1, np.empty(0, np.int64))
+        self.places = len(self._order(0))  # in an epoch of this worker
+        self._windows: dict[int, Future[list[tuple[str, bytes]]]] = {}
+        self._reader = ThreadPoolExecutor(1, "read")
+        self._decoders = ThreadPoolExecutor(threads, "decode")
+
+    def between(self, start: int, stop: int) -> list[Pixels]:
+        """Give the pictures at the places from `start` up to `stop`, uint8 (H, W, 3).
+
+        Fast where places rise from call to call: the next window is being read meanwhile.
+
+        Raises:
+            DataError: a picture that does not decode.
+        """
+        files = [self._file(place) for place in range(start, stop)]
+        decoded = self._decoders.map(self._decode, files)
+        return [picture for picture in decoded if picture is not None]
+
+    def epoch(self, epoch: int) -> Iterator[Pixels]:
+        """Give the pictures of one epoch, uint8 (H, W, 3)."""
+        first, end = epoch * self.places, (epoch + 1) * self.places
+        for start in range(first, end, RUN_PICTURES):
+            yield from self.between(start, min(start + RUN_PICTURES, end))
+
+    def close(self) -> None:
+        """End the threads."""
+        self._reader.shutdown(cancel_futures=True)
+        self._decoders.shutdown(cancel_futures=True)
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        """This worker's pictures in an epoch, numbered through all sources."""
+        if self._last_order[0] == epoch:
+            return self._last_order[1]
+        dice = np.random.default_rng([self._seed % 2**63, epoch])
+        runs = [
+            np.arange(first, min(first + RUN_PICTURES, end))
+            for start, end in zip(self._starts[:-1], self._starts[1:], strict=True)
+            for first in range(start, end, RUN_PICTURES)
+        ]
+        order = np.concatenate([runs[i] for i in dice.permutation(len(runs))])
+        for start in range(0, len(order), WINDOW_PICTURES):
+            dice.shuffle(order[start : start + WINDOW_PICTURES])
+        mine = np.array_split(order, self._shares)[self._share]
+        self._last_order = (epoch, mine)
+        return mine
+
+    def _file(self, place: int) -> tuple[str, bytes]:
+        epoch, index = divmod(place, self.places)
+        windows_an_epoch = -(-self.places // WINDOW_PICTURES)
+        number = epoch * windows_an_epoch + index // WINDOW_PICTURES
+        for ahead in (number, number + 1):
+            if ahead not in self._windows:
+                at = divmod(ahead, windows_an_epoch)
+                self._windows[ahead] = self._reader.submit(self._read_window, *at)
+        for past in [n for n in self._windows if n not in (number - 1, number, number + 1)]:
+            del self._windows[past]
+        return self._windows[number].result()[index % WINDOW_PICTURES]
+
+    def _read_window(self, epoch: int, window: int) -> list[tuple[str, bytes]]:
+        """Read a window's files in the order of the disk; give them in the order of the epoch."""
+        order = self._order(epoch)[window * WINDOW_PICTURES : (window + 1) * WINDOW_PICTURES]
+        files: list[tuple[str, bytes]] = [("", b"")] * len(order)
+        by_disk = np.argsort(order)
+        container_of = np.searchsorted(self._starts, order, side="right") - 1
+        for container, group in groupby(by_disk, key=lambda i: container_of[i]):
+            places = list(group)
+            numbers = [int(order[i] - self._starts[container]) for i in places]
+            for i, file in zip(places, self._containers[container].read(numbers), strict=True):
+                files[i] = file
+        return files
+
+    def _decode(self, file: tuple[str, bytes]) -> Pixels | None:
+        name, content = file
+        if self._split not in ("all", split_of(hashlib.sha256(content).hexdigest())):
+            return None
+        try:
+            return read_picture(content, name=name).frames[0].colour
+        except InputError as error:
+            raise DataError(f"{error}; or run  sakuga prepare clean  on the set") from error
