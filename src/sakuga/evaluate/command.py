@@ -112,6 +112,19 @@ def evaluate(request: Request) -> Evaluation:
     return evaluation
 
 
+def summary(evaluation: Evaluation, out: Path) -> str:
+    """The measurements in a few lines, for a terminal."""
+    lines = []
+    for row in evaluation.rows:
+        kid = row.kid
+        lines.append(
+            f"{row.name}: {evaluation.score_name('KID')} {kid.value:.4f} "
+            f"({kid.low:.4f} to {kid.high:.4f}), {evaluation.score_name('FID')} {row.fid:.1f}"
+        )
+        lines += [f"    {name} {value:.3f}" for name, value in row.numbers.items()]
+    return "\n".join((*lines, f"report: {out}"))
+
+
 def a_sample(items: Sequence[Item], limit: int) -> list[Item]:
     """At most `limit` of the pictures, chosen by hash: the same ones on every run and machine."""
     chosen = sorted(items, key=lambda item: item.sha256)[:limit]

@@ -14,12 +14,9 @@ import numpy as np
 
 from sakuga.errors import DataError
 from sakuga.evaluate.statistics import Picture
+from sakuga.kinds import PICTURE_SUFFIXES
 from sakuga.pixels import read_picture
 from sakuga.prepare.split import split_of
-
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".heic")
-)
 
 Kind = Literal["photos", "drawings", "results"]
 
@@ -105,7 +102,9 @@ def match_results(photos: list[Item], results: list[Item], source: Path) -> list
 
 def _in_folder(folder: Path) -> list[Item]:
     paths = [
-        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
     ]
     return [
         _item(path.relative_to(folder).as_posix(), str(path), path.read_bytes) for path in paths
@@ -118,7 +117,7 @@ def _in_tar(path: Path) -> list[Item]:
             members = [
                 member
                 for member in archive
-                if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES
+                if member.isfile() and PurePosixPath(member.name).suffix.lower() in PICTURE_SUFFIXES
             ]
     except tarfile.TarError as error:
         raise DataError(
@@ -149,4 +148,4 @@ def _item(name: str, origin: str, content: Callable[[], bytes]) -> Item:
 
 
 def _endings() -> str:
-    return ", ".join(sorted(SUFFIXES))
+    return ", ".join(sorted(PICTURE_SUFFIXES))
