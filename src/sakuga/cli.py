@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -326,4 +327,6 @@ def _stop(number: int, _: object) -> NoReturn:
 def main() -> NoReturn:
     """The program `sakuga`. SIGTERM unwinds like an exception, so that temporary files go."""
     signal.signal(signal.SIGTERM, _stop)
+    if not sys.warnoptions:  # what Pillow mends by itself, such as damaged metadata
+        warnings.filterwarnings("ignore", module=r"PIL\.")
     sys.exit(run())

@@ -228,7 +228,8 @@ def _orientation_and_exif(image: Image.Image, name: str) -> tuple[int, bytes | N
             if tag in exif:
                 kept[tag] = exif[tag]
         for tag in _SUB_FOLDERS:
-            kept.get_ifd(tag).update(exif.get_ifd(tag))
+            if folder := exif.get_ifd(tag):
+                kept.get_ifd(tag).update(folder)
         exif = kept
     elif _ORIENTATION_TAG in exif:
         exif[_ORIENTATION_TAG] = 1

@@ -20,7 +20,7 @@ def is_url(source: str) -> bool:
 
 
 def file_name(url: str) -> str:
-    """The last part of an address's path, without its query: "a/photo%201.jpg?x=1" is "photo 1.jpg".
+    """The last part of an address's path, without its query: "a/b%201.jpg?x=1" is "b 1.jpg".
 
     Never holds a separator; "picture" if the path ends in none.
     """
