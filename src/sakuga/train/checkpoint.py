@@ -1,0 +1,83 @@
+"""A run's folder: its config, its log, its sheets, and one checkpoint from which it goes on exactly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sakuga.errors import TrainingError
+from sakuga.files import replacing
+from sakuga.train.config import TrainConfig, config_from
+from sakuga.train.networks import CartoonGenerator, LocalGenerator
+
+CHECKPOINT = "checkpoint.pt"
+FORMAT = 1
+
+
+def build_generator(config: TrainConfig) -> LocalGenerator | CartoonGenerator:
+    """The generator a config asks for, freshly initialised from torch's global random state."""
+    if config.generator == "cartoongan":
+        return CartoonGenerator()
+    return LocalGenerator(config.width, config.blocks)
+
+
+def save_checkpoint(run: Path, state: dict[str, Any]) -> Path:
+    """Write `run`/checkpoint.pt, wholly or not at all.
+
+    Args:
+        state: step, elapsed_s, hardware, config (as JSON), and the state dicts of all networks and optimisers.
+    """
+    target = run / CHECKPOINT
+    with replacing(target) as temporary:
+        torch.save({"format": FORMAT, **state}, temporary)
+    return target
+
+
+def load_checkpoint(source: str | Path) -> tuple[TrainConfig, dict[str, Any]]:
+    """Read a run's folder or a checkpoint file.
+
+    Raises:
+        TrainingError: nothing there, not a checkpoint of this program, or of a later version of it.
+    """
+    source = Path(source)
+    path = source / CHECKPOINT if source.is_dir() else source
+    if not path.is_file():
+        raise TrainingError(
+            f"{source}: holds no {CHECKPOINT}: give a run's folder or a checkpoint file"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        Exception
+    ) as error:  # torch raises many kinds on a foreign file; each means the same here
+        raise TrainingError(
+            f"{path}: not a checkpoint ({error.__class__.__name__}: {error})"
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise TrainingError(f"{path}: not a checkpoint of this version of sakuga (format {FORMAT})")
+    return config_from(json.loads(state["config"])), state
+
+
+def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: str | Path) -> None:
+    """Fill a network, or say which layer does not fit. Raises TrainingError."""
+    own = network.state_dict()
+    for name, value in own.items():
+        if name not in weights:
+            raise TrainingError(
+                f"{source}: lacks the layer {name}: it is of another generator or width"
+            )
+        if weights[name].shape != value.shape:
+            raise TrainingError(
+                f"{source}: {name} has shape {tuple(weights[name].shape)}, this config needs "
+                f"{tuple(value.shape)}: set width and blocks as they were in that training"
+            )
+    extra = sorted(set(weights) - set(own))
+    if extra:
+        raise TrainingError(
+            f"{source}: has the layer {extra[0]} that this config's generator lacks"
+        )
+    network.load_state_dict(weights)

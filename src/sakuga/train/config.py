@@ -1,0 +1,212 @@
+"""A training's settings: one frozen dataclass; a TOML file holds only what deviates, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from sakuga.errors import OptionError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a training, with the values of the `sakuga` recipe as defaults."""
+
+    # --- data
+    photos: tuple[str, ...] = ()  # folders and tar files of real photos
+    anime: tuple[str, ...] = ()  # folders and tar files of drawings
+    vgg: str = ""  # safetensors file of VGG19; empty: torchvision's, downloaded and checked
+    sheet_photos: str = (
+        ""  # folder of photos for the contact sheets; empty: the first four held-out ones
+    )
+    crop: int = 256  # pixels, the side of a training crop
+    photo_sides: tuple[int, int] = (
+        256,
+        640,
+    )  # pixels: a photo's short side is scaled into this range
+    anime_sides: tuple[int, int] = (256, 512)  # pixels: the same of a drawing
+    batch: int = 32  # crops a step, over all devices
+    photo_noise: float = 6.0  # grey levels: the largest sigma of noise added to a photo G sees
+    memory_gb: float = (
+        12.0  # decoded pictures up to this are kept in memory, else they are streamed
+    )
+
+    # --- networks
+    generator: Literal["local", "cartoongan"] = "local"
+    width: int = 24  # channels of the local generator at half size
+    blocks: int = 5  # residual blocks of the local generator at an eighth
+    discriminator_width: int = 32  # channels of the first layer of the patch discriminators
+
+    # --- objective: a term whose weight is 0 is not computed
+    adversarial: Literal["lsgan", "bce"] = "lsgan"
+    texture_weight: float = 1.0  # discriminator on gray
+    surface_weight: float = 0.1  # discriminator on blurred colour
+    picture_weight: float = 0.0  # discriminator on the picture itself (CartoonGAN)
+    smooth_negatives: float = 1.0  # weight of edge-smoothed drawings as negatives
+    photo_negatives: float = 0.5  # weight of photos as negatives
+    content_weight: float = 0.0  # VGG conv4_4, to the photo
+    feature_layers: tuple[str, ...] = ("conv2_2", "conv3_3", "conv4_4")  # of gray, for the next two
+    structure_weights: tuple[float, ...] = (0.5, 1.0, 1.0)  # a layer each, to the cel target
+    gram_weights: tuple[float, ...] = (0.1, 0.3, 0.3)  # a layer each, to a drawing's shading
+    flat_weight: float = 4.0  # pixels, to the cel target
+    colour_weight: float = 0.5  # Lab, to the cel target's colours
+    variation_weight: float = 0.0  # total variation
+    noise_weight: float = 1.0  # |G(p + n) - G(p)|
+
+    # --- the cel target (flatten.cel_target)
+    flatten: float = 0.008  # lambda of the L0 flattening
+    ink: float = 0.8  # darkness of the contours, 0 to 1
+    vividness: float = 1.1  # factor on the distance of a colour from its gray
+    gamma: float = 0.94  # exponent, below 1 brightens
+    detail: float = 0.25  # share of fine detail left on texture
+
+    # --- schedule
+    steps: int = 20_000  # optimiser steps of the generator, initialisation included
+    init_steps: int = 1_000  # of them without discriminators
+    generator_lr: float = 4e-4
+    discriminator_lr: float = 2e-4
+    beta1: float = 0.5  # of Adam
+    beta2: float = 0.999
+    warmup_steps: int = 100  # linear from 0
+    final_lr: float = 0.05  # share of the rate left at the end of the cosine
+    clip_norm: float = 1.0  # of the generator's gradient; 0: none
+    ema_decay: float = 0.999  # of the generator that is exported
+
+    # --- machine
+    seed: int = 0
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    log_every: int = 20  # steps between lines of the log
+    guard_every: int = 100  # steps between checks against collapse
+    sheet_every: int = 500  # steps between contact sheets
+    save_every: int = 500  # steps between checkpoints
+
+    # --- the style it becomes
+    name: str = "mine"  # what --style takes
+    version: str = "1.0.0"
+    description: str = "A style trained with sakuga."
+    licence: str = "CC-BY-4.0"
+    attribution: tuple[str, ...] = ()  # one credit a line, kept inside the style file
+
+    def __post_init__(self) -> None:
+        """Check what each value must obey by itself; paths are checked where they are opened."""
+        _check(
+            self.crop >= 32 and self.crop % 8 == 0,
+            f"crop {self.crop}: a multiple of 8, at least 32",
+        )
+        _check(self.batch >= 1, f"batch {self.batch}: at least 1")
+        _check(
+            0 <= self.init_steps <= self.steps,
+            f"init_steps {self.init_steps}: 0 to steps ({self.steps})",
+        )
+        for name in ("photo_sides", "anime_sides"):
+            low, high = getattr(self, name)
+            _check(
+                32 <= low <= high, f"{name} {low}, {high}: two sizes in rising order, at least 32"
+            )
+        _check(0 <= self.ink <= 1, f"ink {self.ink}: between 0 and 1")
+        _check(0 < self.ema_decay < 1, f"ema_decay {self.ema_decay}: between 0 and 1")
+        for name in ("structure_weights", "gram_weights"):
+            layers, weights = len(self.feature_layers), len(getattr(self, name))
+            _check(layers == weights, f"{name}: {weights} values for {layers} feature_layers")
+        for field in dataclasses.fields(self):
+            if field.name.endswith(("_weight", "_negatives", "_lr")):
+                _check(getattr(self, field.name) >= 0, f"{field.name}: not negative")
+
+    @property
+    def adversarial_terms(self) -> dict[str, float]:
+        """The discriminators in use and the weight of each in the generator's loss."""
+        weights = {
+            "texture": self.texture_weight,
+            "surface": self.surface_weight,
+            "picture": self.picture_weight,
+        }
+        return {name: weight for name, weight in weights.items() if weight}
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise OptionError(message)
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a TOML file over the defaults, then `key=value` overrides (values in TOML syntax or bare text).
+
+    Tables other than the top level ([tune]) belong to other verbs and are left alone.
+
+    Raises:
+        OptionError: no such file, not TOML, an unknown key (the nearest is suggested), a wrong type.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"{path}: not TOML: {error}") from error
+    values = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    for override in overrides:
+        key, separator, value = override.partition("=")
+        if not separator:
+            raise OptionError(f"--set {override}: write key=value")
+        values[key.strip()] = _toml_value(value)
+    return config_from(values)
+
+
+def config_from(values: dict[str, Any]) -> TrainConfig:
+    """Make a config from plain values, as TOML or JSON gives them. Raises OptionError."""
+    hints = get_type_hints(TrainConfig)
+    checked = {}
+    for key, value in values.items():
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise OptionError(f"unknown setting {key!r}{hint}")
+        checked[key] = _typed(key, value, hints[key])
+    return TrainConfig(**checked)
+
+
+def config_to_json(config: TrainConfig) -> str:
+    """All settings, resolved, as JSON; `config_from(json.loads(...))` reads it back."""
+    return json.dumps(dataclasses.asdict(config), indent=2)
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def _typed(key: str, value: Any, hint: Any) -> Any:
+    """Bring a TOML value to the field's type, or say what was expected."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        if value in get_args(hint):
+            return value
+        raise OptionError(f"{key} = {value!r}: one of {', '.join(map(str, get_args(hint)))}")
+    if origin is tuple:
+        kinds = get_args(hint)
+        if isinstance(value, str):
+            value = value.split(",") if value else []
+        if not isinstance(value, list | tuple):
+            raise OptionError(f"{key} = {value!r}: a list, in brackets")
+        if kinds[-1] is Ellipsis:
+            return tuple(_typed(key, item, kinds[0]) for item in value)
+        if len(value) != len(kinds):
+            raise OptionError(f"{key} = {value!r}: a list of {len(kinds)} values")
+        return tuple(_typed(key, item, kind) for item, kind in zip(value, kinds, strict=True))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise OptionError(
+        f"{key} = {value!r}: a {hint.__name__} was expected, a {type(value).__name__} found"
+    )

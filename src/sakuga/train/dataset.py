@@ -1,0 +1,135 @@
+"""Pictures decoded once, kept as uint8 on the device, cropped there at several scales.
+
+The crops of step n are a function of (seed, n, rank): a resumed training draws what an uninterrupted one
+would have drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sakuga.errors import DataError, InputError
+from sakuga.pixels import read_picture
+from sakuga.prepare.split import Split, split_of
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff"}
+
+
+def iterate_files(source: str | Path) -> Iterator[tuple[str, bytes]]:
+    """Give (name, content) of each picture file in a folder (recursively) or tar file, in order of name.
+
+    Raises:
+        DataError: no such folder or file, or not a tar file.
+    """
+    source = Path(source)
+    if source.is_dir():
+        for path in sorted(source.rglob("*")):
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                yield str(path.relative_to(source)), path.read_bytes()
+        return
+    if not source.exists():
+        raise DataError(f"{source}: no such folder or tar file")
+    try:
+        with tarfile.open(source) as archive:
+            for member in sorted(archive.getmembers(), key=lambda member: member.name):
+                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                    file = archive.extractfile(member)
+                    assert file is not None
+                    yield member.name, file.read()
+    except tarfile.TarError as error:
+        raise DataError(f"{source}: neither a folder nor a readable tar file ({error})") from error
+
+
+def load_pictures(
+    sources: Sequence[str | Path], split: Split | Literal["all"] = "train"
+) -> list[np.ndarray]:
+    """Decode the pictures of folders and tar files to uint8 (H, W, 3) RGB.
+
+    Args:
+        sources: folders and tar files.
+        split: those to train on, those set aside for evaluation by their content, or all.
+
+    Raises:
+        DataError: a source that is missing, a picture that does not decode, or none found.
+    """
+    pictures = []
+    for source in sources:
+        for name, content in iterate_files(source):
+            if split not in ("all", split_of(hashlib.sha256(content).hexdigest())):
+                continue
+            try:
+                pictures.append(read_picture(content, name=f"{source}: {name}").frames[0].colour)
+            except InputError as error:
+                raise DataError(f"{error}; or run  sakuga prepare clean  on the folder") from error
+    if not pictures:
+        places = ", ".join(map(str, sources)) or "an empty list"
+        raise DataError(f"no pictures found in {places} (split: {split})")
+    return pictures
+
+
+class CropSampler:
+    """Draws crops at random places, scales and mirrorings from pictures on a device.
+
+    Args:
+        layers: one or more parallel lists of pictures, uint8 (H, W, 3): the same place is cropped from each
+            (drawings and their smoothed copies).
+        crop: side of a crop in pixels.
+        sides: the range into which a picture's short side is scaled before cropping.
+        device: where pictures are kept and cropped.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Sequence[np.ndarray]],
+        crop: int,
+        sides: tuple[int, int],
+        device: torch.device,
+    ) -> None:
+        self.crop = crop
+        self.sides = sides
+        self.layers = [
+            [torch.from_numpy(np.array(p)).permute(2, 0, 1).to(device) for p in pictures]
+            for pictures in layers
+        ]
+
+    def draw(
+        self, count: int, generator: torch.Generator, *, rank: int = 0, world: int = 1
+    ) -> list[Tensor]:
+        """Draw `count` crops, of which a rank cuts every `world`-th.
+
+        Returns:
+            One float (count / world, 3, crop, crop) in [-1, 1] a layer.
+        """
+        # index, scale, top, left, mirror of each crop, on every rank the same.
+        places = torch.rand(count, 5, generator=generator, dtype=torch.float64)
+        crops: list[list[Tensor]] = [[] for _ in self.layers]
+        for place in places[rank::world].tolist():
+            index = int(place[0] * len(self.layers[0]))
+            height, width = self.layers[0][index].shape[1:]
+            low, high = self.sides
+            side = low * (high / low) ** place[1]  # uniform in the logarithm
+            window = min(round(self.crop * min(height, width) / side), height, width)
+            top = int(place[2] * (height - window + 1))
+            left = int(place[3] * (width - window + 1))
+            for layer, pictures in zip(crops, self.layers, strict=True):
+                cut = pictures[index][:, top : top + window, left : left + window]
+                cut = _resize(cut.float().unsqueeze(0), self.crop)
+                layer.append(cut.flip(3) if place[4] < 0.5 else cut)
+        return [torch.cat(layer) / 127.5 - 1 for layer in crops]
+
+
+def _resize(pictures: Tensor, side: int) -> Tensor:
+    """(B, 3, n, n) to (B, 3, side, side), antialiased bicubic, values kept in [0, 255]."""
+    if pictures.shape[-1] == side:
+        return pictures
+    resized = F.interpolate(pictures, size=(side, side), mode="bicubic", antialias=True)
+    return resized.clamp(0, 255)

@@ -1,0 +1,167 @@
+"""VGG19 features for the content, style and structure terms.
+
+The weights come from a safetensors file whose metadata states its preprocessing (`scale`, `mean`,
+`std`), or from a checked download of torchvision's VGG19, whose preprocessing is that of its
+documentation. Either way the network takes pictures in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sakuga.errors import DataError, MissingExtraError
+
+# Layer names of VGG19 (Simonyan, Zisserman 2015), configuration E, as far as conv4_4; "pool" halves the
+# size. The number is the index in torchvision's `features`, by which weights are named in files.
+PLAN: tuple[tuple[str, int, int], ...] = (
+    ("conv1_1", 0, 64),
+    ("conv1_2", 2, 64),
+    ("pool", 4, 0),
+    ("conv2_1", 5, 128),
+    ("conv2_2", 7, 128),
+    ("pool", 9, 0),
+    ("conv3_1", 10, 256),
+    ("conv3_2", 12, 256),
+    ("conv3_3", 14, 256),
+    ("conv3_4", 16, 256),
+    ("pool", 18, 0),
+    ("conv4_1", 19, 512),
+    ("conv4_2", 21, 512),
+    ("conv4_3", 23, 512),
+    ("conv4_4", 25, 512),
+)
+LAYERS = tuple(name for name, _, _ in PLAN if name != "pool")
+
+TORCHVISION_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+TORCHVISION_HASH_PREFIX = "dcbb9e9d"  # of its sha256, by the convention of torch.hub file names
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of [0, 1] RGB, torchvision's documentation
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class VGGFeatures(nn.Module):
+    """VGG19 up to conv4_4, frozen: pictures in [-1, 1] to features before ReLU.
+
+    Args:
+        weights: "features.N.weight" and "features.N.bias" tensors.
+        scale: value of a white pixel in the network's own input, 1 or 255.
+        mean, std: of the network's own input, per RGB channel.
+    """
+
+    def __init__(
+        self,
+        weights: dict[str, Tensor],
+        scale: float,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self.convs = nn.ModuleDict()
+        channels = 3
+        for name, index, outputs in PLAN:
+            if name == "pool":
+                continue
+            conv = nn.Conv2d(channels, outputs, 3, 1, 1)
+            for part in ("weight", "bias"):
+                key = f"features.{index}.{part}"
+                wanted = getattr(conv, part)
+                if key not in weights:
+                    raise DataError(
+                        f"VGG19 weights lack {key} ({name}): use a file with all of conv1_1-4_4"
+                    )
+                if weights[key].shape != wanted.shape:
+                    raise DataError(
+                        f"VGG19 weights: {key} has shape {tuple(weights[key].shape)}, "
+                        f"VGG19 has {tuple(wanted.shape)}: this is another network"
+                    )
+                wanted.data.copy_(weights[key])
+            self.convs[name] = conv
+            channels = outputs
+        # own = ((x + 1) / 2 * scale - mean) / std, as one factor and one offset a channel.
+        factor = torch.tensor([scale / 2 / s for s in std]).view(1, 3, 1, 1)
+        offset = torch.tensor([(scale / 2 - m) / s for m, s in zip(mean, std, strict=True)])
+        self.register_buffer("factor", factor, persistent=False)
+        self.register_buffer("offset", offset.view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+        self.eval()
+
+    def forward(self, pictures: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Features of (B, 3, H, W) in [-1, 1] at `layers`, before ReLU: {name: (B, C, h, w)}."""
+        wanted = set(layers)
+        unknown = wanted - set(LAYERS)
+        if unknown:
+            raise ValueError(f"no such layer: {', '.join(sorted(unknown))}; there are {LAYERS}")
+        found: dict[str, Tensor] = {}
+        x = pictures * self.factor + self.offset
+        for name, _, _ in PLAN:
+            if name == "pool":
+                x = F.max_pool2d(x, 2)
+                continue
+            x = self.convs[name](x)
+            if name in wanted:
+                found[name] = x
+                if len(found) == len(wanted):
+                    break
+            x = F.relu(x)
+        return found
+
+
+def load_vgg(path: str | Path | None) -> VGGFeatures:
+    """Load VGG19 from a safetensors file, or download torchvision's when `path` is None.
+
+    Raises:
+        DataError: the file is missing, is not safetensors, does not state its preprocessing, or holds
+            another network.
+        MissingExtraError: pooch is needed for the download and is not installed.
+    """
+    if path is None:
+        return _download_torchvision()
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(
+            f"VGG19 weights {path}: no such file; leave `vgg` empty to download torchvision's"
+        )
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise DataError(f"VGG19 weights {path}: not a safetensors file ({error})") from error
+    missing = [key for key in ("scale", "mean", "std") if key not in metadata]
+    if missing:
+        raise DataError(
+            f"VGG19 weights {path}: the metadata does not state the preprocessing "
+            f"({', '.join(missing)} missing): add it, e.g. scale='255', mean='123.68,116.779,103.939', std='1,1,1'"
+        )
+    scale = float(metadata["scale"].split()[0])
+    mean = [float(value) for value in metadata["mean"].split(",")]
+    std = [float(value) for value in metadata["std"].split(",")]
+    return VGGFeatures(weights, scale, mean, std)
+
+
+def _download_torchvision() -> VGGFeatures:
+    try:
+        import pooch
+    except ImportError as error:
+        raise MissingExtraError("sakuga train (download of VGG19)", "train", "pooch") from error
+
+    def check(name: str, action: str, downloader: object) -> str:
+        digest = pooch.file_hash(name, alg="sha256")
+        if not digest.startswith(TORCHVISION_HASH_PREFIX):
+            Path(name).unlink()
+            raise DataError(
+                f"{TORCHVISION_URL}: sha256 {digest} is not the published one: try again"
+            )
+        return name
+
+    file = pooch.retrieve(
+        TORCHVISION_URL, known_hash=None, path=pooch.os_cache("sakuga"), processor=check
+    )
+    weights = torch.load(file, map_location="cpu", weights_only=True)
+    return VGGFeatures(weights, 1.0, IMAGENET_MEAN, IMAGENET_STD)

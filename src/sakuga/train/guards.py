@@ -1,0 +1,67 @@
+"""Guards against the ways a GAN collapses: measured on a step's pictures, stopped with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from sakuga.errors import TrainingError
+from sakuga.train.flatten import gaussian_blur
+from sakuga.train.losses import srgb_to_lab
+
+CHROMA_SHIFT_MAX = 15.0  # CIELAB units: beyond it the pictures have a cast
+TEXTURE_RANGE = (0.2, 1.2)  # of the photo's gradient: below, one flat colour; above, noise
+CLIPPED_SHARE_MAX = 0.30  # of all values, at black or white, above the photo's own share
+DEVIATION_MIN = 0.02  # of [-1, 1]: below it the picture is one colour
+
+
+@torch.no_grad()
+def measure_health(photo: Tensor, painted: Tensor) -> dict[str, float]:
+    """Chroma shift, texture ratio, clipped share and deviation of (B, 3, H, W) in [-1, 1]."""
+    photo, painted = photo.float(), painted.float().clamp(-1, 1)
+    lab_photo, lab_painted = srgb_to_lab(photo), srgb_to_lab(painted)
+    chroma = gaussian_blur(lab_painted[:, 1:] - lab_photo[:, 1:], 8.0)
+    clipped = (painted.abs() > 0.998).float().mean() - (photo.abs() > 0.998).float().mean()
+    return {
+        "chroma_shift": float(chroma.square().sum(dim=1).sqrt().mean()),
+        "texture": float(_gradient(lab_painted) / _gradient(lab_photo).clamp(min=1e-6)),
+        "clipped_share": float(clipped),
+        "deviation": float(painted.flatten(1).std(dim=1).mean()),
+    }
+
+
+def _gradient(lab: Tensor) -> Tensor:
+    """Mean gradient of lightness, blurred a little so that noise does not count."""
+    lightness = gaussian_blur(lab[:, :1], 0.8)
+    across = lightness[..., 1:, 1:] - lightness[..., 1:, :-1]
+    down = lightness[..., 1:, 1:] - lightness[..., :-1, 1:]
+    return (across.square() + down.square()).sqrt().mean()
+
+
+def check_health(health: Mapping[str, float], terms: Mapping[str, Tensor], step: int) -> None:
+    """Raise TrainingError, naming the guard, what was found and what to try, if one is broken."""
+    for name, term in terms.items():
+        if not torch.isfinite(term):
+            raise TrainingError(
+                f"step {step}: the term {name} is {float(term)}: lower generator_lr or set precision=32-true"
+            )
+    low, high = TEXTURE_RANGE
+    if health["deviation"] < DEVIATION_MIN:
+        broken = f"pictures are one flat colour (deviation {health['deviation']:.3f})"
+        remedy = "raise flat_weight or structure_weights, lower texture_weight"
+    elif health["chroma_shift"] > CHROMA_SHIFT_MAX:
+        broken = (
+            f"colours drift (chroma shift {health['chroma_shift']:.1f}, at most {CHROMA_SHIFT_MAX})"
+        )
+        remedy = "raise colour_weight, lower surface_weight"
+    elif not low <= health["texture"] <= high:
+        broken = f"texture is {health['texture']:.2f} of the photo's, outside {low} to {high}"
+        remedy = "lower the adversarial weights or discriminator_lr"
+    elif health["clipped_share"] > CLIPPED_SHARE_MAX:
+        broken = f"{health['clipped_share']:.0%} more values than in the photo are black or white"
+        remedy = "raise colour_weight, lower generator_lr"
+    else:
+        return
+    raise TrainingError(f"step {step}: {broken}: {remedy}; the last checkpoint is kept")

@@ -1,0 +1,297 @@
+"""The training loop, one function read from top to bottom: initialise, then alternate."""
+
+from __future__ import annotations
+
+import copy
+import math
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from sakuga.errors import TrainingError
+from sakuga.prepare.smooth import smooth_edges
+from sakuga.train.checkpoint import (
+    build_generator,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+)
+from sakuga.train.config import TrainConfig, config_to_json
+from sakuga.train.dataset import CropSampler, load_pictures
+from sakuga.train.features import load_vgg
+from sakuga.train.guards import check_health, measure_health
+from sakuga.train.journal import Journal
+from sakuga.train.networks import CartoonDiscriminator, PatchDiscriminator
+from sakuga.train.objective import Batch, discriminator_terms, generator_terms
+
+Progress = Callable[[int, int, dict[str, float]], None]  # step, steps, latest terms
+
+
+def train(
+    config: TrainConfig,
+    run: Path,
+    *,
+    resume: bool = False,
+    start_from: Path | None = None,
+    devices: int | str = "auto",
+    nodes: int = 1,
+    accelerator: str = "auto",
+    progress: Progress | None = None,
+) -> Path:
+    """Train a generator and leave its checkpoint, log and contact sheets in `run`.
+
+    Args:
+        config: the settings; with `resume`, they replace those the run began with.
+        run: folder of the run, made if need be.
+        resume: go on from the run's checkpoint, exactly as if it had never stopped.
+        start_from: begin with the averaged generator of another checkpoint (fine-tuning).
+        devices, nodes, accelerator: as Lightning Fabric takes them.
+        progress: called on rank 0 after each step.
+
+    Returns:
+        The checkpoint's path.
+
+    Raises:
+        TrainingError: a guard broke, or a checkpoint does not fit.
+        DataError: pictures or VGG weights that cannot be used.
+        KeyboardInterrupt: passed on after the state was saved.
+    """
+    torch.manual_seed(config.seed)
+    generator = build_generator(config)
+    discriminators = build_discriminators(config)
+    ema = copy.deepcopy(generator).requires_grad_(False)
+    state = None
+    if resume:
+        _, state = load_checkpoint(run)
+    elif start_from is not None:
+        _, origin = load_checkpoint(start_from)
+        load_weights(generator, origin["ema"], start_from)
+        load_weights(ema, origin["ema"], start_from)
+    if state:
+        load_weights(generator, state["generator"], run)
+        load_weights(ema, state["ema"], run)
+        for name, discriminator in discriminators.items():
+            load_weights(discriminator, state["discriminators"][name], run)
+
+    strategy = "auto" if devices in (1, "auto", "1") and nodes == 1 else "ddp"
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=strategy,
+        precision=config.precision,
+    )
+    fabric.launch()
+    if config.batch % fabric.world_size:
+        raise TrainingError(
+            f"batch {config.batch} cannot be shared by {fabric.world_size} devices evenly"
+        )
+    photos = CropSampler(
+        [load_pictures(config.photos)], config.crop, config.photo_sides, fabric.device
+    )
+    drawings = load_pictures(config.anime)
+    anime = CropSampler(
+        [drawings, [smooth_edges(drawing) for drawing in drawings]],
+        config.crop,
+        config.anime_sides,
+        fabric.device,
+    )
+    vgg = None
+    if needs_vgg(config):
+        vgg = load_vgg(config.vgg or None).to(fabric.device, memory_format=torch.channels_last)
+    ema.to(fabric.device)
+
+    betas = (config.beta1, config.beta2)
+    generator_adam = torch.optim.Adam(generator.parameters(), config.generator_lr, betas)
+    discriminator_adam = {
+        name: torch.optim.Adam(discriminator.parameters(), config.discriminator_lr, betas)
+        for name, discriminator in discriminators.items()
+    }
+    if state:
+        generator_adam.load_state_dict(state["generator_adam"])
+        for name, adam in discriminator_adam.items():
+            adam.load_state_dict(state["discriminator_adam"][name])
+    painter, generator_adam = fabric.setup(
+        generator.to(memory_format=torch.channels_last), generator_adam
+    )
+    critics = {}
+    for name, discriminator in discriminators.items():
+        critics[name], discriminator_adam[name] = fabric.setup(
+            discriminator.to(memory_format=torch.channels_last), discriminator_adam[name]
+        )
+
+    # In the generator's step the critics and VGG only look: their bare modules, in autocast.
+    judges = {name: _in_autocast(fabric, critic.module) for name, critic in critics.items()}
+    vgg = _in_autocast(fabric, vgg) if vgg else None
+
+    first_step = state["step"] if state else 0
+    elapsed_before_s = state["elapsed_s"] if state else 0.0
+    started = time.monotonic()
+    journal = Journal(config, run, first_step, fabric.device) if fabric.is_global_zero else None
+
+    def save(step: int) -> Path:
+        return save_checkpoint(
+            run,
+            {
+                "step": step,
+                "elapsed_s": elapsed_before_s + time.monotonic() - started,
+                "hardware": describe_hardware(fabric.device, fabric.world_size),
+                "photos": len(photos.layers[0]),
+                "drawings": len(anime.layers[0]),
+                "config": config_to_json(config),
+                "generator": generator.state_dict(),
+                "ema": ema.state_dict(),
+                "discriminators": {n: d.state_dict() for n, d in discriminators.items()},
+                "generator_adam": generator_adam.state_dict(),
+                "discriminator_adam": {n: a.state_dict() for n, a in discriminator_adam.items()},
+            },
+        )
+
+    step = first_step
+    try:
+        for step in range(first_step, config.steps):
+            adversarial = step >= config.init_steps
+            rate = learning_rate_factor(config, step)
+            for adam, base in [(generator_adam, config.generator_lr)] + [
+                (adam, config.discriminator_lr) for adam in discriminator_adam.values()
+            ]:
+                adam.param_groups[0]["lr"] = base * rate
+            batch = draw_batch(config, photos, anime, step, fabric)
+            painted = painter(batch.noisy)
+            clean = painter(batch.photo) if config.noise_weight else None
+            terms: dict[str, Tensor] = {}
+
+            # Discriminators: anime up; painted photos, smoothed anime and plain photos down.
+            if adversarial:
+                critic_terms = discriminator_terms(config, critics, batch, painted.detach())
+                for name, critic in critics.items():
+                    discriminator_adam[name].zero_grad()
+                    fabric.backward(critic_terms[f"discriminator_{name}"])
+                    discriminator_adam[name].step()
+                    critic.module.requires_grad_(False)
+                terms |= critic_terms
+
+            # Generator: fool them, keep the photo's structure, flatten, and draw as the drawings do.
+            painter_terms = generator_terms(
+                config, judges, vgg, batch, painted, clean, adversarial=adversarial
+            )
+            generator_adam.zero_grad()
+            fabric.backward(torch.stack(list(painter_terms.values())).sum())
+            if config.clip_norm:
+                fabric.clip_gradients(painter, generator_adam, max_norm=config.clip_norm)
+            generator_adam.step()
+            for critic in critics.values():
+                critic.module.requires_grad_(True)
+            terms |= painter_terms
+
+            # The average that will be exported: young averages forget faster.
+            decay = min(config.ema_decay, (1 + step) / (10 + step))
+            with torch.no_grad():
+                torch._foreach_lerp_(
+                    list(ema.parameters()), list(generator.parameters()), 1 - decay
+                )
+
+            done = step + 1
+            if done % config.guard_every == 0:
+                check_health(measure_health(batch.photo, painted.detach()), terms, done)
+            if journal:
+                if done % config.log_every == 0 or done == config.steps:
+                    journal.log(done, terms, config.generator_lr * rate)
+                if done % config.sheet_every == 0 or done == config.steps:
+                    journal.draw_sheet(done, ema)
+                if done % config.save_every == 0:
+                    save(done)
+                if progress:
+                    progress(done, config.steps, journal.latest)
+    except KeyboardInterrupt:
+        if journal:
+            save(step)
+        raise
+    finally:
+        if journal:
+            journal.close()
+    return save(config.steps) if fabric.is_global_zero else run
+
+
+def _in_autocast(fabric: Fabric, network: nn.Module) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        with fabric.autocast():
+            return network(*arguments)
+
+    return call
+
+
+def draw_batch(
+    config: TrainConfig, photos: CropSampler, anime: CropSampler, step: int, fabric: Fabric
+) -> Batch:
+    """This rank's pictures of a step: a function of (seed, step), whatever came before."""
+    seed = (config.seed * 1_000_003 + step) % 2**62
+    dice = torch.Generator().manual_seed(seed)
+    share = {"rank": fabric.global_rank, "world": fabric.world_size}
+    (photo,) = photos.draw(config.batch, dice, **share)
+    drawing, smooth = anime.draw(config.batch, dice, **share)
+    noisy = photo
+    if config.photo_noise:
+        # Sigma differs from crop to crop, 0 to photo_noise grey levels: half of the range is mild.
+        sigma = (
+            torch.rand(config.batch, 1, 1, 1, generator=dice).square() * config.photo_noise / 127.5
+        )
+        noise_dice = torch.Generator(fabric.device).manual_seed(seed)
+        shape = (config.batch, *photo.shape[1:])
+        noise = torch.randn(shape, generator=noise_dice, device=fabric.device)
+        noise = noise * sigma.to(fabric.device)
+        noisy = photo + noise[fabric.global_rank :: fabric.world_size]
+    pictures = (photo, noisy, drawing, smooth)
+    return Batch(*(p.contiguous(memory_format=torch.channels_last) for p in pictures))
+
+
+def build_discriminators(config: TrainConfig) -> dict[str, nn.Module]:
+    """The discriminators that have a weight, by name."""
+    makers = {
+        "texture": lambda: PatchDiscriminator(1, config.discriminator_width),
+        "surface": lambda: PatchDiscriminator(3, config.discriminator_width),
+        "picture": CartoonDiscriminator,
+    }
+    return {name: makers[name]() for name in config.adversarial_terms}
+
+
+def needs_vgg(config: TrainConfig) -> bool:
+    """Whether any term looks through VGG19."""
+    weights: Sequence[float] = (*config.structure_weights, *config.gram_weights)
+    return bool(config.content_weight) or any(weights)
+
+
+def learning_rate_factor(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, then a cosine from 1 down to `final_lr` at the last step."""
+    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    progress = step / max(1, config.steps - 1)
+    return warm * (config.final_lr + (1 - config.final_lr) * (1 + math.cos(math.pi * progress)) / 2)
+
+
+def plan(config: TrainConfig) -> dict[str, int | float]:
+    """What a training will do, without data: crops seen, learned values, memory of the learned state."""
+    learned = sum(p.numel() for p in build_generator(config).parameters())
+    judging = sum(p.numel() for d in build_discriminators(config).values() for p in d.parameters())
+    # Adam keeps two values a parameter, the average one more, gradients one.
+    state_bytes = 4 * (5 * learned + 4 * judging)
+    return {
+        "steps": config.steps,
+        "crops": config.steps * config.batch,
+        "generator_parameters": learned,
+        "discriminator_parameters": judging,
+        "learned_state_mb": round(state_bytes / 1e6, 1),
+        "batch_mb": round(config.batch * 3 * config.crop**2 * 4 * 4 / 1e6, 1),
+    }
+
+
+def describe_hardware(device: torch.device, count: int) -> str:
+    """The machine a training ran on, in words."""
+    if device.type == "cuda":
+        return f"{count} x {torch.cuda.get_device_name(device)}"
+    return f"CPU, {count} x {torch.get_num_threads()} threads, {platform.machine()}"

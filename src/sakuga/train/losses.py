@@ -1,0 +1,128 @@
+"""The terms of the objective: pure functions, one equation each.
+
+Unless a function says otherwise, pictures are (B, 3, H, W) in [-1, 1], features are (B, C, h, w), and the
+result is a scalar mean over the batch, so that a term does not depend on batch or picture size. Feature
+terms are divided by the mean magnitude of their target: a weight then means the same for any VGG file.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sakuga.train.flatten import gaussian_blur, luma
+
+EPSILON = 1e-6
+
+# --- Adversarial -----------------------------------------------------------------------------------
+
+
+def bce_real(logits: Tensor) -> Tensor:
+    """-log D, the loss of logits that should say "anime" (CartoonGAN eq. 3)."""
+    return F.softplus(-logits).mean()
+
+
+def bce_fake(logits: Tensor) -> Tensor:
+    """-log(1 - D), the loss of logits that should say "not anime" (CartoonGAN eq. 3)."""
+    return F.softplus(logits).mean()
+
+
+def lsgan_real(logits: Tensor) -> Tensor:
+    """(D - 0.9)^2: least squares (Mao et al. 2017) with the soft label 0.9 (AnimeGANv3)."""
+    return (logits - 0.9).square().mean()
+
+
+def lsgan_fake(logits: Tensor) -> Tensor:
+    """(D - 0.1)^2: least squares with the soft label 0.1."""
+    return (logits - 0.1).square().mean()
+
+
+# --- Content, style, structure ---------------------------------------------------------------------
+
+
+def feature_distance(features: Tensor, target: Tensor) -> Tensor:
+    """|phi(g) - phi(t)| / |phi(t)|, means of each picture: CartoonGAN's content loss (eq. 4), normalised.
+
+    With the photo as target this is the content term, with the flattened photo the structure term
+    (White-box Cartoonization 2020, eq. 3).
+    """
+    return _relative_distance(features.float(), target.float())
+
+
+def gram(features: Tensor, *, centred: bool = True) -> Tensor:
+    """F F^T / (C H W) of each picture, (B, C, C) (Gatys et al. 2016); centred: without channel means."""
+    batch, channels, height, width = features.shape
+    flat = features.float().reshape(batch, channels, height * width)
+    if centred:
+        flat = flat - flat.mean(dim=2, keepdim=True)
+    return flat @ flat.transpose(1, 2) / (channels * height * width)
+
+
+def gram_distance(features: Tensor, anime: Tensor) -> Tensor:
+    """|Gram(g) - Gram(a)| / |Gram(a)|, centred (AnimeGANv3's style loss), normalised."""
+    return _relative_distance(gram(features), gram(anime))
+
+
+def _relative_distance(values: Tensor, target: Tensor) -> Tensor:
+    """mean over the batch of |v - t|_1 / |t|_1: each picture by itself, so that ranks can share a batch."""
+    difference = (values - target).abs().flatten(1).mean(dim=1)
+    return (difference / (target.abs().flatten(1).mean(dim=1) + EPSILON)).mean()
+
+
+# --- Colour ----------------------------------------------------------------------------------------
+
+
+def srgb_to_lab(pictures: Tensor) -> Tensor:
+    """sRGB in [-1, 1] to CIELAB, D65 (CIE 15:2004): L in [0, 100], a and b about [-128, 127]."""
+    encoded = ((pictures.float() + 1) / 2).clamp(0, 1)
+    linear = torch.where(encoded > 0.04045, ((encoded + 0.055) / 1.055) ** 2.4, encoded / 12.92)
+    matrix = linear.new_tensor(
+        [
+            [0.4124564, 0.3575761, 0.1804375],
+            [0.2126729, 0.7151522, 0.0721750],
+            [0.0193339, 0.1191920, 0.9503041],
+        ]
+    )
+    white = linear.new_tensor([0.95047, 1.0, 1.08883]).view(1, 3, 1, 1)
+    xyz = torch.einsum("ij,bjhw->bihw", matrix, linear) / white
+    # The cube root's slope is infinite at 0: clamp keeps gradients finite, `where` takes the other branch there.
+    root = xyz.clamp(min=216 / 24389) ** (1 / 3)
+    f = torch.where(xyz > 216 / 24389, root, (24389 / 27 * xyz + 16) / 116)
+    x, y, z = f.unbind(dim=1)
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=1)
+
+
+def lab_distance(anime: Tensor, photo: Tensor) -> Tensor:
+    """2 |dL| / 100 + |da| / 255 + |db| / 255, means: colour kept to the photo (AnimeGANv3)."""
+    difference = (srgb_to_lab(anime) - srgb_to_lab(photo)).abs().mean(dim=(0, 2, 3))
+    return 2 * difference[0] / 100 + difference[1] / 255 + difference[2] / 255
+
+
+# --- Smoothness ------------------------------------------------------------------------------------
+
+
+def total_variation(pictures: Tensor) -> Tensor:
+    """mean |dx| + mean |dy| of neighbours (Rudin, Osher, Fatemi 1992; anisotropic)."""
+    across = (pictures[..., :, 1:] - pictures[..., :, :-1]).abs().mean()
+    down = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs().mean()
+    return across + down
+
+
+def pixel_distance(anime: Tensor, target: Tensor) -> Tensor:
+    """mean |g - t|: to the flattened photo in pixels, to the photo in the paper's initialisation, or
+    between G(photo + noise) and G(photo), the noise consistency."""
+    return (anime - target).abs().mean()
+
+
+# --- What the discriminators see ---------------------------------------------------------------------
+
+
+def texture_view(pictures: Tensor) -> Tensor:
+    """Gray in [-1, 1], (B, 1, H, W): lines and shading without colour (White-box's texture)."""
+    return luma(pictures)
+
+
+def surface_view(pictures: Tensor) -> Tensor:
+    """Colour blurred by a Gaussian of 3 pixels, (B, 3, H, W): the palette (White-box's surface)."""
+    return gaussian_blur(pictures.float(), 3.0)

@@ -1,0 +1,217 @@
+"""The networks: two generators and two discriminators.
+
+Generators take and give float (B, 3, H, W) RGB in [-1, 1]; H and W are multiples of their
+`size_multiple`. Discriminators give a map of logits, one a patch.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+# --- CartoonGAN (Chen, Lai, Liu, CVPR 2018, section 3 and figure 2) --------------------------------
+
+
+def conv_norm(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution and instance norm with affine parameters, as in the published weights."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1), nn.InstanceNorm2d(outputs, affine=True)
+    )
+
+
+class CartoonResidualBlock(nn.Module):
+    """x + norm(conv(relu(norm(conv(x))))), 256 channels; no ReLU after the sum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            conv_norm(channels, channels), nn.ReLU(), conv_norm(channels, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class CartoonGenerator(nn.Module):
+    """The generator of CartoonGAN: 11,129,667 parameters, eight residual blocks, instance norm.
+
+    7x7 conv 64; two (stride-2, 3x3) stages to 128 and 256; eight residual blocks of 256; two
+    (stride-1/2, 3x3) stages back to 128 and 64; 7x7 conv to 3; tanh. Not local: instance norm looks at
+    the whole picture, so tiles would differ from it.
+    """
+
+    size_multiple = 4
+    minimum_side = 16
+    receptive_radius = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Sequential(
+            nn.Conv2d(3, 64, 7, 1, 3), nn.InstanceNorm2d(64, affine=True), nn.ReLU()
+        )
+        self.down = nn.ModuleList(self._down(n, 2 * n) for n in (64, 128))
+        self.blocks = nn.Sequential(*(CartoonResidualBlock(256) for _ in range(8)))
+        self.up = nn.ModuleList(self._up(2 * n, n) for n in (128, 64))
+        self.tail = nn.Conv2d(64, 3, 7, 1, 3)
+
+    @staticmethod
+    def _down(inputs: int, outputs: int) -> nn.Sequential:
+        return nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, 2, 1), *conv_norm(outputs, outputs), nn.ReLU()
+        )
+
+    @staticmethod
+    def _up(inputs: int, outputs: int) -> nn.Sequential:
+        return nn.Sequential(
+            nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=1),
+            *conv_norm(outputs, outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, photo: Tensor) -> Tensor:
+        x = self.head(photo)  # (B, 64, H, W)
+        for stage in self.down:
+            x = stage(x)  # (B, 128, H/2, W/2), (B, 256, H/4, W/4)
+        x = self.blocks(x)
+        for stage in self.up:
+            x = stage(x)  # (B, 128, H/2, W/2), (B, 64, H, W)
+        return torch.tanh(self.tail(x))
+
+
+class CartoonDiscriminator(nn.Module):
+    """The discriminator of CartoonGAN: LeakyReLU 0.2, instance norm, a logit a patch (B, 1, H/4, W/4)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 32, 3, 1, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(32, 64, 3, 2, 1),
+            nn.LeakyReLU(0.2),
+            *conv_norm(64, 128),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(128, 128, 3, 2, 1),
+            nn.LeakyReLU(0.2),
+            *conv_norm(128, 256),
+            nn.LeakyReLU(0.2),
+            *conv_norm(256, 256),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(256, 1, 3, 1, 1),
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.body(pictures)
+
+
+# --- Sakuga's own: local, without normalisation ----------------------------------------------------
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(x))), 3x3. The second conv starts near zero, which stands in for a norm."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.relu(self.first(x)))
+
+
+class LocalGenerator(nn.Module):
+    """A U-Net of residual blocks that looks no further than `receptive_radius` pixels.
+
+    Photo -> space-to-depth by 2 -> features at 1/2, 1/4 and 1/8 of the size -> back up by nearest
+    neighbours with skips added -> depth-to-space; the result is photo + residual. Nothing is normalised
+    at run time, so that a tile equals the same place of the whole picture, and brightness cannot pump
+    from frame to frame.
+
+    Args:
+        width: channels at 1/2 of the size; twice and four times that at 1/4 and 1/8.
+        blocks: residual blocks at 1/8.
+    """
+
+    size_multiple = 8
+    minimum_side = 8
+
+    def __init__(self, width: int = 24, blocks: int = 5) -> None:
+        super().__init__()
+        half, quarter, eighth = width, 2 * width, 4 * width
+        self.blocks = blocks
+        self.stem = nn.Sequential(
+            nn.Conv2d(12, half, 3, 1, 1), nn.ReLU(), nn.Conv2d(half, half, 3, 1, 1), nn.ReLU()
+        )
+        self.down_quarter = nn.Sequential(nn.Conv2d(half, quarter, 3, 2, 1), nn.ReLU())
+        self.quarter_in = ResidualBlock(quarter)
+        self.down_eighth = nn.Sequential(nn.Conv2d(quarter, eighth, 3, 2, 1), nn.ReLU())
+        self.eighth = nn.Sequential(*(ResidualBlock(eighth) for _ in range(blocks)))
+        self.up_quarter = nn.Conv2d(eighth, quarter, 1)
+        self.quarter_out = ResidualBlock(quarter)
+        self.up_half = nn.Conv2d(quarter, half, 1)
+        self.tail = nn.Sequential(
+            nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), nn.Conv2d(half, 12, 3, 1, 1)
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, ResidualBlock):
+                    module.second.weight.mul_(0.1)
+            self.tail[-1].weight.mul_(0.01)  # starts as the identity
+
+    @property
+    def receptive_radius(self) -> int:
+        """Pixels an output pixel looks in each direction, at most.
+
+        Each 3x3 conv adds its step (2, 4 or 8 pixels; a stride-2 conv that of its input); a pixel may sit
+        at the far corner of a cell of 8, and space-to-depth, nearest neighbours and strides round to cells.
+        """
+        half = 2 * (2 + 2)  # stem and tail
+        quarter = 2 + 4 * (2 + 2)  # stride-2 conv on halves, two residual blocks
+        eighth = 4 + 8 * (2 * self.blocks)
+        return half + quarter + eighth + 8
+
+    def forward(self, photo: Tensor) -> Tensor:
+        half = self.stem(F.pixel_unshuffle(photo, 2))  # (B, C, H/2, W/2)
+        quarter = self.quarter_in(self.down_quarter(half))  # (B, 2C, H/4, W/4)
+        x = self.eighth(self.down_eighth(quarter))  # (B, 4C, H/8, W/8)
+        x = quarter + F.interpolate(self.up_quarter(x), scale_factor=2, mode="nearest")
+        x = F.relu(self.quarter_out(x))
+        x = half + F.interpolate(self.up_half(x), scale_factor=2, mode="nearest")
+        return photo + F.pixel_shuffle(self.tail(F.relu(x)), 2)
+
+
+class PatchDiscriminator(nn.Module):
+    """Spectral-norm patch discriminator (Miyato et al. 2018), LeakyReLU 0.2, logits (B, 1, H/4, W/4).
+
+    Sees patches of 29 pixels: lines and shading, not the picture's content.
+
+    Args:
+        channels: 1 for gray texture, 3 for blurred colour.
+        width: channels of the first layer.
+    """
+
+    def __init__(self, channels: Literal[1, 3], width: int = 32) -> None:
+        super().__init__()
+        plan = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2)]
+        plan += [(4 * width, 4 * width, 1)]
+        layers: list[nn.Module] = []
+        for inputs, outputs, stride in plan:
+            conv = nn.Conv2d(inputs, outputs, 3, stride, 1)
+            layers += [spectral_norm(conv), nn.LeakyReLU(0.2)]
+        layers.append(spectral_norm(nn.Conv2d(4 * width, 1, 3, 1, 1)))
+        self.body = nn.Sequential(*layers)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.body(pictures)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of learned values, biases included."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,144 @@
+"""What a step minimises: the weighted terms of the discriminators and of the generator.
+
+Both functions give a dict of named, weighted terms; the total is their sum and the log shows each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sakuga.train import losses
+from sakuga.train.config import TrainConfig
+from sakuga.train.flatten import cel_target
+
+Network = Callable[[Tensor], Tensor]
+
+# What each discriminator is shown of a picture.
+VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "texture": losses.texture_view,
+    "surface": losses.surface_view,
+    "picture": lambda pictures: pictures,
+}
+REAL = {"lsgan": losses.lsgan_real, "bce": losses.bce_real}
+FAKE = {"lsgan": losses.lsgan_fake, "bce": losses.bce_fake}
+CONTENT_LAYER = "conv4_4"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The pictures of one step, each (B, 3, H, W) in [-1, 1]."""
+
+    photo: Tensor
+    noisy: Tensor  # the photo as the generator sees it
+    anime: Tensor
+    smooth: Tensor  # the drawings, edge-smoothed
+
+    def cel(self, config: TrainConfig) -> Tensor:
+        """The photos as flat, inked pictures in [-1, 1]: the target of structure."""
+        painted = cel_target(
+            (self.photo + 1) / 2,
+            strength=config.flatten,
+            ink=config.ink,
+            vividness=config.vividness,
+            gamma=config.gamma,
+            detail=config.detail,
+        )
+        return painted * 2 - 1
+
+
+def uses_cel(config: TrainConfig) -> bool:
+    """Whether any term aims at the cel target; the paper's own recipe does not."""
+    return bool(config.flat_weight or config.colour_weight or any(config.structure_weights))
+
+
+def discriminator_terms(
+    config: TrainConfig, discriminators: Mapping[str, Network], batch: Batch, painted: Tensor
+) -> dict[str, Tensor]:
+    """Anime up; painted photos, edge-smoothed anime and plain photos down (CartoonGAN eq. 3)."""
+    real, fake = REAL[config.adversarial], FAKE[config.adversarial]
+    groups = [(batch.anime, real, 1.0), (painted, fake, 1.0)]
+    if config.smooth_negatives:
+        groups.append((batch.smooth, fake, config.smooth_negatives))
+    if config.photo_negatives:
+        groups.append((batch.photo, fake, config.photo_negatives))
+    pictures = torch.cat([pictures for pictures, _, _ in groups])
+    terms = {}
+    for name, discriminator in discriminators.items():
+        # One forward pass for all groups: a distributed module allows only one before its backward.
+        logits = discriminator(VIEWS[name](pictures)).float().chunk(len(groups))
+        parts = [w * loss(part) for part, (_, loss, w) in zip(logits, groups, strict=True)]
+        terms[f"discriminator_{name}"] = torch.stack(parts).sum()
+    return terms
+
+
+def generator_terms(
+    config: TrainConfig,
+    discriminators: Mapping[str, Network],
+    vgg: Callable[[Tensor, Sequence[str]], dict[str, Tensor]] | None,
+    batch: Batch,
+    painted: Tensor,
+    clean: Tensor | None,
+    *,
+    adversarial: bool,
+) -> dict[str, Tensor]:
+    """Every term of the generator that has a weight; a zero weight costs nothing.
+
+    Args:
+        painted: G(noisy photo), with gradients.
+        clean: G(photo) for the noise consistency, or None without that term.
+        adversarial: False in the initialisation phase: no discriminators, no drawings.
+    """
+    terms: dict[str, Tensor] = {}
+    cel = batch.cel(config) if uses_cel(config) else None
+
+    if adversarial:
+        real = REAL[config.adversarial]
+        for name, weight in config.adversarial_terms.items():
+            terms[f"adversarial_{name}"] = weight * real(
+                discriminators[name](VIEWS[name](painted)).float()
+            )
+
+    if config.content_weight:
+        assert vgg is not None
+        with torch.no_grad():
+            target = vgg(batch.photo, [CONTENT_LAYER])[CONTENT_LAYER]
+        features = vgg(painted, [CONTENT_LAYER])[CONTENT_LAYER]
+        terms["content"] = config.content_weight * losses.feature_distance(features, target)
+
+    style = adversarial and any(config.gram_weights)
+    if style or any(config.structure_weights):
+        assert vgg is not None and cel is not None
+        layers = config.feature_layers
+        with torch.no_grad():
+            targets = [_gray(cel), _gray(batch.anime)] if style else [_gray(cel)]
+            wanted = {
+                name: f.chunk(len(targets)) for name, f in vgg(torch.cat(targets), layers).items()
+            }
+        features = vgg(_gray(painted), layers)
+        for name, structure, gram in zip(
+            layers, config.structure_weights, config.gram_weights, strict=True
+        ):
+            if structure:
+                distance = losses.feature_distance(features[name], wanted[name][0])
+                terms[f"structure_{name}"] = structure * distance
+            if style and gram:
+                terms[f"gram_{name}"] = gram * losses.gram_distance(features[name], wanted[name][1])
+
+    if config.flat_weight:
+        terms["flat"] = config.flat_weight * losses.pixel_distance(painted, cel)
+    if config.colour_weight:
+        terms["colour"] = config.colour_weight * losses.lab_distance(painted, cel)
+    if config.variation_weight:
+        terms["variation"] = config.variation_weight * losses.total_variation(painted)
+    if config.noise_weight and clean is not None:
+        terms["noise"] = config.noise_weight * losses.pixel_distance(painted, clean)
+    return terms
+
+
+def _gray(pictures: Tensor) -> Tensor:
+    """Luma in all three channels, (B, 3, H, W): what structure and shading are compared in."""
+    return losses.texture_view(pictures).expand(-1, 3, -1, -1)
