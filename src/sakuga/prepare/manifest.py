@@ -202,6 +202,18 @@ def claim_folder(folder: Path, made_by: dict[str, Any]) -> None:
         ) from None
 
 
+def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """Give what a folder's manifest, if it has one, knows of each file beyond the file itself.
+
+    That are the facts of its `Entry`, and its source as `origin`.
+    """
+    if not (folder / MANIFEST_FILE).exists():
+        return {}
+    lines, _ = read_lines(folder / MANIFEST_FILE, "file")
+    entries = [Entry.from_line(line) for line in lines]
+    return {e.file: {"origin": e.source, **e.facts} for e in entries}
+
+
 class PictureSet:
     """An open set: ask it what it has, give it pictures. Its methods may be called from any thread.
 
@@ -264,6 +276,16 @@ class PictureSet:
         with self._lock:
             self._rejected.append(reject.line())
             self.rejects[reject.source] = reject
+
+    def set_rejects(self, rejects: Iterable[Reject]) -> None:
+        """Let the list of rejects be this and no other."""
+        new = {reject.source: reject for reject in rejects}
+        with self._lock:
+            self._rejected.drop(set(self.rejects) - set(new))
+            for source, reject in new.items():
+                if self.rejects.get(source) != reject:
+                    self._rejected.append(reject.line())
+            self.rejects = new
 
     def __enter__(self) -> Self:
         return self

@@ -15,17 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sakuga.errors import DataError, OptionError
+from sakuga.errors import OptionError
 from sakuga.files import replacing
 from sakuga.prepare.manifest import (
-    MANIFEST_FILE,
     Journal,
     Progress,
     claim_folder,
     no_progress,
-    read_lines,
+    read_facts,
 )
-from sakuga.prepare.sources import list_files
+from sakuga.prepare.sources import files_of
 from sakuga.prepare.split import split_of
 
 SHARDS_FILE = "shards.jsonl"
@@ -54,13 +53,9 @@ def write_shards(
     """
     if shard_mb <= 0:
         raise OptionError(f"--shard-mb {shard_mb:g}: must be more than 0")
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; check the spelling")
-    names = list_files(folder)
-    if not names:
-        raise DataError(f"{folder} holds no pictures; check the path")
+    names = files_of(folder, out)
     claim_folder(out, {"verb": "prepare shards", "folder": str(folder), "shard_mb": shard_mb})
-    facts = _read_facts(folder)
+    facts = read_facts(folder)
     journal = Journal(out / SHARDS_FILE, "file")
     plan = list(_plan(folder, names, shard_mb * 1e6))
     new_shards = pictures = 0
@@ -140,11 +135,3 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)  # no owner, no date: the same pictures make the same bytes
     member.size = len(content)
     archive.addfile(member, io.BytesIO(content))
-
-
-def _read_facts(folder: Path) -> dict[str, dict[str, Any]]:
-    """Give what the folder's manifest says of each file, if it has one."""
-    if not (folder / MANIFEST_FILE).exists():
-        return {}
-    lines, _ = read_lines(folder / MANIFEST_FILE, "file")
-    return {line["file"]: line for line in lines}

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.errors import DataError
+from sakuga.errors import DataError, OptionError
 from sakuga.kinds import PICTURE_SUFFIXES
 
 
@@ -120,6 +120,23 @@ def list_files(folder: Path) -> list[str]:
     """List the picture files of a folder and its sub-folders by name, '/' between parts."""
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return sorted(name for name in names if is_picture_name(name))
+
+
+def files_of(folder: Path, out: Path) -> list[str]:
+    """List a folder's picture files, after checking that OUT is another place.
+
+    Raises:
+        DataError: no such folder, or no picture file in it.
+        OptionError: OUT lies in the folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; check the spelling")
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise OptionError(f"{out} lies in {folder}, which is read: choose a place outside of it")
+    names = list_files(folder)
+    if not names:
+        raise DataError(f"{folder} holds no picture files; check the path")
+    return names
 
 
 def _in_folder(folder: Path) -> list[Container]:

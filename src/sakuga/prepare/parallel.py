@@ -1,0 +1,68 @@
+"""One function over many items in several processes, in bounded memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from sakuga.errors import DataError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 4  # items handed out for each process
+
+
+def map_processes(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+) -> Iterator[tuple[Item, Result]]:
+    """Give (item, result) of each item as it is done, in no particular order.
+
+    Args:
+        function: of a module, so that another process can import it.
+        items: read as they are needed.
+        workers: processes; None: one for each processor; 1: none, all is done here.
+
+    Raises:
+        DataError: a process died, most likely for want of memory.
+    """
+    workers = workers or os.cpu_count() or 1
+    if workers == 1:
+        for item in items:
+            yield item, function(item)
+        return
+    # Forking a program that has threads may hang it; a fresh process cannot.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin)
+    pending: dict[Future[Result], Item] = {}
+    try:
+        for item in items:
+            pending[pool.submit(function, item)] = item
+            if len(pending) >= AHEAD * workers:
+                yield from _finished(pending)
+        while pending:
+            yield from _finished(pending)
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a worker process was killed, most likely for want of memory: use fewer --workers"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _finished(pending: dict[Future[Result], Item]) -> Iterator[tuple[Item, Result]]:
+    for future in wait(pending, return_when=FIRST_COMPLETED).done:
+        yield pending.pop(future), future.result()
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the main process, and the other processors to the other processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import cv2
+
+    cv2.setNumThreads(1)
