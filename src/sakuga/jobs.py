@@ -6,12 +6,12 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from sakuga.encoding import encode_picture, write_picture
-from sakuga.errors import InputError, OptionError, OutputError, SakugaError
+from sakuga.errors import InputError, OptionError, OutputError, SakugaError, one_line
 from sakuga.kinds import format_like
 from sakuga.pictures import Look, paint_picture
 from sakuga.pixels import read_picture
@@ -29,7 +29,7 @@ class Outcome:
     job: Job
     status: Literal["painted", "skipped", "failed"]
     seconds: float = 0.0
-    error: str | None = None  # why it failed, in one line
+    error: SakugaError | None = None  # why it failed
     notes: tuple[str, ...] = ()  # what the user should know, one sentence each
 
 
@@ -65,17 +65,18 @@ def do_jobs(
             yield Outcome(job, "skipped")
             continue
         notes: list[str] = []
+        result = job
         start_s = time.perf_counter()
         try:
             if job.is_video:
-                notes = _paint_video(job, stylizer, look, video, overwrite, advance)
+                target, notes = _paint_video(job, stylizer, look, video, overwrite, advance)
+                result = replace(job, target=target)
             else:
                 do_job(job, stylizer, look, file_format=file_format, progress=advance)
         except SakugaError as error:
-            seconds = time.perf_counter() - start_s
-            yield Outcome(job, "failed", seconds, " ".join(str(error).split()))
+            yield Outcome(job, "failed", time.perf_counter() - start_s, error)
         else:
-            yield Outcome(job, "painted", time.perf_counter() - start_s, notes=tuple(notes))
+            yield Outcome(result, "painted", time.perf_counter() - start_s, notes=tuple(notes))
 
 
 def do_job(
@@ -139,7 +140,7 @@ def paint_inputs(
             progress=bar.update,
         ):
             if outcome.error is not None and len(jobs) == 1:
-                raise SakugaError(outcome.error)
+                raise outcome.error
             outcomes.append(outcome)
     if as_json:
         print(json.dumps({"style": stylizer.spec.name, "results": [_row(o) for o in outcomes]}))
@@ -147,7 +148,7 @@ def paint_inputs(
         _tell(outcomes)
     failures = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failures:
-        print(f"sakuga: {outcome.error}", file=sys.stderr)
+        print("sakuga:", one_line(outcome.error), file=sys.stderr)
     return 1 if failures else 0
 
 
@@ -157,7 +158,7 @@ def _row(outcome: Outcome) -> dict[str, str | float | list[str] | None]:
         "target": str(outcome.job.target),
         "status": outcome.status,
         "seconds": round(outcome.seconds, 3),
-        "error": outcome.error,
+        "error": None if outcome.error is None else one_line(outcome.error),
         "notes": list(outcome.notes),
     }
 
@@ -202,8 +203,12 @@ def _paint_video(
     options: VideoOptions,
     overwrite: bool,
     progress: Callable[[float, str], None],
-) -> list[str]:
-    """Paint one video, or a sheet of moments of it; return what the user should know."""
+) -> tuple[Path, list[str]]:
+    """Paint one video, or a sheet of moments of it.
+
+    Returns:
+        The file that was made, and what the user should know.
+    """
     from sakuga.video import Progress, paint_video, preview_video
 
     def advance(state: Progress) -> None:
@@ -220,8 +225,9 @@ def _paint_video(
             overwrite=overwrite,
             options=options,
         )
-        whole = "" if seconds is None else f"; the whole clip will take about {seconds:.0f} s"
-        return [f"the preview is {sheet}{whole}"]
+        if seconds is None:
+            return sheet, []
+        return sheet, [f"painting the whole clip will take about {seconds:.0f} s"]
     result = paint_video(
         job.source,
         job.target,
@@ -238,7 +244,8 @@ def _paint_video(
         for note in (kept, *result.notes):
             print(f"{job.source}: {note}", file=sys.stderr)
         raise KeyboardInterrupt
-    return result.notes
+    assert result.path is not None
+    return result.path, result.notes
 
 
 def _load(source: str) -> Path | bytes:

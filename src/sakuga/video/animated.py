@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import av.error
@@ -114,6 +115,31 @@ def write_animation(
             frame.duration = following - starts[index]
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
+    if file_format == "webp":
+        _set_last_duration(path, last)
+
+
+def _set_last_duration(path: Path, duration_ms: int) -> None:
+    """Say in a WebP how long its last frame is shown, which FFmpeg's encoder leaves to a guess.
+
+    A WebP is a row of chunks: four letters, a size (uint32), the content, padded to even. In an
+    `ANMF` chunk, a frame, the three bytes at 12 are its duration (RFC 9649, 2.7.1.2).
+    """
+    with path.open("r+b") as file:
+        place, last = 12, None
+        while len(header := _read_at(file, place, 8)) == 8:
+            if header[:4] == b"ANMF":
+                last = place
+            size = int.from_bytes(header[4:], "little")
+            place += 8 + size + size % 2
+        if last is not None:  # a single frame is a still picture
+            file.seek(last + 8 + 12)
+            file.write(duration_ms.to_bytes(3, "little"))
+
+
+def _read_at(file: BinaryIO, place: int, size: int) -> bytes:
+    file.seek(place)
+    return file.read(size)
 
 
 def _ticks(pts: Sequence[int], scale: Fraction, file_format: str) -> list[int]:

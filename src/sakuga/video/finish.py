@@ -82,7 +82,7 @@ def _join(
     notes: list[str],
 ) -> None:
     with av.open(segments[0].path) as first:
-        video = output.add_stream_from_template(first.streams.video[0])
+        video = output.add_stream_from_template(first.streams.video[0], opaque=True)
         video.time_base = encoding.time_base
         if encoding.encoder.tag is not None and container.format in ("mp4", "mov"):
             video.codec_context.codec_tag = encoding.encoder.tag

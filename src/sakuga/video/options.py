@@ -41,7 +41,7 @@ VIDEO_SUFFIXES = frozenset(
 LIVE_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "rtp://", "udp://", "srt://")
 _UNIT_SECONDS = {"h": Fraction(3600), "m": Fraction(60), "s": Fraction(1), "ms": Fraction(1, 1000)}
 _TIME_WITH_UNITS = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+")
-_TIME_WITH_COLONS = re.compile(r"(?:(?:\d+:)?[0-5]?\d:)?\d+(?:\.\d+)?")
+_TIME_WITH_COLONS = re.compile(r"(?:(?:\d+:)?[0-5])?\d:[0-5]?\d(?:\.\d+)?|\d+(?:\.\d+)?")
 
 
 def parse_time(text: str) -> Fraction:

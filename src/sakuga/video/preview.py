@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sakuga.encoding import write_picture
-from sakuga.errors import OptionError, OutputError
+from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.pixels import Frame, Picture, fit_within, shrink
 from sakuga.sheets import contact_sheet
 from sakuga.video.frames import Pixels
@@ -61,9 +61,13 @@ def preview_video(
         raise OutputError(f"{target}: exists already; add --overwrite, or another name with --out")
     pairs: list[tuple[Pixels, Pixels]] = []
     painting_s = 0.0
-    total_frames = None
     for moment in _moments(source, options):
-        clip = Clip(source, replace(options, start=moment, stop=None, fps=None), max_side)
+        try:
+            clip = Clip(source, replace(options, start=moment, stop=None, fps=None), max_side)
+        except InputError:
+            if not pairs:
+                raise
+            break  # the sound goes on after the last picture
         try:
             photo = next(clip.frames()).picture
         finally:
@@ -73,6 +77,7 @@ def preview_video(
         anime = stylizer(photo, strength=strength, keep_colour=keep_colour)
         painting_s += time.monotonic() - began
         pairs.append((_small(photo), _small(anime)))
+    frame_s = painting_s / len(pairs)
     clip = Clip(source, options, max_side)
     total_frames = clip.total_frames
     clip.close()
@@ -83,7 +88,7 @@ def preview_video(
     ]
     sheet = contact_sheet(rows, ["photo", style_name(stylizer)] * _PAIRS_A_ROW)
     write_picture(Picture((Frame(sheet),)), target, "png")
-    left_s = None if total_frames is None else painting_s / _MOMENTS * total_frames
+    left_s = None if total_frames is None else frame_s * total_frames
     return target, left_s
 
 

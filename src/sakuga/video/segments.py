@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sakuga.video.tracks import AnyPacket
 
 _BT709, _LIMITED = 1, 1  # AVCOL_PRI_BT709, AVCOL_TRC_BT709 and AVCOL_SPC_BT709; AVCOL_RANGE_MPEG
+_DEEPEST_REORDERING = 64  # frames an encoder may put a frame before one that is shown earlier
 
 State = dict[str, NDArray[Any]]
 
@@ -188,6 +189,9 @@ class SegmentWriter:
     def _mux(self, packets: list[AnyPacket]) -> None:
         for packet in packets:
             assert packet.pts is not None
+            # The times are in the record. These keep the order, and are not the encoder's, because
+            # x265 gives wrong ones for segments of one or two frames.
+            packet.dts = len(self._order) - _DEEPEST_REORDERING
             self._order.append(packet.pts)
             self._container.mux(packet)
 

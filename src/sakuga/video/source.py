@@ -102,8 +102,13 @@ class Clip:
     @property
     def rate(self) -> Fraction:
         """Frames per second of the result, on average."""
-        guess = self._options.fps or self.stream.average_rate or self.stream.guessed_rate
-        return guess or Fraction(25)
+        if self._options.fps is not None:
+            return self._options.fps
+        highest = min(Fraction(1000), 1 / self._stream_base)  # above it is a damaged header
+        for guess in (self.stream.average_rate, self.stream.guessed_rate):
+            if guess is not None and 0 < guess <= highest:
+                return guess
+        return min(Fraction(25), highest)
 
     @property
     def time_base(self) -> Fraction:
@@ -127,7 +132,9 @@ class Clip:
 
     @property
     def seconds(self) -> float | None:
-        """How long the whole source is; None: nobody knows."""
+        """How long the whole source is shown; None: nobody knows."""
+        if self.stream.duration:
+            return float(self.stream.duration * self._stream_base)
         if self.container.duration:
             return self.container.duration / av.time_base
         return None
