@@ -127,7 +127,7 @@ def test_jpeg_refuses_an_animation(tmp_path: Path) -> None:
 
 
 def test_unknown_formats_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="the suffix .dat is not one Sakuga writes"):
+    with pytest.raises(OptionError, match=r"the suffix .dat is not one Sakuga writes"):
         write_picture(STILL, tmp_path / "a.dat")
     with pytest.raises(OptionError, match="'tiff' is not one of png, jpg, webp, gif"):
         write_picture(STILL, tmp_path / "a.tif", "tiff")

@@ -298,7 +298,7 @@ def test_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
     path.write_bytes(bomb)
     with pytest.raises(InputError, match=r"bomb.png: has 60000 x 60000 pixels.* 400 megapixels"):
         read_picture(path)
-    with pytest.raises(InputError, match="20 x 33|33 x 20"):
+    with pytest.raises(InputError, match="has 33 x 20 pixels"):
         read_picture(encoded(IMAGE, "PNG"), max_pixels=659)
     assert read_picture(encoded(IMAGE, "PNG"), max_pixels=660)
     content = encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:])
@@ -309,7 +309,7 @@ def test_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
 def test_pillows_own_limit_stays_as_it_was() -> None:
     before = Image.MAX_IMAGE_PIXELS
     read_picture(encoded(IMAGE, "PNG"))
-    assert Image.MAX_IMAGE_PIXELS == before
+    assert before is not None and before == Image.MAX_IMAGE_PIXELS
 
 
 # --- Files that are no pictures ---

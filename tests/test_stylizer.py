@@ -12,7 +12,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from conftest import make_spec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import photo
 
@@ -42,9 +42,7 @@ def test_a_picture_is_what_the_graph_says(tiny_style: Path, stylizer: Stylizer) 
     assert np.abs(result.astype(int) - picture).mean() > 5
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None)
 @given(
     st.integers(1, 160),
     st.integers(1, 160),
@@ -108,7 +106,7 @@ def test_strength(stylizer: Stylizer) -> None:
 
 @pytest.mark.parametrize("strength", [2, -0.1, math.nan, math.inf])
 def test_strength_out_of_range(stylizer: Stylizer, strength: float) -> None:
-    with pytest.raises(OptionError, match="strength is .* from 0"):
+    with pytest.raises(OptionError, match=r"strength is .* from 0"):
         stylizer(photo(8, 8), strength=strength)
 
 
@@ -141,7 +139,7 @@ def test_a_style_that_is_not_tileable(whole_style: Path, monkeypatch: pytest.Mon
     with pytest.raises(OptionError, match="whole must see the whole picture"):
         Stylizer(whole_style, tile=64)
     monkeypatch.setattr("sakuga.stylizer.WHOLE_LIMIT_PIXELS", 60 * 90 - 1)
-    with pytest.raises(InputError, match="90 x 60 pixels are more than .* --max-side"):
+    with pytest.raises(InputError, match=r"90 x 60 pixels are more than .* --max-side"):
         Stylizer(whole_style)(picture)
     assert Stylizer(whole_style, tile="none")(picture).shape == picture.shape
 
@@ -157,7 +155,7 @@ def test_options_out_of_range(tiny_style: Path, options: dict[str, Any]) -> None
 def test_cuda_without_cuda(tiny_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
     assert Stylizer(tiny_style, device="auto").device == "cpu"
-    with pytest.raises(DeviceError, match="offers only CPUExecutionProvider.*onnxruntime-gpu"):
+    with pytest.raises(DeviceError, match=r"offers only CPUExecutionProvider.*onnxruntime-gpu"):
         Stylizer(tiny_style, device="cuda")
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from sakuga.errors import SakugaError
+from sakuga.errors import SakugaError, one_line
 from sakuga.video.options import VideoOptions
 
 PAINTING = Group.create_ordered("Painting")
@@ -296,6 +296,49 @@ def evaluate(
     return 0
 
 
+@app.command(group=TRAINING)
+def tune(
+    config: Path,
+    *,
+    out: Path = Path("runs/tune"),
+    trials: int | None = None,
+    set: Annotated[tuple[str, ...], Parameter(consume_multiple=True, show_default=False)] = (),
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    quiet: bool = False,
+) -> int:
+    """Search for good settings of a training by many short ones; the same command goes on later.
+
+    Example: sakuga tune configs/mine.toml --trials 40 --out runs/tune-mine
+
+    Parameters
+    ----------
+    config
+        TOML file of a training, whose [tune] table says what to search.
+    out
+        Folder of the search: its database, its runs, report.html and best.toml.
+    trials
+        In all, over all processes that share the folder; by default as the table says.
+    set
+        KEY=VALUE: fields of the training to change.
+    device
+        Where trials are trained.
+    quiet
+        No progress bars.
+    """
+    from sakuga.extras import need
+
+    need("sakuga tune", "tune", "optuna", "filelock", "torch", "lightning_fabric", "safetensors", "cv2")
+    from sakuga.tune import study
+
+    found = study.tune(
+        config, out, trials=trials, overrides=set, device=device, quiet=quiet
+    )
+    print(f"best: trial {found.best_trial.number}, score {found.best_value:.4f}")
+    print(f"report: {out / 'report.html'}")
+    print(f"to train with it: sakuga train {out / 'best.toml'}")
+    return 0
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
@@ -308,7 +351,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
     except (SakugaError, CycloptsError) as error:
-        print("sakuga:", " ".join(str(error).split()), file=sys.stderr)
+        print("sakuga:", one_line(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("sakuga: stopped", file=sys.stderr)

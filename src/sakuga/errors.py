@@ -19,6 +19,11 @@ class SakugaError(Exception):
     """Anything a user can cause and can mend."""
 
 
+def one_line(error: BaseException) -> str:
+    """The message of an error without line breaks, as the command line prints it."""
+    return " ".join(str(error).split())
+
+
 class InputError(SakugaError):
     """A picture, video or folder that cannot be read or makes no sense."""
 

@@ -146,9 +146,9 @@ def paint_inputs(
         print(json.dumps({"style": stylizer.spec.name, "results": [_row(o) for o in outcomes]}))
     elif not quiet and not to_stdout:
         _tell(outcomes)
-    failures = [outcome for outcome in outcomes if outcome.error is not None]
-    for outcome in failures:
-        print("sakuga:", one_line(outcome.error), file=sys.stderr)
+    failures = [outcome.error for outcome in outcomes if outcome.error is not None]
+    for error in failures:
+        print("sakuga:", one_line(error), file=sys.stderr)
     return 1 if failures else 0
 
 

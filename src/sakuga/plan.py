@@ -70,8 +70,8 @@ def plan(
             jobs.append(Job(name, out))
         else:
             jobs.append(Job(name, _beside(name, style, out, file_format)))
-    results = {job.target.absolute() for job in jobs if job.target is not None}
-    jobs = [job for job in jobs if Path(job.source).absolute() not in results or len(jobs) == 1]
+    makers = {job.target.absolute(): job for job in jobs if job.target is not None}
+    jobs = [job for job in jobs if makers.get(Path(job.source).absolute(), job) is job]
     _check(jobs)
     return jobs
 

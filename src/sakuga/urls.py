@@ -45,6 +45,8 @@ def fetch(url: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = _TIMEOUT_S
                     raise InputError(
                         f"{url}: has more than {max_bytes / 1e6:g} MB; download and shrink it first"
                     )
+            if response.length:  # bytes that were announced and did not come
+                raise InputError(f"{url}: the download was cut off; try again")
     except urllib.error.HTTPError as error:
         error.close()
         raise InputError(
