@@ -5,6 +5,7 @@ prints it on one line and exits with status 2; a library user catches `SakugaErr
 
     SakugaError
     |-- InputError        a picture, video or folder that cannot be read or makes no sense
+    |   `-- TooLargeError     a picture of more pixels than the limit
     |-- OutputError       a place that cannot be written, or must not be
     |-- StyleError        a style that is unknown, foreign or damaged
     |-- OptionError       a value outside its range, or two options that contradict each other
@@ -26,6 +27,10 @@ def one_line(error: BaseException) -> str:
 
 class InputError(SakugaError):
     """A picture, video or folder that cannot be read or makes no sense."""
+
+
+class TooLargeError(InputError):
+    """A picture of more pixels than the limit."""
 
 
 class OutputError(SakugaError):

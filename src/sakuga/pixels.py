@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from sakuga.colours import Pixels, swaps_sides, to_srgb
-from sakuga.errors import InputError, MissingExtraError
+from sakuga.errors import InputError, MissingExtraError, TooLargeError
 from sakuga.kinds import HEAD_BYTES, describe, is_heif
 
 MAX_PIXELS = 400_000_000  # 20,000 x 20,000; 1.2 GB as uint8 RGB
@@ -212,7 +212,7 @@ def _read_frames(image: Image.Image, name: str, max_pixels: int, max_side: int |
 def _refuse_if_huge(width: int, height: int, count: int, name: str, max_pixels: int) -> None:
     if width * height * count > max_pixels:
         frames = f"{count} frames of " if count > 1 else ""
-        raise InputError(
+        raise TooLargeError(
             f"{name}: has {frames}{width} x {height} pixels, more than the limit of "
             f"{max_pixels / 1e6:.0f} megapixels; shrink it with another program first"
         )
