@@ -13,6 +13,7 @@ from typing import Annotated, Literal, NoReturn
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from sakuga.errors import SakugaError, one_line
+from sakuga.prepare.verbs import prepare_app
 from sakuga.video.options import VideoOptions
 
 PAINTING = Group.create_ordered("Painting")
@@ -34,8 +35,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 styles_app = App(name="styles", help="List, show, add and remove styles.", group=PAINTING)
-prepare_app = App(name="prepare", help="Photos and drawings into training data.", group=TRAINING)
 app.command(styles_app)
+prepare_app.group = (TRAINING,)
 app.command(prepare_app)
 
 
@@ -215,10 +216,97 @@ def doctor(*, json: bool = False) -> int:
 
 
 @app.command(group=TRAINING)
+def train(
+    config: Path | None = None,
+    *,
+    set: Annotated[tuple[str, ...], Parameter(consume_multiple=True, show_default=False)] = (),
+    run: Path | None = None,
+    resume: Path | None = None,
+    start_from: Path | None = None,
+    dry_run: bool = False,
+    devices: int | Literal["auto"] = "auto",
+    nodes: int = 1,
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto",
+    quiet: bool = False,
+) -> None:
+    """Train a style from photos and drawings.
+
+    Example:  sakuga train configs/sakuga-novel.toml --set photos=photos/ anime=drawings/
+
+    Parameters
+    ----------
+    config
+        TOML file of settings; configs/ has some.
+    set
+        KEY=VALUE: settings to change.
+    run
+        Folder for the checkpoint, log and contact sheets; otherwise runs/NAME.
+    resume
+        Folder of a run to go on with, exactly as if it had never stopped.
+    start_from
+        A checkpoint whose generator to start from (fine-tuning).
+    dry_run
+        Print the settings and the plan, and train nothing.
+    devices
+        How many devices of a machine to train on.
+    nodes
+        How many machines to train on.
+    accelerator
+        Where to train.
+    quiet
+        No progress bar.
+    """
+    from sakuga.extras import need
+
+    need("sakuga train", "train", "torch", "lightning_fabric", "safetensors", "cv2", "tensorboard")
+    from sakuga.train.command import Request, run_training
+
+    run_training(
+        Request(
+            config=config,
+            overrides=set,
+            run=run,
+            resume=resume,
+            start_from=start_from,
+            dry_run=dry_run,
+            devices=devices,
+            nodes=nodes,
+            accelerator=accelerator,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command(group=TRAINING)
+def export(source: Path, out: Path) -> None:
+    """Make a style file of a training.
+
+    Example:  sakuga export runs/mine mine.onnx
+
+    Parameters
+    ----------
+    source
+        A run's folder, or a checkpoint.
+    out
+        The style file, .onnx.
+    """
+    from sakuga.extras import need
+
+    need("sakuga export", "train", "torch", "onnx", "onnxscript", "onnxslim")
+    from sakuga.train.export import export_checkpoint
+
+    spec = export_checkpoint(source, out)
+    print(f"{out}: {spec.name} {spec.version}, {out.stat().st_size / 1e6:.1f} MB")
+    print(f"to use it: sakuga paint photo.jpg --style {out}")
+
+
+@app.command(group=TRAINING)
 def evaluate(
     *,
-    style: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
-    results: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    style: Annotated[tuple[str, ...], Parameter(consume_multiple=True, show_default=False)] = (),
+    results: Annotated[
+        tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)
+    ] = (),
     photos: Path,
     anime: Path,
     network: str = "inception",
@@ -327,12 +415,11 @@ def tune(
     """
     from sakuga.extras import need
 
-    need("sakuga tune", "tune", "optuna", "filelock", "torch", "lightning_fabric", "safetensors", "cv2")
+    modules = ("optuna", "filelock", "torch", "lightning_fabric", "safetensors", "cv2")
+    need("sakuga tune", "tune", *modules)
     from sakuga.tune import study
 
-    found = study.tune(
-        config, out, trials=trials, overrides=set, device=device, quiet=quiet
-    )
+    found = study.tune(config, out, trials=trials, overrides=set, device=device, quiet=quiet)
     print(f"best: trial {found.best_trial.number}, score {found.best_value:.4f}")
     print(f"report: {out / 'report.html'}")
     print(f"to train with it: sakuga train {out / 'best.toml'}")

@@ -140,16 +140,15 @@ def measure(
     seen_photos, seen_drawings = look(photos, "photos"), look(drawings, "drawings")
     rows = []
     for system in systems:
-        numbers: list[dict[str, float]] = []
-        seen = features_of(
-            _painted(system, photos, max_side, numbers),
+        seen, numbers = painted_pictures(
+            system,
+            photos,
+            seen_photos,
             network,
             view,
-            start(system.name, len(photos)),
+            max_side=max_side,
+            done=start(system.name, len(photos)),
         )
-        likeness = cosines(seen_photos.values, seen.values)
-        for number, row in enumerate(numbers):
-            row["content"] = float(likeness[seen.pictures == number].mean())
         warp_error, clip_warp_error = None, None
         if video is not None and system.stylize is not None:
             done = start(f"{system.name}, {video.name}", VIDEO_FRAMES)
@@ -194,6 +193,29 @@ def measure(
         selection=selection,
         rows=tuple(rows),
     )
+
+
+def painted_pictures(
+    system: System,
+    photos: Sequence[Item],
+    seen_photos: Features,
+    network: FeatureNetwork,
+    view: View = "squares",
+    *,
+    max_side: int = LONG_SIDE_PIXELS,
+    done: Done = lambda: None,
+) -> tuple[Features, list[dict[str, float]]]:
+    """Let a system paint the photos: features of the results, and the statistics of each picture.
+
+    `seen_photos` are the features of the same photos, in the same view: results are compared with
+    them for `content`.
+    """
+    numbers: list[dict[str, float]] = []
+    seen = features_of(_painted(system, photos, max_side, numbers), network, view, done)
+    likeness = cosines(seen_photos.values, seen.values)
+    for number, row in enumerate(numbers):
+        row["content"] = float(likeness[seen.pictures == number].mean())
+    return seen, numbers
 
 
 def _painted(

@@ -1,4 +1,4 @@
-"""Two plots as inline SVG: distances with their intervals, and a statistic of every picture."""
+"""Plots as inline SVG: intervals, a dot for every picture, bars, and one number against another."""
 
 from __future__ import annotations
 
@@ -97,6 +97,41 @@ def strip_plot(
     return _plot(parts, scale, len(groups), title)
 
 
+def bar_plot(rows: Sequence[tuple[str, float]], title: str) -> str:
+    """A bar from zero for each (name, value)."""
+    scale = _Scale(0.0, max((value for _, value in rows), default=0.0) or 1.0)
+    parts = []
+    for number, (name, value) in enumerate(rows):
+        y = ROW * number + ROW / 2
+        parts.append(_name(name, y))
+        parts.append(
+            f'<rect x="{LEFT}" width="{scale(value) - LEFT:.1f}" y="{y - 8}" height="16" rx="2" '
+            f'fill="{COLOURS[0]}" opacity=".75"><title>{escape(name)}: {value:.3g}</title></rect>'
+        )
+    return _plot(parts, scale, len(rows), title)
+
+
+def scatter_plot(points: Sequence[tuple[float, float, str]], title: str) -> str:
+    """A dot for each (x, y, what it is), with y upwards; both axes take what range there is."""
+    across = _Scale.of([x for x, _, _ in points])
+    up = _Scale.of([y for _, y, _ in points])
+    height = 6 * ROW
+    parts = []
+    for tick in up.ticks:
+        y = height * (1 - up.share(tick))
+        parts.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{QUIET}" '
+            f'stroke-width=".5" opacity=".5"/><text x="{LEFT - 8}" y="{y + 4:.1f}" '
+            f'text-anchor="end" class="tick">{tick:g}</text>'
+        )
+    for x, y, what in points:
+        parts.append(
+            f'<circle cx="{across(x):.1f}" cy="{height * (1 - up.share(y)):.1f}" r="4" '
+            f'fill="{COLOURS[0]}" opacity=".6"><title>{escape(what)}</title></circle>'
+        )
+    return _plot(parts, across, 6, title)
+
+
 class _Scale:
     """Values to places along the plot."""
 
@@ -107,9 +142,18 @@ class _Scale:
         ]
         self.low, self.high = self.ticks[0], self.ticks[-1]
 
+    @classmethod
+    def of(cls, values: Sequence[float]) -> _Scale:
+        """A scale over the values, of some width even if they are all one."""
+        low, high = min(values), max(values)
+        return cls(low, high if high > low else low + (abs(low) or 1.0))
+
+    def share(self, value: float) -> float:
+        """How far along the scale a value lies, 0 to 1."""
+        return (value - self.low) / (self.high - self.low)
+
     def __call__(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
+        return LEFT + self.share(value) * (WIDTH - LEFT - RIGHT)
 
 
 def _step(span: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -100,6 +100,11 @@ def html_report(evaluation: Evaluation, pair: Pair, *, title: str = "How the sty
         f" are seen through the network file of SHA-256 <code>{evaluation.network_sha256}</code>."
         " Scores through other networks, views or photos cannot be compared with these.</footer>",
     ]
+    return html_page(title, body)
+
+
+def html_page(title: str, body: Sequence[str]) -> str:
+    """A whole page around its parts; the style sheet is inside."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -220,7 +225,9 @@ def _gallery(row: Row, number: int, evaluation: Evaluation, pair: Pair) -> str:
         figures = []
         for rank, photo in chosen_pictures(values, column.cost).items():
             if photo not in embedded:
-                embedded[photo] = "".join(_image(picture) for picture in pair(number, photo))
+                embedded[photo] = "".join(
+                    embedded_image(picture) for picture in pair(number, photo)
+                )
             figures.append(
                 f"<figure>{embedded[photo]}<figcaption><b>{rank}</b> {values[photo]:.2f}"
                 f"<small>{escape(evaluation.photos[photo])}</small></figcaption></figure>"
@@ -230,7 +237,8 @@ def _gallery(row: Row, number: int, evaluation: Evaluation, pair: Pair) -> str:
     return f"<h2>{escape(row.name)}: photo and result</h2>{''.join(sections)}"
 
 
-def _image(picture: Picture) -> str:
+def embedded_image(picture: Picture) -> str:
+    """An <img> that holds the picture itself, shrunk."""
     content = io.BytesIO()
     small = Image.fromarray(np.ascontiguousarray(fit(picture, THUMBNAIL_PIXELS)))
     small.save(content, "WEBP", quality=THUMBNAIL_QUALITY)
