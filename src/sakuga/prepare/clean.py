@@ -34,6 +34,7 @@ from sakuga.prepare.manifest import (
     Reject,
     no_progress,
     read_facts,
+    stamp_of,
 )
 from sakuga.prepare.outcome import Outcome
 from sakuga.prepare.parallel import map_processes
@@ -53,8 +54,7 @@ class Measured:
     """What is known of one file of the folder."""
 
     file: str  # relative to the folder
-    bytes: int
-    mtime_ns: int
+    stamp: list[int]  # `stamp_of` the file
     sha256: str
     reason: str = ""  # why it is not fit, by itself; empty: it is
     detail: str = ""
@@ -148,9 +148,8 @@ def _measure_all(
     journal.drop(set(journal.lines) - set(names))
     new = []
     for name in names:
-        stat = (folder / name).stat()
         known = journal.lines.get(name)
-        if known is None or (known["bytes"], known["mtime_ns"]) != (stat.st_size, stat.st_mtime_ns):
+        if known is None or known["stamp"] != stamp_of(folder / name):
             new.append(name)
     done = len(names) - len(new)
     for _, item in map_processes(partial(measure, folder, min_side), new, workers):
@@ -163,11 +162,9 @@ def _measure_all(
 def measure(folder: Path, min_side: int, name: str) -> Measured:
     """Decode one file and see whether it is fit by itself."""
     path = folder / name
-    stat = path.stat()
     about: dict[str, Any] = {
         "file": name,
-        "bytes": stat.st_size,
-        "mtime_ns": stat.st_mtime_ns,
+        "stamp": stamp_of(path),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     try:

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Literal
 
 from sakuga.errors import DataError, OptionError
+from sakuga.prepare.download import copy_local, download
 from sakuga.prepare.fetch import Fetcher, FetchError, Job, Limits
 from sakuga.prepare.jsonwalk import walk_json
+from sakuga.prepare.manifest import PictureSet, Progress, claim_folder, no_progress
+from sakuga.prepare.outcome import Outcome
 
 Split = Literal["train2017", "val2017"]
 
@@ -40,8 +43,59 @@ class Wanted:
 
     def __post_init__(self) -> None:
         """Refuse options that contradict each other."""
+        if self.limit is not None and self.limit < 1:
+            raise OptionError(f"--limit {self.limit}: must be at least 1")
         if self.balanced and not self.categories:
             raise OptionError("--balanced needs --categories to balance")
+
+
+def prepare(
+    out: Path,
+    wanted: Wanted,
+    *,
+    annotations: Path | None = None,
+    images: Path | None = None,
+    base_url: str = BASE_URL,
+    limits: Limits | None = None,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """Make a set of COCO's photos.
+
+    Args:
+        out: a new folder, or one that holds this same set, perhaps with a smaller limit.
+        wanted: which photos.
+        annotations: an instances JSON; None: it is downloaded.
+        images: a folder with the split's photos; None: they are downloaded one by one.
+        base_url: of COCO's own server, or of a mirror of it.
+        limits: for downloads.
+
+    Raises:
+        DataError: the annotations cannot be had or are of another kind, or no photo is wanted.
+        OptionError: an unknown category, or options that contradict each other.
+        OutputError: OUT holds another set or cannot be written.
+    """
+    limits = limits or Limits()
+    if images is not None and not images.is_dir():
+        raise DataError(f"{images}: no such folder; --images takes the split's folder of photos")
+    if annotations is not None and not annotations.is_file():
+        raise DataError(f"{annotations}: no such file; --annotations takes an instances JSON")
+    made_by = {
+        "verb": "prepare coco",
+        "split": wanted.split,
+        "categories": list(wanted.categories),
+        "balanced": wanted.balanced,
+        "seed": wanted.seed,
+    }
+    if annotations is None:
+        claim_folder(out, made_by)
+        annotations = fetch_annotations(wanted, out / ".annotations", base_url, limits)
+    jobs = select(annotations, wanted, base_url)
+    with PictureSet(out, made_by) as pictures:
+        if images is None:
+            download(jobs, pictures, limits, progress)
+        else:
+            copy_local(jobs, images, pictures, progress)
+        return Outcome.of(pictures, wanted=len(jobs))
 
 
 def fetch_annotations(wanted: Wanted, folder: Path, base_url: str, limits: Limits) -> Path:

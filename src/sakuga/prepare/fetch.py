@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sakuga.errors import MissingExtraError
+from sakuga.errors import MissingExtraError, OptionError
 
 try:
     import urllib3
@@ -61,6 +61,13 @@ class Limits:
     max_pixels: int = 100_000_000
     max_redirects: int = 5
     allow_private: bool = False  # addresses of this machine and its network
+
+    def __post_init__(self) -> None:
+        """Refuse limits under which nothing would ever arrive."""
+        for name in ("workers", "per_host"):
+            if getattr(self, name) < 1:
+                option = name.replace("_", "-")
+                raise OptionError(f"--{option} {getattr(self, name)}: must be at least 1")
 
 
 @dataclass(frozen=True)

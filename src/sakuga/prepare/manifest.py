@@ -214,6 +214,12 @@ def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
     return {e.file: {"origin": e.source, **e.facts} for e in entries}
 
 
+def stamp_of(file: Path) -> list[int]:
+    """Give a file's size and time of change: if they differ from a noted stamp, it has changed."""
+    stat = file.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
 class PictureSet:
     """An open set: ask it what it has, give it pictures. Its methods may be called from any thread.
 

@@ -7,6 +7,7 @@ columns are found by name. It is read in pieces, so memory does not grow with it
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import heapq
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sakuga.errors import DataError, MissingExtraError, OptionError
-from sakuga.prepare.fetch import Job
+from sakuga.prepare.download import download
+from sakuga.prepare.fetch import Job, Limits
+from sakuga.prepare.manifest import PictureSet, Progress, no_progress
+from sakuga.prepare.outcome import Outcome
 
 KAGGLE_SET = "alamson/safebooru"
 KAGGLE_FILE = "all_data.csv"
@@ -39,6 +43,8 @@ class Wanted:
 
     def __post_init__(self) -> None:
         """Refuse what no drawing could fulfil."""
+        if self.limit is not None and self.limit < 1:
+            raise OptionError(f"--limit {self.limit}: must be at least 1")
         unknown = set(self.ratings) - set(RATINGS)
         if unknown or not self.ratings:
             raise OptionError(
@@ -58,6 +64,41 @@ class Tally:
     broken_rows: int = 0  # with another number of columns, an open quote or a number that is none
     first_broken: str = ""  # where, for the message
     matches: int = 0  # rows that are wanted, before the limit
+
+
+def prepare(
+    out: Path,
+    wanted: Wanted,
+    *,
+    csv_file: Path | None = None,
+    limits: Limits | None = None,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """Make a set of Safebooru's drawings.
+
+    Args:
+        out: a new folder, or one that holds this same set, perhaps with a smaller limit.
+        wanted: which drawings.
+        csv_file: the data set's all_data.csv; None: through kagglehub.
+        limits: for downloads.
+
+    Raises:
+        DataError: the CSV cannot be had or is of another kind, or no drawing is wanted.
+        MissingExtraError: no CSV is named and kagglehub is not installed.
+        OutputError: OUT holds another set or cannot be written.
+    """
+    csv_file = find_csv(csv_file)
+    next(read_rows(csv_file, Tally()))  # refuses another kind of file before OUT is made
+    choices = dataclasses.asdict(wanted)
+    del choices["limit"]  # a set may grow
+    made_by = {k: list(v) if isinstance(v, tuple) else v for k, v in choices.items()}
+    tally = Tally()
+    with PictureSet(out, {"verb": "prepare safebooru", **made_by}) as pictures:
+        download(select(csv_file, wanted, tally), pictures, limits, progress)
+        notes: dict[str, object] = {"rows": tally.rows, "matching_rows": tally.matches}
+        if tally.broken_rows:
+            notes |= {"broken_rows": tally.broken_rows, "first_broken_row": tally.first_broken}
+        return Outcome.of(pictures, **notes)
 
 
 def find_csv(csv_file: Path | None) -> Path:

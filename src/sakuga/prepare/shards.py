@@ -23,7 +23,9 @@ from sakuga.prepare.manifest import (
     claim_folder,
     no_progress,
     read_facts,
+    stamp_of,
 )
+from sakuga.prepare.outcome import Outcome
 from sakuga.prepare.sources import files_of
 from sakuga.prepare.split import split_of
 
@@ -33,7 +35,7 @@ BLOCK_BYTES = 512  # of a tar file: a header, and the unit that a file's end is 
 
 def write_shards(
     folder: Path, out: Path, shard_mb: float = 64.0, progress: Progress = no_progress
-) -> dict[str, Any]:
+) -> Outcome:
     """Write the pictures of a folder to OUT/shard-000000.tar, OUT/shard-000001.tar and so on.
 
     Shards that are there from a run that was killed are kept, if the folder has not changed since.
@@ -42,9 +44,6 @@ def write_shards(
         folder: with pictures, and perhaps a manifest, whose facts then go along as `.json` members.
         out: another folder.
         shard_mb: about how large a shard may get, in millions of bytes.
-
-    Returns:
-        "shards", "new_shards", "pictures" and "bytes".
 
     Raises:
         DataError: the folder is missing or holds no picture.
@@ -58,7 +57,7 @@ def write_shards(
     facts = read_facts(folder)
     journal = Journal(out / SHARDS_FILE, "file")
     plan = list(_plan(folder, names, shard_mb * 1e6))
-    new_shards = pictures = 0
+    new = pictures = 0
     try:
         for number, members in enumerate(plan):
             file = f"shard-{number:06}.tar"
@@ -70,7 +69,7 @@ def write_shards(
                 size = (out / file).stat().st_size
                 line = {"file": file, "pictures": len(members), "bytes": size, "of": identity}
                 journal.append(line)
-                new_shards += 1
+                new += len(members)
             pictures += len(members)
             progress(pictures, len(names))
         surplus = sorted(set(journal.lines) - {f"shard-{n:06}.tar" for n in range(len(plan))})
@@ -79,12 +78,8 @@ def write_shards(
         journal.drop(surplus)
     finally:
         journal.close()
-    return {
-        "shards": len(plan),
-        "new_shards": new_shards,
-        "pictures": pictures,
-        "bytes": sum(line["bytes"] for line in journal.lines.values()),
-    }
+    total_bytes = sum(line["bytes"] for line in journal.lines.values())
+    return Outcome(out, pictures, new, (), {"shards": len(plan), "megabytes": total_bytes // 10**6})
 
 
 def _plan(folder: Path, names: list[str], most_bytes: float) -> Iterator[list[str]]:
@@ -106,8 +101,7 @@ def _identity(folder: Path, members: list[str]) -> str:
     """Say in a word what a shard is made of, without reading the pictures."""
     digest = hashlib.sha256()
     for name in members:
-        stat = (folder / name).stat()
-        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        digest.update(f"{name}\0{stamp_of(folder / name)}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sakuga.prepare.check import UnusableError, read_still
-from sakuga.prepare.manifest import Entry, PictureSet, Progress, Reject, no_progress
+from sakuga.prepare.manifest import Entry, PictureSet, Progress, Reject, no_progress, stamp_of
 from sakuga.prepare.outcome import Outcome
 from sakuga.prepare.parallel import map_processes
 from sakuga.prepare.sources import files_of
@@ -70,8 +70,7 @@ def smooth_folder(
     with PictureSet(out, {"verb": "prepare smooth", "folder": str(folder)}) as pictures:
         todo = []
         for name, file in _copies(names).items():
-            stat = (folder / name).stat()
-            stamp = [stat.st_size, stat.st_mtime_ns]
+            stamp = stamp_of(folder / name)
             known = pictures.entries.get(file)
             if not (known and known.facts["source_stamp"] == stamp and pictures.has(file)):
                 todo.append(_Copy(folder, name, file, pictures.part(file), stamp))
