@@ -93,6 +93,15 @@ def test_kid_stays_unbiased_when_pictures_give_several_views():
     assert np.mean(naive) > 5 * np.std(naive) / np.sqrt(len(naive))
 
 
+def test_kid_of_many_rows_is_that_of_one_block(monkeypatch):
+    from sakuga.evaluate import metrics
+
+    sides = features(gaussian(30, 5, 1), views=3), features(gaussian(22, 5, 2), views=2)
+    whole = kid(*sides, draws=20)
+    monkeypatch.setattr(metrics, "KERNEL_ROWS", 7)
+    assert kid(*sides, draws=20).value == pytest.approx(whole.value, rel=1e-12)
+
+
 def test_more_pictures_narrow_the_interval():
     widths = []
     for count in (10, 160):

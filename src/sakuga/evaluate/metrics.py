@@ -18,6 +18,7 @@ Floats = NDArray[np.floating]
 
 INTERVAL = 0.95  # share of the bootstrap that a KID interval holds
 BOOTSTRAP_DRAWS = 1000
+KERNEL_ROWS = 512  # of the kernel computed at once: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -148,16 +149,16 @@ def _kernel(first: Floats, second: Floats) -> Floats:
 
 
 def _picture_sums(first: Features, second: Features) -> Floats:
-    """Kernel sums over the views of each pair of pictures: (P, Q)."""
-    kernel = _kernel(first.values, second.values)
-    return _grouped(_grouped(kernel, first.pictures).T, second.pictures).T
-
-
-def _grouped(rows: Floats, pictures: NDArray[np.intp]) -> Floats:
-    """Rows added up by picture, in the order of the picture numbers."""
-    _, group = np.unique(pictures, return_inverse=True)
-    total = np.zeros((group.max() + 1, rows.shape[1]))
-    np.add.at(total, group, rows)
+    """Kernel sums over the views of each pair of pictures: (P, Q), in order of their numbers."""
+    _, rows = np.unique(first.pictures, return_inverse=True)
+    _, columns = np.unique(second.pictures, return_inverse=True)
+    total = np.zeros((rows.max() + 1, columns.max() + 1))
+    for start in range(0, len(rows), KERNEL_ROWS):
+        block = slice(start, start + KERNEL_ROWS)
+        kernel = _kernel(first.values[block], second.values)  # (rows, M)
+        by_picture = np.zeros((columns.max() + 1, kernel.shape[0]))
+        np.add.at(by_picture, columns, kernel.T)
+        np.add.at(total, rows[block], by_picture.T)
     return total
 
 

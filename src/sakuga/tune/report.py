@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Callable
 from html import escape
@@ -17,7 +18,7 @@ from sakuga.evaluate import plots
 from sakuga.evaluate.report import embedded_image, html_page, meets_bar
 from sakuga.evaluate.statistics import fit
 from sakuga.tune.objective import Judge, painter_of
-from sakuga.tune.settings import TuneSettings
+from sakuga.tune.settings import Choice, Dimension, TuneSettings
 
 SHOWN_TRIALS = 3  # whose pictures are shown
 SHOWN_PHOTOS = 4
@@ -41,10 +42,9 @@ def html_report(
         f"each statistic misses its bar, on {len(judge.photos)} held-out photos. Lower is better."
         "</p>",
         _trial_table(ranked, pruned),
-        "<h2>What matters</h2>",
+        "<h2>What matters</h2><div class=plots>",
         _importances(study, ranked),
-        "<div class=plots>",
-        *(_slice(key, ranked) for key in settings.space),
+        *(_slice(key, one, ranked) for key, one in settings.space.items()),
         "</div>",
         *(_pictures(trial, judge, run_folder, device) for trial in ranked[:SHOWN_TRIALS]),
     ]
@@ -127,10 +127,9 @@ def _importances(study: optuna.Study, complete: list[FrozenTrial]) -> str:
     )
 
 
-def _slice(key: str, ranked: list[FrozenTrial]) -> str:
-    """Score against one field; a field of words or lists is shown by choice."""
-    trials = [trial for trial in ranked if key in trial.params]
-    if trials and isinstance(trials[0].params[key], str):
+def _slice(key: str, one: Dimension, trials: list[FrozenTrial]) -> str:
+    """Score against one field; a field of choices is shown by choice."""
+    if isinstance(one, Choice):
         choices = sorted({trial.params[key] for trial in trials})
         groups = [
             (choice, [score_of(t) for t in trials if t.params[key] == choice], plots.colour_of(n))
@@ -139,9 +138,10 @@ def _slice(key: str, ranked: list[FrozenTrial]) -> str:
         plot = plots.strip_plot(groups, key)
         told = f"{escape(key)}: score of each trial, by choice"
     else:
-        points = [(t.params[key], score_of(t), f"trial {t.number}") for t in trials]
+        seen = math.log10 if one.log else float
+        points = [(seen(t.params[key]), score_of(t), f"trial {t.number}") for t in trials]
         plot = plots.scatter_plot(points, key)
-        told = f"score against {escape(key)}"
+        told = f"score against {'log10 of ' if one.log else ''}{escape(key)}"
     return f"<figure><figcaption>{told}</figcaption>{plot}</figure>"
 
 
