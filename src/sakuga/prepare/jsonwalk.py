@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 PIECE_CHARACTERS = 1 << 20
+DELIMITERS = tuple(" \t\r\n,:]}")  # one of these follows every value
 
 
 def walk_json(file: IO[str]) -> Iterator[tuple[str, Any]]:
@@ -82,7 +83,8 @@ class _Text:
                 if not self._more():
                     raise
                 continue
-            if end == len(self._text) and self._more():
-                continue  # a number may go on in the next piece
+            # A number may go on in the next piece, as -1.5 | e-07 or -1.5e | -07.
+            if self._text[end : end + 1] not in DELIMITERS and self._more():
+                continue
             self._at = end
             return value
