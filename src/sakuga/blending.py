@@ -33,35 +33,51 @@ def keep_chroma(photo: Pixels, anime: Pixels) -> Pixels:
     In Y'CbCr (ITU-R BT.601), Y' is the anime picture's, and Cb and Cr become
     anime + blur(photo - anime), the blur being near a Gaussian of sigma 8.5 pixels.
     """
-    difference = photo.astype(np.float32) - anime
-    red, green, blue = difference[..., 0], difference[..., 1], difference[..., 2]
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    red, green, blue = (
+        np.subtract(photo, anime, dtype=np.int16).transpose(2, 0, 1).astype(np.float32)
+    )
+    luma = np.float32(0.299) * red
+    luma += np.float32(0.587) * green
+    luma += np.float32(0.114) * blue
     cb = _blurred((blue - luma) / np.float32(1.772))
     cr = _blurred((red - luma) / np.float32(1.402))
-    result = anime.astype(np.float32)
-    result[..., 0] += np.float32(1.402) * cr
-    result[..., 1] -= np.float32(0.344136) * cb + np.float32(0.714136) * cr
-    result[..., 2] += np.float32(1.772) * cb
-    np.rint(result, out=result)
-    return np.clip(result, 0, 255, out=result).astype(np.uint8)
+    shifts = (
+        np.float32(1.402) * cr,
+        np.float32(-0.344136) * cb - np.float32(0.714136) * cr,
+        np.float32(1.772) * cb,
+    )
+    result = np.empty_like(anime)
+    for channel, shift in enumerate(shifts):
+        shift += anime[..., channel]
+        np.rint(shift, out=shift)
+        result[..., channel] = np.clip(shift, 0, 255, out=shift)
+    return result
 
 
 def _blurred(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Blur (H, W) by three box means along each axis, mirrored at the borders."""
     whole = np.rint(plane * np.float32(_FRACTION)).astype(np.int32)
-    for _ in range(_BOX_PASSES):
-        whole = _box_mean(_box_mean(whole).T).T
+    whole = _box_means(_box_means(whole, 0), 1)
     blurred: NDArray[np.float32] = whole.astype(np.float32)
     blurred /= np.float32(_FRACTION)
     return blurred
 
 
-def _box_mean(plane: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Mean along the last axis over 2 * radius + 1 samples, rounded to a whole number."""
+def _box_means(plane: NDArray[np.int32], axis: int) -> NDArray[np.int32]:
+    """Three means over 2 * radius + 1 samples along an axis, as one rounded whole number."""
     width = 2 * _BOX_RADIUS + 1
-    padded = np.pad(plane, ((0, 0), (_BOX_RADIUS + 1, _BOX_RADIUS)), mode="symmetric")
-    # The window sum is a difference of running sums. These stay below 2**31 up to 500,000 columns.
-    running = np.cumsum(padded, axis=1, dtype=np.int32)
-    sums = running[:, width:] - running[:, :-width]
-    means: NDArray[np.int32] = (sums + width // 2) // width
+    widths = [(0, 0), (0, 0)]
+    widths[axis] = (CHROMA_RADIUS + _BOX_PASSES, CHROMA_RADIUS)  # a pass loses one more in front
+    sums = np.pad(plane, widths, mode="symmetric")
+    for _ in range(_BOX_PASSES):
+        # A window's sum is a difference of running sums. These may pass 2**31 and wrap round, which
+        # their difference does not notice.
+        running = np.cumsum(sums, axis=axis, dtype=np.int32)
+        sums = (
+            running[width:] - running[:-width]
+            if axis == 0
+            else running[:, width:] - running[:, :-width]
+        )
+    weight = width**_BOX_PASSES
+    means: NDArray[np.int32] = (sums + weight // 2) // weight
     return means

@@ -34,6 +34,8 @@ def replacing(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     except OSError as error:
         reason = error.strerror or str(error)
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            reason = f"{error.filename} is a file, not a folder"
         raise OutputError(
             f"{target}: cannot be written ({reason}); choose another place with --out"
         ) from error
