@@ -1,4 +1,4 @@
-"""A run's folder: its config, its log, its sheets, and one checkpoint from which it goes on exactly."""
+"""A run's folder: config, log, sheets, and one checkpoint from which it goes on exactly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def save_checkpoint(run: Path, state: dict[str, Any]) -> Path:
     """Write `run`/checkpoint.pt, wholly or not at all.
 
     Args:
-        state: step, elapsed_s, hardware, config (as JSON), and the state dicts of all networks and optimisers.
+        state: step, elapsed_s, hardware, config (as JSON), and the state dicts of all networks
+            and optimisers.
     """
     target = run / CHECKPOINT
     with replacing(target) as temporary:

@@ -135,12 +135,13 @@ def _check(holds: bool, message: str) -> None:
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Read a TOML file over the defaults, then `key=value` overrides (values in TOML syntax or bare text).
+    """Read a TOML file over the defaults, then `key=value` overrides.
 
     Tables other than the top level ([tune]) belong to other verbs and are left alone.
 
     Raises:
-        OptionError: no such file, not TOML, an unknown key (the nearest is suggested), a wrong type.
+        OptionError: no such file, not TOML, an unknown key (the nearest is suggested), a wrong
+        type.
     """
     path = Path(path)
     try:
@@ -152,12 +153,18 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     except tomllib.TOMLDecodeError as error:
         raise OptionError(f"{path}: not TOML: {error}") from error
     values = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    return config_from({**values, **parse_overrides(overrides)})
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Read `key=value` texts: values in TOML syntax, or bare text. Raises OptionError."""
+    values = {}
     for override in overrides:
         key, separator, value = override.partition("=")
         if not separator:
             raise OptionError(f"--set {override}: write key=value")
         values[key.strip()] = _toml_value(value)
-    return config_from(values)
+    return values
 
 
 def config_from(values: dict[str, Any]) -> TrainConfig:

@@ -1,7 +1,7 @@
 """Pictures decoded once, kept as uint8 on the device, cropped there at several scales.
 
-The crops of step n are a function of (seed, n, rank): a resumed training draws what an uninterrupted one
-would have drawn.
+The crops of step n are a function of (seed, n, rank): a resumed training draws what an
+uninterrupted one would have drawn.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff"}
 
 
 def iterate_files(source: str | Path) -> Iterator[tuple[str, bytes]]:
-    """Give (name, content) of each picture file in a folder (recursively) or tar file, in order of name.
+    """Give (name, content) of each picture file in a folder (recursively) or tar file, in order
+    of name.
 
     Raises:
         DataError: no such folder or file, or not a tar file.
@@ -80,8 +81,8 @@ class CropSampler:
     """Draws crops at random places, scales and mirrorings from pictures on a device.
 
     Args:
-        layers: one or more parallel lists of pictures, uint8 (H, W, 3): the same place is cropped from each
-            (drawings and their smoothed copies).
+        layers: one or more parallel lists of pictures, uint8 (H, W, 3): the same place is
+            cropped from each (drawings and their smoothed copies).
         crop: side of a crop in pixels.
         sides: the range into which a picture's short side is scaled before cropping.
         device: where pictures are kept and cropped.

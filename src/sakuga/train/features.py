@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from sakuga.errors import DataError, MissingExtraError
 
-# Layer names of VGG19 (Simonyan, Zisserman 2015), configuration E, as far as conv4_4; "pool" halves the
-# size. The number is the index in torchvision's `features`, by which weights are named in files.
+# Layer names of VGG19 (Simonyan, Zisserman 2015), configuration E, as far as conv4_4; "pool"
+# halves the size. The number is the index in torchvision's `features`, by which weights are
+# named in files.
 PLAN: tuple[tuple[str, int, int], ...] = (
     ("conv1_1", 0, 64),
     ("conv1_2", 2, 64),
@@ -114,7 +115,8 @@ def load_vgg(path: str | Path | None) -> VGGFeatures:
     """Load VGG19 from a safetensors file, or download torchvision's when `path` is None.
 
     Raises:
-        DataError: the file is missing, is not safetensors, does not state its preprocessing, or holds
+        DataError: the file is missing, is not safetensors, does not state its preprocessing, or
+        holds
             another network.
         MissingExtraError: pooch is needed for the download and is not installed.
     """
@@ -137,7 +139,8 @@ def load_vgg(path: str | Path | None) -> VGGFeatures:
     if missing:
         raise DataError(
             f"VGG19 weights {path}: the metadata does not state the preprocessing "
-            f"({', '.join(missing)} missing): add it, e.g. scale='255', mean='123.68,116.779,103.939', std='1,1,1'"
+            f"({', '.join(missing)} missing): add it, for example "
+            "scale='255', mean='123.68,116.779,103.939', std='1,1,1'"
         )
     scale = float(metadata["scale"].split()[0])
     mean = [float(value) for value in metadata["mean"].split(",")]

@@ -1,7 +1,7 @@
-"""Photos into the flat, inked pictures that a cel painter would start from: the target of structure.
+"""Photos into the flat, inked pictures a cel painter would start from: what structure aims at.
 
-All functions take and give (B, C, H, W) float32 tensors with values in [0, 1] and run on the tensor's
-device, without gradients, inside a training step.
+All functions take and give (B, C, H, W) float32 tensors with values in [0, 1] and run on the
+tensor's device, without gradients, inside a training step.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def l0_flatten(
 ) -> Tensor:
     """Flatten by L0 gradient minimisation (Xu, Lu, Xu, Jia, SIGGRAPH Asia 2011).
 
-    Minimises  sum (S - I)^2 + strength * #{pixels with a gradient}  by half-quadratic splitting: each
-    round keeps the gradients (h, v) whose square exceeds strength / beta (algorithm 1, eq. 12) and
-    solves for S by FFT (eq. 8); beta starts at twice the mean strength and grows by `kappa`.
+    Minimises  sum (S - I)^2 + strength * #{pixels with a gradient}  by half-quadratic splitting:
+    each round keeps the gradients (h, v) whose square exceeds strength / beta (algorithm 1, eq.
+    12) and solves for S by FFT (eq. 8); beta starts at twice the mean strength and grows by
+    `kappa`.
 
     Args:
         pictures: (B, C, H, W) in [0, 1]. Borders are mirrored, so that opposite sides do not meet.
@@ -107,8 +108,8 @@ def ink_lines(
 def kuwahara(pictures: Tensor, radius: int = 2, sharpness: float = 4.0) -> Tensor:
     """Paint over texture: each pixel takes the calmest of the four squares it is a corner of.
 
-    The generalised filter of Kuwahara (1976; Papari et al. 2007): means weighted by variance^-sharpness,
-    which keeps contours crisp where a blur would not.
+    The generalised filter of Kuwahara (1976; Papari et al. 2007): means weighted by
+    variance^-sharpness, which keeps contours crisp where a blur would not.
 
     Args:
         pictures: (B, 3, H, W) in [0, 1].
@@ -143,9 +144,10 @@ def cel_target(
     """Paint photos as flat colour blocks with dark contours: what the structure terms aim at.
 
     Texture (foliage, fur, gravel: high local contrast everywhere) is painted over by `kuwahara` and
-    flattened more; calm places (skies, skin) are only flattened, so that eyes and clouds stay. Ink is
-    drawn on the contours of a picture flattened four times as much, so that only salient ones get a
-    line; it fades where lines crowd (foliage would turn to scribble) and on light ground (clouds).
+    flattened more; calm places (skies, skin) are only flattened, so that eyes and clouds stay.
+    Ink is drawn on the contours of a picture flattened four times as much, so that only salient
+    ones get a line; it fades where lines crowd (foliage would turn to scribble) and on light
+    ground (clouds).
 
     Args:
         photos: (B, 3, H, W) in [0, 1].

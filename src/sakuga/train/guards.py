@@ -1,4 +1,4 @@
-"""Guards against the ways a GAN collapses: measured on a step's pictures, stopped with a sentence."""
+"""Guards against the ways a GAN collapses: measured on a step, stopped with a sentence."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def check_health(health: Mapping[str, float], terms: Mapping[str, Tensor], step:
     for name, term in terms.items():
         if not torch.isfinite(term):
             raise TrainingError(
-                f"step {step}: the term {name} is {float(term)}: lower generator_lr or set precision=32-true"
+                f"step {step}: the term {name} is {float(term)}: "
+                "lower generator_lr or set precision=32-true"
             )
     low, high = TEXTURE_RANGE
     if health["deviation"] < DEVIATION_MIN:

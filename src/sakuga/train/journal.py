@@ -1,4 +1,4 @@
-"""What a training tells as it goes: a JSONL log, TensorBoard, and contact sheets of fixed photos."""
+"""What a training tells as it goes: a JSONL log, TensorBoard, sheets of fixed photos."""
 
 from __future__ import annotations
 

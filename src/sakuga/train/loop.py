@@ -30,7 +30,7 @@ from sakuga.train.journal import Journal
 from sakuga.train.networks import CartoonDiscriminator, PatchDiscriminator
 from sakuga.train.objective import Batch, discriminator_terms, generator_terms
 
-Progress = Callable[[int, int, dict[str, float]], None]  # step, steps, latest terms
+Progress = Callable[[int, dict[str, float]], None]  # steps done, latest terms
 
 
 def train(
@@ -177,7 +177,7 @@ def train(
                     critic.module.requires_grad_(False)
                 terms |= critic_terms
 
-            # Generator: fool them, keep the photo's structure, flatten, and draw as the drawings do.
+            # Generator: fool them, keep the structure, flatten, and draw as the drawings do.
             painter_terms = generator_terms(
                 config, judges, vgg, batch, painted, clean, adversarial=adversarial
             )
@@ -208,7 +208,7 @@ def train(
                 if done % config.save_every == 0:
                     save(done)
                 if progress:
-                    progress(done, config.steps, journal.latest)
+                    progress(done, journal.latest)
     except KeyboardInterrupt:
         if journal:
             save(step)
@@ -275,7 +275,7 @@ def learning_rate_factor(config: TrainConfig, step: int) -> float:
 
 
 def plan(config: TrainConfig) -> dict[str, int | float]:
-    """What a training will do, without data: crops seen, learned values, memory of the learned state."""
+    """What a training will do, without data: crops seen, learned values, memory of the state."""
     learned = sum(p.numel() for p in build_generator(config).parameters())
     judging = sum(p.numel() for d in build_discriminators(config).values() for p in d.parameters())
     # Adam keeps two values a parameter, the average one more, gradients one.

@@ -1,8 +1,9 @@
 """The terms of the objective: pure functions, one equation each.
 
-Unless a function says otherwise, pictures are (B, 3, H, W) in [-1, 1], features are (B, C, h, w), and the
-result is a scalar mean over the batch, so that a term does not depend on batch or picture size. Feature
-terms are divided by the mean magnitude of their target: a weight then means the same for any VGG file.
+Unless a function says otherwise, pictures are (B, 3, H, W) in [-1, 1], features are (B, C, h,
+w), and the result is a scalar mean over the batch, so that a term does not depend on batch or
+picture size. Feature terms are divided by the mean magnitude of their target: a weight then
+means the same for any VGG file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sakuga.train.flatten import gaussian_blur, luma
 
 EPSILON = 1e-6
 
-# --- Adversarial -----------------------------------------------------------------------------------
+# --- Adversarial ---------------------------------------------------------------------------------
 
 
 def bce_real(logits: Tensor) -> Tensor:
@@ -38,11 +39,11 @@ def lsgan_fake(logits: Tensor) -> Tensor:
     return (logits - 0.1).square().mean()
 
 
-# --- Content, style, structure ---------------------------------------------------------------------
+# --- Content, style, structure -------------------------------------------------------------------
 
 
 def feature_distance(features: Tensor, target: Tensor) -> Tensor:
-    """|phi(g) - phi(t)| / |phi(t)|, means of each picture: CartoonGAN's content loss (eq. 4), normalised.
+    """|phi(g) - phi(t)| / |phi(t)|, means of a picture: CartoonGAN's content (eq. 4), normalised.
 
     With the photo as target this is the content term, with the flattened photo the structure term
     (White-box Cartoonization 2020, eq. 3).
@@ -51,7 +52,7 @@ def feature_distance(features: Tensor, target: Tensor) -> Tensor:
 
 
 def gram(features: Tensor, *, centred: bool = True) -> Tensor:
-    """F F^T / (C H W) of each picture, (B, C, C) (Gatys et al. 2016); centred: without channel means."""
+    """F F^T / (C H W), (B, C, C) (Gatys et al. 2016); centred: without channel means."""
     batch, channels, height, width = features.shape
     flat = features.float().reshape(batch, channels, height * width)
     if centred:
@@ -65,12 +66,12 @@ def gram_distance(features: Tensor, anime: Tensor) -> Tensor:
 
 
 def _relative_distance(values: Tensor, target: Tensor) -> Tensor:
-    """mean over the batch of |v - t|_1 / |t|_1: each picture by itself, so that ranks can share a batch."""
+    """mean of |v - t|_1 / |t|_1: each picture by itself, so that ranks can share a batch."""
     difference = (values - target).abs().flatten(1).mean(dim=1)
     return (difference / (target.abs().flatten(1).mean(dim=1) + EPSILON)).mean()
 
 
-# --- Colour ----------------------------------------------------------------------------------------
+# --- Colour --------------------------------------------------------------------------------------
 
 
 def srgb_to_lab(pictures: Tensor) -> Tensor:
@@ -86,7 +87,7 @@ def srgb_to_lab(pictures: Tensor) -> Tensor:
     )
     white = linear.new_tensor([0.95047, 1.0, 1.08883]).view(1, 3, 1, 1)
     xyz = torch.einsum("ij,bjhw->bihw", matrix, linear) / white
-    # The cube root's slope is infinite at 0: clamp keeps gradients finite, `where` takes the other branch there.
+    # The cube root's slope is infinite at 0: clamp keeps gradients finite; `where` picks the line.
     root = xyz.clamp(min=216 / 24389) ** (1 / 3)
     f = torch.where(xyz > 216 / 24389, root, (24389 / 27 * xyz + 16) / 116)
     x, y, z = f.unbind(dim=1)
@@ -99,7 +100,7 @@ def lab_distance(anime: Tensor, photo: Tensor) -> Tensor:
     return 2 * difference[0] / 100 + difference[1] / 255 + difference[2] / 255
 
 
-# --- Smoothness ------------------------------------------------------------------------------------
+# --- Smoothness ----------------------------------------------------------------------------------
 
 
 def total_variation(pictures: Tensor) -> Tensor:
@@ -110,12 +111,11 @@ def total_variation(pictures: Tensor) -> Tensor:
 
 
 def pixel_distance(anime: Tensor, target: Tensor) -> Tensor:
-    """mean |g - t|: to the flattened photo in pixels, to the photo in the paper's initialisation, or
-    between G(photo + noise) and G(photo), the noise consistency."""
+    """mean |g - t|: to the cel target; between G(photo + noise) and G(photo), noise consistency."""
     return (anime - target).abs().mean()
 
 
-# --- What the discriminators see ---------------------------------------------------------------------
+# --- What the discriminators see -----------------------------------------------------------------
 
 
 def texture_view(pictures: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-# --- CartoonGAN (Chen, Lai, Liu, CVPR 2018, section 3 and figure 2) --------------------------------
+# --- CartoonGAN (Chen, Lai, Liu, CVPR 2018, section 3 and figure 2) ------------------------------
 
 
 def conv_norm(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -40,8 +40,8 @@ class CartoonGenerator(nn.Module):
     """The generator of CartoonGAN: 11,129,667 parameters, eight residual blocks, instance norm.
 
     7x7 conv 64; two (stride-2, 3x3) stages to 128 and 256; eight residual blocks of 256; two
-    (stride-1/2, 3x3) stages back to 128 and 64; 7x7 conv to 3; tanh. Not local: instance norm looks at
-    the whole picture, so tiles would differ from it.
+    (stride-1/2, 3x3) stages back to 128 and 64; 7x7 conv to 3; tanh. Not local: instance norm
+    looks at the whole picture, so tiles would differ from it.
     """
 
     size_multiple = 4
@@ -83,7 +83,7 @@ class CartoonGenerator(nn.Module):
 
 
 class CartoonDiscriminator(nn.Module):
-    """The discriminator of CartoonGAN: LeakyReLU 0.2, instance norm, a logit a patch (B, 1, H/4, W/4)."""
+    """CartoonGAN's discriminator: LeakyReLU 0.2, instance norm, logits (B, 1, H/4, W/4)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,11 +107,11 @@ class CartoonDiscriminator(nn.Module):
         return self.body(pictures)
 
 
-# --- Sakuga's own: local, without normalisation ----------------------------------------------------
+# --- Sakuga's own: local, without normalisation --------------------------------------------------
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(relu(conv(x))), 3x3. The second conv starts near zero, which stands in for a norm."""
+    """x + conv(relu(conv(x))), 3x3. The second conv starts near zero: that replaces a norm."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -126,9 +126,9 @@ class LocalGenerator(nn.Module):
     """A U-Net of residual blocks that looks no further than `receptive_radius` pixels.
 
     Photo -> space-to-depth by 2 -> features at 1/2, 1/4 and 1/8 of the size -> back up by nearest
-    neighbours with skips added -> depth-to-space; the result is photo + residual. Nothing is normalised
-    at run time, so that a tile equals the same place of the whole picture, and brightness cannot pump
-    from frame to frame.
+    neighbours with skips added -> depth-to-space; the result is photo + residual. Nothing is
+    normalised at run time, so that a tile equals the same place of the whole picture, and
+    brightness cannot pump from frame to frame.
 
     Args:
         width: channels at 1/2 of the size; twice and four times that at 1/4 and 1/8.
@@ -169,8 +169,9 @@ class LocalGenerator(nn.Module):
     def receptive_radius(self) -> int:
         """Pixels an output pixel looks in each direction, at most.
 
-        Each 3x3 conv adds its step (2, 4 or 8 pixels; a stride-2 conv that of its input); a pixel may sit
-        at the far corner of a cell of 8, and space-to-depth, nearest neighbours and strides round to cells.
+        Each 3x3 conv adds its step (2, 4 or 8 pixels; a stride-2 conv that of its input); a
+        pixel may sit at the far corner of a cell of 8, and space-to-depth, nearest neighbours
+        and strides round to cells.
         """
         half = 2 * (2 + 2)  # stem and tail
         quarter = 2 + 4 * (2 + 2)  # stride-2 conv on halves, two residual blocks
@@ -188,7 +189,7 @@ class LocalGenerator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Spectral-norm patch discriminator (Miyato et al. 2018), LeakyReLU 0.2, logits (B, 1, H/4, W/4).
+    """Spectral-norm patches (Miyato et al. 2018), LeakyReLU 0.2, logits (B, 1, H/4, W/4).
 
     Sees patches of 29 pixels: lines and shading, not the picture's content.
 
