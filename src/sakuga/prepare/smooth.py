@@ -33,7 +33,7 @@ def smooth_edges(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Blur a drawing along its lines and nowhere else.
 
     Canny finds the lines in the gray picture, a 5x5 dilation widens them, and a 5x5 Gaussian
-    (sigma 1.1, reflected at the border) replaces the pixels there.
+    (1 4 6 4 1 over 16 both ways, reflected at the border) replaces the pixels there.
 
     Args:
         picture: uint8 (H, W, 3) RGB, any size from 1x1; not changed.
@@ -43,7 +43,7 @@ def smooth_edges(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     lines = cv2.Canny(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), CANNY_LOW, CANNY_HIGH)
     near_lines = cv2.dilate(lines, _SQUARE)
-    # Sigma 0 lets OpenCV derive it from the kernel: 0.3 * ((5 - 1) / 2 - 1) + 0.8 = 1.1.
+    # Sigma 0 stands for the binomial kernel of that side, whose sigma is 1.
     blurred = cv2.GaussianBlur(picture, (KERNEL_PIXELS, KERNEL_PIXELS), 0)
     smoothed = picture.copy()
     cv2.copyTo(blurred, near_lines, smoothed)
