@@ -300,6 +300,48 @@ def export(source: Path, out: Path) -> None:
     print(f"to use it: sakuga paint photo.jpg --style {out}")
 
 
+@app.command(group=PAINTING)
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: Annotated[str | None, Parameter(env_var="SAKUGA_TOKEN")] = None,
+    allow_host: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    device: Device = "auto",
+    threads: int | None = None,
+    open: bool = False,
+) -> None:
+    """Paint in a browser: a page on this machine, and an HTTP API.
+
+    Example:  sakuga serve --open
+
+    Parameters
+    ----------
+    host
+        Address to listen at; any but this machine's own needs a token.
+    port
+        Port to listen at.
+    token
+        Password that clients must show, 16 characters or more.
+    allow_host
+        Names under which a proxy makes the server known.
+    device
+        Where to compute.
+    threads
+        How many threads to compute a painting with; otherwise one a core.
+    open
+        Show the page in the browser.
+    """
+    from sakuga.extras import need
+
+    need("sakuga serve", "web", "starlette", "uvicorn", "python_multipart")
+    from sakuga.web.server import serve as serve_until_stopped
+    from sakuga.web.settings import Settings
+
+    settings = Settings(host, port, token, allow_host, device, threads)
+    serve_until_stopped(settings, open_page=open)
+
+
 @app.command(group=TRAINING)
 def evaluate(
     *,

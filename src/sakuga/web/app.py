@@ -1,0 +1,67 @@
+"""The routes: the API, and the page."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from sakuga.web.endpoints import Endpoints
+from sakuga.web.guards import Guards
+from sakuga.web.metrics import Metrics
+from sakuga.web.problems import Problem, answer_fault, answer_problem, answer_routing
+from sakuga.web.settings import Settings
+
+PAGE = Path(__file__).parent / "page"
+# Some systems' own tables say text/plain, which browsers refuse to run.
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+
+def build_app(settings: Settings, folder: Path) -> tuple[ASGIApp, Endpoints]:
+    """Make the app, guarded, and its handlers, which must be closed at the end.
+
+    Args:
+        folder: private, for uploads and results.
+
+    Raises:
+        StyleError: no style is installed, or one is damaged.
+    """
+    for suffix, kind in _TYPES.items():
+        mimetypes.add_type(kind, suffix)
+    metrics = Metrics()
+    endpoints = Endpoints(settings, folder, metrics)
+    app = Starlette(
+        routes=_routes(endpoints),
+        exception_handlers={
+            Problem: answer_problem,
+            HTTPException: answer_routing,
+            Exception: answer_fault,
+        },
+    )
+    return Guards(app, settings, metrics), endpoints
+
+
+def _routes(endpoints: Endpoints) -> Sequence[BaseRoute]:
+    job = "/api/jobs/{id:str}"
+    return [
+        Route("/api/styles", endpoints.styles, methods=["GET"]),
+        Route("/api/paint", endpoints.paint, methods=["POST"]),
+        Route("/api/videos", endpoints.start_video, methods=["POST"]),
+        Route(job, endpoints.job, methods=["GET"]),
+        Route(job, endpoints.remove_job, methods=["DELETE"]),
+        Route(f"{job}/events", endpoints.job_events, methods=["GET"]),
+        Route(f"{job}/preview", endpoints.job_preview, methods=["GET"]),
+        Route(f"{job}/result", endpoints.job_result, methods=["GET"]),
+        Route("/api/session", endpoints.log_in, methods=["POST"]),
+        Route("/api", endpoints.manual, methods=["GET"]),
+        Route("/openapi.json", endpoints.openapi, methods=["GET"]),
+        Route("/healthz", endpoints.health, methods=["GET"]),
+        Route("/metrics", endpoints.metrics, methods=["GET"]),
+        Mount("/", StaticFiles(directory=PAGE, html=True), name="page"),
+    ]

@@ -1,0 +1,293 @@
+"""What the server does for each address of its API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.types import Receive, Scope, Send
+
+from sakuga.errors import SakugaError
+from sakuga.web.accepted import check_video
+from sakuga.web.guards import COOKIE, same_secret, session_of
+from sakuga.web.jobs import ENDED, Jobs
+from sakuga.web.manual import manual
+from sakuga.web.metrics import Metrics
+from sakuga.web.openapi import describe
+from sakuga.web.painting import Styles, paint_upload
+from sakuga.web.pool import Pool, Stopped
+from sakuga.web.problems import Problem, from_mistake
+from sakuga.web.questions import MEDIA_TYPES, PICTURE_NAMES, VIDEO_NAMES, Question, read_question
+from sakuga.web.settings import Settings
+from sakuga.web.uploads import receive
+
+_EVENT_S = 0.25  # between looks at a job for its event stream
+_SLOWEST_ANSWER_S = 60.0  # a client that takes longer to fetch its picture is cut off
+_GONE = Response(status_code=499)  # for a client that is not there to hear it
+
+
+class Endpoints:
+    """The API's handlers, and what they share."""
+
+    def __init__(self, settings: Settings, folder: Path, metrics: Metrics) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._metrics = metrics
+        self._styles = Styles(settings)
+        self._pool = Pool("picture", threads=1, places=settings.waiting_pictures)
+        self._jobs = Jobs(folder, self._styles, settings)
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        """Let everything that runs come to an end soon; may be called by a signal."""
+        self._closing.set()
+        self._jobs.cancel_all()
+
+    def is_idle(self) -> bool:
+        """True when no thread paints or writes any more."""
+        return self._pool.taken == 0 and self._jobs.pool.taken == 0
+
+    async def styles(self, _: Request) -> Response:
+        """GET /api/styles"""
+        return JSONResponse({"styles": self._styles.describe()})
+
+    async def paint(self, request: Request) -> Response:
+        """POST /api/paint"""
+        self._pool.take_place()
+        folder = self._folder / f"picture-{secrets.token_hex(8)}"
+
+        def clean_up(_: object = None) -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            self._pool.leave_place()
+
+        cleaner: Callable[[], None] | None = clean_up
+        try:
+            folder.mkdir(mode=0o700)
+            source, target = folder / "photo", folder / "anime"
+            question, style = await self._receive(
+                request, source, self._settings.picture_bytes, PICTURE_NAMES
+            )
+            stopped = threading.Event()
+
+            def check() -> None:
+                if stopped.is_set() or self._closing.is_set():
+                    raise Stopped
+
+            def task() -> tuple[str, int, float]:
+                check()
+                began = time.monotonic()
+                stylizer = self._styles.load(style)
+                result = paint_upload(source, target, stylizer, question, self._settings, check)
+                return *result, time.monotonic() - began
+
+            future = self._pool.submit(task)
+            waiting = asyncio.wrap_future(future)
+            gone = asyncio.ensure_future(_disconnected(request))
+            first: set[asyncio.Future[Any]] = {waiting, gone}
+            try:
+                await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                gone.cancel()
+                if not future.done():
+                    stopped.set()
+                    cleaner = None  # the thread may still write; the folder goes when it is done
+                    future.add_done_callback(clean_up)
+                    waiting.cancel()
+            if cleaner is None:
+                return _GONE
+            file_format, pixels, seconds = waiting.result()
+            self._pool.note_seconds(seconds)
+            self._metrics.count_picture(pixels, seconds)
+            cleaner = None
+            return _Once(
+                target,
+                clean_up,
+                media_type=MEDIA_TYPES[file_format],
+                filename=f"anime.{file_format}",
+                content_disposition_type="inline",
+                headers={"X-Sakuga-Style": style, "X-Sakuga-Seconds": f"{seconds:.3f}"},
+            )
+        except Stopped:
+            raise _closing() from None
+        except SakugaError as error:
+            raise from_mistake(error) from error
+        except ClientDisconnect:
+            return _GONE
+        finally:
+            if cleaner is not None:
+                cleaner()
+
+    async def start_video(self, request: Request) -> Response:
+        """POST /api/videos"""
+        if self._closing.is_set():
+            raise _closing()
+        self._jobs.pool.take_place()
+        question = read_question(request.query_params.multi_items(), VIDEO_NAMES)
+        job = None
+        try:
+            job = self._jobs.new(self._styles.check(question.style), question)
+            job.question, job.style = await self._receive(
+                request, job.source, self._settings.video_bytes, VIDEO_NAMES
+            )
+            await asyncio.to_thread(check_video, job.source, self._settings.video_pixels)
+            self._jobs.start(job)
+        except BaseException as error:
+            self._jobs.pool.leave_place()
+            if job is not None:
+                self._jobs.discard(job)
+            if isinstance(error, SakugaError):
+                raise from_mistake(error) from error
+            if isinstance(error, ClientDisconnect):
+                return _GONE
+            raise
+        return JSONResponse(
+            job.describe(), status_code=202, headers={"Location": f"/api/jobs/{job.id}"}
+        )
+
+    async def job(self, request: Request) -> Response:
+        """GET /api/jobs/ID"""
+        return JSONResponse(self._jobs.get(request.path_params["id"]).describe())
+
+    async def remove_job(self, request: Request) -> Response:
+        """DELETE /api/jobs/ID"""
+        self._jobs.remove(self._jobs.get(request.path_params["id"]))
+        return Response(status_code=204)
+
+    async def job_events(self, request: Request) -> Response:
+        """GET /api/jobs/ID/events"""
+        job = self._jobs.get(request.path_params["id"])
+
+        async def events() -> AsyncIterator[str]:
+            last = ""
+            while True:
+                ended = job.state in ENDED or job.cancelled.is_set() or self._closing.is_set()
+                facts = job.describe()
+                if job.cancelled.is_set():
+                    facts["state"] = "cancelled"
+                now = json.dumps(facts)
+                if now != last:
+                    yield f"data: {now}\n\n"
+                    last = now
+                if ended:
+                    return
+                await asyncio.sleep(_EVENT_S)
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def job_preview(self, request: Request) -> Response:
+        """GET /api/jobs/ID/preview"""
+        job = self._jobs.get(request.path_params["id"])
+        if not job.has_preview:
+            raise Problem(404, f"the preview is not painted yet; the job is {job.state}")
+        return FileResponse(job.preview, media_type="image/png")
+
+    async def job_result(self, request: Request) -> Response:
+        """GET /api/jobs/ID/result"""
+        job = self._jobs.get(request.path_params["id"])
+        if job.state != "done":
+            raise Problem(404, f"there is no result yet; the job is {job.state}")
+        return FileResponse(
+            job.result,
+            media_type="video/mp4",
+            filename="anime.mp4",
+            content_disposition_type="inline",
+        )
+
+    async def log_in(self, request: Request) -> Response:
+        """POST /api/session"""
+        token = self._settings.token
+        response = Response(status_code=204)
+        if token is None:
+            return response
+        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not same_secret(shown.strip(), token):
+            raise Problem(401, "this is not the token; it was chosen when the server was started")
+        response.set_cookie(
+            COOKIE,
+            session_of(token),
+            httponly=True,
+            samesite="strict",
+            # Behind a proxy that speaks TLS; who lies here only keeps a cookie from themselves.
+            secure=request.headers.get("x-forwarded-proto") == "https",
+        )
+        return response
+
+    async def health(self, _: Request) -> Response:
+        """GET /healthz"""
+        if self._closing.is_set():
+            raise _closing()
+        return JSONResponse({"status": "ok"})
+
+    async def metrics(self, _: Request) -> Response:
+        """GET /metrics"""
+        gauges = {
+            "sakuga_pictures_waiting": ("Pictures being uploaded or painted.", self._pool.taken),
+            "sakuga_videos_waiting": ("Videos being uploaded or painted.", self._jobs.pool.taken),
+            "sakuga_video_jobs": ("Video jobs known, ended ones included.", len(self._jobs)),
+        }
+        return PlainTextResponse(
+            self._metrics.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8"
+        )
+
+    async def openapi(self, _: Request) -> Response:
+        """GET /openapi.json"""
+        return JSONResponse(describe(self._settings))
+
+    async def manual(self, _: Request) -> Response:
+        """GET /api"""
+        return HTMLResponse(manual(self._settings))
+
+    async def _receive(
+        self, request: Request, source: Path, max_bytes: int, names: tuple[str, ...]
+    ) -> tuple[Question, str]:
+        """Read what is asked and store the upload; the query is checked before the upload comes."""
+        query = request.query_params.multi_items()
+        self._styles.check(read_question(query, names).style)
+        fields = await receive(request, source, max_bytes, self._settings)
+        question = read_question([*query, *fields], names)
+        return question, self._styles.check(question.style)
+
+
+class _Once(FileResponse):
+    """A file that is removed once it is sent, or when the client does not fetch it in time."""
+
+    def __init__(self, path: Path, clean_up: Callable[[], None], **options: Any) -> None:
+        super().__init__(path, **options)
+        self._clean_up = clean_up
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Not a range of it: the file is gone afterwards.
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
+        try:
+            async with asyncio.timeout(_SLOWEST_ANSWER_S):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            return  # uvicorn closes a connection whose answer is not whole
+        finally:
+            self._clean_up()
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client goes away; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _closing() -> Problem:
+    return Problem(503, "this server is shutting down; try again in a moment")

@@ -1,0 +1,225 @@
+"""Videos, painted one after the other: a preview, then the whole; progress, cancel, result."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sakuga.colours import Pixels
+from sakuga.errors import SakugaError
+from sakuga.stylizer import Stylizer
+from sakuga.video import Progress, paint_video, preview_video
+from sakuga.web.painting import Styles
+from sakuga.web.pool import Pool, Stopped
+from sakuga.web.problems import Problem
+from sakuga.web.questions import Question
+from sakuga.web.settings import Settings
+
+ENDED = ("done", "failed", "cancelled")
+_PREVIEW_SIDE = 512  # pixels; a look need not be as large as the result
+_log = logging.getLogger("sakuga")
+
+
+@dataclass
+class Job:
+    """One video. `state` goes queued, preview, painting, then one of ENDED."""
+
+    id: str  # 128 random bits: who knows it may see the video
+    folder: Path  # holds source, preview.png and anime.mp4, and nothing else
+    style: str
+    question: Question
+    state: str = "queued"
+    progress: Progress | None = None
+    error: str | None = None
+    notes: list[str] = field(default_factory=list)
+    has_preview: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    future: Future[None] | None = None
+    ended_at: float | None = None  # time.monotonic
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source"
+
+    @property
+    def preview(self) -> Path:
+        return self.folder / "preview.png"
+
+    @property
+    def result(self) -> Path:
+        return self.folder / "anime.mp4"
+
+    def describe(self) -> dict[str, Any]:
+        """What `GET /api/jobs/ID` tells."""
+        address = f"/api/jobs/{self.id}"
+        progress = self.progress
+        return {
+            "id": self.id,
+            "state": self.state,
+            "style": self.style,
+            "frames": progress.frames if progress else 0,
+            "total_frames": progress.total_frames if progress else None,
+            "frames_per_second": round(progress.frames_per_second, 2) if progress else None,
+            "seconds_left": (
+                round(progress.seconds_left, 1)
+                if progress and progress.seconds_left is not None and self.state == "painting"
+                else None
+            ),
+            "preview": f"{address}/preview" if self.has_preview else None,
+            "result": f"{address}/result" if self.state == "done" else None,
+            "error": self.error,
+            "notes": self.notes,
+        }
+
+
+class Jobs:
+    """All jobs of a server. Methods are called from the event loop; painting runs in the pool."""
+
+    def __init__(self, folder: Path, styles: Styles, settings: Settings) -> None:
+        self.pool = Pool("video", threads=1, places=settings.waiting_videos)
+        self._folder = folder
+        self._styles = styles
+        self._settings = settings
+        self._jobs: dict[str, Job] = {}
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def new(self, style: str, question: Question) -> Job:
+        """Make a job with a folder for its upload; it is known to clients only once started."""
+        self._forget_old()
+        name = secrets.token_urlsafe(16)
+        folder = self._folder / f"job-{name}"
+        folder.mkdir(mode=0o700)
+        return Job(name, folder, style, question)
+
+    def start(self, job: Job) -> None:
+        """Queue an uploaded job; the place taken for it is free again when it has ended."""
+        self._jobs[job.id] = job
+        job.future = self.pool.submit(lambda: self._run(job))
+        job.future.add_done_callback(lambda _: self.pool.leave_place())
+
+    def get(self, name: str) -> Job:
+        """The job of that name.
+
+        Raises:
+            Problem: 404.
+        """
+        self._forget_old()
+        try:
+            return self._jobs[name]
+        except KeyError:
+            raise Problem(
+                404,
+                "there is no such job; results are kept for "
+                f"{self._settings.keep_s / 60:.0f} minutes",
+            ) from None
+
+    def remove(self, job: Job) -> None:
+        """Cancel a job, if it still runs, and remove its files as soon as nothing writes them."""
+        job.cancelled.set()
+        del self._jobs[job.id]
+        never_ran = job.future is not None and job.future.cancel()
+        if never_ran or job.state in ENDED:
+            self.discard(job)
+
+    def cancel_all(self) -> None:
+        """Let every job end at its next frame."""
+        for job in list(self._jobs.values()):
+            job.cancelled.set()
+
+    def discard(self, job: Job) -> None:
+        """Remove a job's files."""
+        shutil.rmtree(job.folder, ignore_errors=True)
+
+    def _forget_old(self) -> None:
+        ended = [job for job in self._jobs.values() if job.ended_at is not None]
+        ended.sort(key=lambda job: job.ended_at or 0.0)
+        oldest_kept = time.monotonic() - self._settings.keep_s
+        surplus = len(ended) - self._settings.kept_videos
+        for index, job in enumerate(ended):
+            if index < surplus or (job.ended_at or 0.0) < oldest_kept:
+                self.remove(job)
+
+    def _run(self, job: Job) -> None:
+        """Paint one job; runs in the pool's thread."""
+        try:
+            self._paint(job)
+            job.state = "done"
+        except Stopped:
+            job.state = "cancelled"
+        except SakugaError as error:
+            # Videos are opened by path, and the path is ours, not the client's.
+            job.error = str(error).replace(str(job.source), "the video")
+            job.error = job.error.replace(str(job.result), "the result")
+            job.state = "failed"
+        except Exception:
+            _log.exception("a video could not be painted")
+            job.error = "this server made a mistake; its log says more"
+            job.state = "failed"
+        finally:
+            job.ended_at = time.monotonic()
+            job.source.unlink(missing_ok=True)
+            if job.cancelled.is_set():
+                job.state = "cancelled"
+                self.discard(job)
+
+    def _paint(self, job: Job) -> None:
+        def check(_: object = None) -> None:
+            if job.cancelled.is_set():
+                raise Stopped
+
+        check()
+        stylizer = _Stoppable(self._styles.load(job.style), check)
+        look = job.question.look
+        job.state = "preview"
+        side = look.max_side or self._settings.video_pixels
+        preview_video(
+            job.source,
+            job.preview,
+            style=stylizer,
+            strength=look.strength,
+            keep_colour=look.keep_colour,
+            max_side=min(side, _PREVIEW_SIDE),
+        )
+        job.has_preview = True
+        job.state = "painting"
+
+        def note(progress: Progress) -> None:
+            job.progress = progress
+            check()
+
+        result = paint_video(
+            job.source,
+            job.result,
+            style=stylizer,
+            strength=look.strength,
+            keep_colour=look.keep_colour,
+            max_side=look.max_side,
+            on_progress=note,
+        )
+        job.notes = result.notes
+
+
+class _Stoppable:
+    """A stylizer that looks, between tiles, whether its job still wants to be painted."""
+
+    def __init__(self, stylizer: Stylizer, check: Any) -> None:
+        self.spec = stylizer.spec
+        self._stylizer = stylizer
+        self._check = check
+
+    def __call__(
+        self, photo: Pixels, *, strength: float = 1.0, keep_colour: bool = False
+    ) -> Pixels:
+        self._check()
+        return self._stylizer(
+            photo, strength=strength, keep_colour=keep_colour, progress=self._check
+        )

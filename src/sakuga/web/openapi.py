@@ -1,0 +1,295 @@
+"""The API described for programs: OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from sakuga.kinds import WRITABLE
+from sakuga.web.questions import MEDIA_TYPES
+from sakuga.web.settings import Settings
+
+Schema = dict[str, Any]
+
+_ERRORS = {
+    400: "The form is not valid.",
+    401: "The token is missing or wrong.",
+    403: "The request comes from a page of another site.",
+    404: "Unknown style (with the list), or no such job.",
+    408: "The body came too slowly.",
+    413: "Too many bytes or pixels.",
+    415: "Not a picture or video, damaged, or of a kind that is not let in.",
+    421: "The Host header is not a name of this server.",
+    422: "A value is out of its range, unknown, or given twice.",
+    429: "All places are taken; Retry-After says when to come back.",
+    503: "The server is shutting down.",
+}
+
+
+def describe(settings: Settings) -> Schema:
+    """The whole description, as OpenAPI 3.1."""
+    paths = {
+        "/api/styles": {
+            "get": _operation("listStyles", "The styles to paint with.", _json("Styles"), 401)
+        },
+        "/api/paint": {
+            "post": _operation(
+                "paint",
+                "Paint a picture. The answer has its size; alpha, EXIF data and frames are kept.",
+                {
+                    "200": {
+                        "description": "The painted picture.",
+                        "headers": {
+                            "X-Sakuga-Style": {"schema": _text()},
+                            "X-Sakuga-Seconds": {"schema": _text()},
+                        },
+                        "content": {kind: {"schema": {}} for kind in MEDIA_TYPES.values()},
+                    }
+                },
+                *(400, 401, 404, 408, 413, 415, 422, 429, 503),
+                parameters=[_STYLE, _STRENGTH, _KEEP_COLOUR, _FORMAT],
+                body=_upload(
+                    f"At most {settings.picture_bytes / 1e6:g} MB and "
+                    f"{settings.picture_pixels / 1e6:g} megapixels.",
+                    [_STYLE, _STRENGTH, _KEEP_COLOUR, _FORMAT],
+                ),
+            )
+        },
+        "/api/videos": {
+            "post": _operation(
+                "paintVideo",
+                "Upload a video and start a job that paints it, its sound kept, into an MP4.",
+                {
+                    "202": {
+                        "description": "The job that was started.",
+                        "headers": {"Location": {"schema": _text()}},
+                        "content": {"application/json": {"schema": _reference("Job")}},
+                    }
+                },
+                *(400, 401, 404, 408, 413, 415, 422, 429, 503),
+                parameters=[_STYLE, _STRENGTH, _KEEP_COLOUR, _MAX_SIDE],
+                body=_upload(
+                    f"MP4, MOV, MKV, WebM or AVI; at most {settings.video_bytes / 1e6:g} MB.",
+                    [_STYLE, _STRENGTH, _KEEP_COLOUR, _MAX_SIDE],
+                ),
+            )
+        },
+        "/api/jobs/{id}": {
+            "parameters": [_ID],
+            "get": _operation("getJob", "How far a job is.", _json("Job"), 401, 404),
+            "delete": _operation(
+                "deleteJob",
+                "Cancel a job if it runs, and remove its files.",
+                {"204": {"description": "It is gone."}},
+                *(401, 404),
+            ),
+        },
+        "/api/jobs/{id}/events": {
+            "parameters": [_ID],
+            "get": _operation(
+                "watchJob",
+                "Server-sent events: the job, as JSON, whenever it changes, until it has ended.",
+                _content("text/event-stream", "Events."),
+                *(401, 404),
+            ),
+        },
+        "/api/jobs/{id}/preview": {
+            "parameters": [_ID],
+            "get": _operation(
+                "getPreview",
+                "A sheet of ten moments, painted before the whole is.",
+                _content("image/png", "The sheet."),
+                *(401, 404),
+            ),
+        },
+        "/api/jobs/{id}/result": {
+            "parameters": [_ID],
+            "get": _operation(
+                "getResult",
+                "The painted video; ranges work.",
+                _content("video/mp4", "The video.")
+                | {
+                    "206": {"description": "A part of the video."},
+                    "416": {"description": "The video has no such part."},
+                    "400": {"description": "The Range header is not valid."},
+                },
+                *(401, 404),
+            ),
+        },
+        "/api/session": {
+            "post": _operation(
+                "logIn",
+                "Turn the token into a cookie, for a page that shows pictures and videos.",
+                {"204": {"description": "The cookie is set, if a token is needed at all."}},
+                401,
+            )
+        },
+        "/healthz": {
+            "get": _operation(
+                "getHealth",
+                "Whether the server takes requests.",
+                _content("application/json", "It does."),
+                503,
+            )
+        },
+        "/metrics": {
+            "get": _operation(
+                "getMetrics",
+                "Counters in Prometheus' text format.",
+                _content("text/plain", "The counters."),
+                401,
+            )
+        },
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sakuga",
+            "version": version("sakuga"),
+            "summary": "Photos and videos into anime pictures.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": _SCHEMAS,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}] if settings.token is not None else [],
+    }
+
+
+def _text() -> Schema:
+    return {"type": "string"}
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _maybe(kind: str) -> Schema:
+    return {"type": [kind, "null"]}
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+_SCHEMAS: dict[str, Schema] = {
+    "Error": {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "string",
+                "description": "What was wrong, what was found, what to do.",
+            },
+            "styles": {"type": "array", "items": _text()},
+        },
+    },
+    "Style": _object(
+        name=_text(),
+        version=_text(),
+        description=_text(),
+        licence=_text(),
+        attribution={"type": "array", "items": _text()},
+        default={"type": "boolean"},
+    ),
+    "Styles": _object(styles={"type": "array", "items": _reference("Style")}),
+    "Job": _object(
+        id=_text(),
+        state={"enum": ["queued", "preview", "painting", "done", "failed", "cancelled"]},
+        style=_text(),
+        frames={"type": "integer"},
+        total_frames=_maybe("integer"),
+        frames_per_second=_maybe("number"),
+        seconds_left=_maybe("number"),
+        preview=_maybe("string"),
+        result=_maybe("string"),
+        error=_maybe("string"),
+        notes={"type": "array", "items": _text()},
+    ),
+}
+
+
+def _query(name: str, schema: Schema, description: str) -> Schema:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+_STYLE = _query("style", _text(), "A name from /api/styles; otherwise the default one.")
+_STRENGTH = _query(
+    "strength",
+    {"type": "number", "minimum": 0, "maximum": 1, "default": 1},
+    "From 0, the photo, to 1, the style.",
+)
+_KEEP_COLOUR = _query(
+    "keep_colour",
+    {"type": "boolean", "default": False},
+    "Keep the photo's colours; lines and lightness are the style's.",
+)
+_FORMAT = _query(
+    "format", {"type": "string", "enum": list(WRITABLE)}, "Otherwise that of the photo."
+)
+_MAX_SIDE = _query(
+    "max_side",
+    {"type": "integer", "minimum": 16, "maximum": 8192},
+    "Larger frames are shrunk to this many pixels.",
+)
+_ID = {"name": "id", "in": "path", "required": True, "schema": _text()}
+
+
+def _content(kind: str, description: str) -> Schema:
+    return {"200": {"description": description, "content": {kind: {"schema": {}}}}}
+
+
+def _json(name: str) -> Schema:
+    return {
+        "200": {
+            "description": "Found.",
+            "content": {"application/json": {"schema": _reference(name)}},
+        }
+    }
+
+
+def _upload(limits: str, parameters: list[Schema]) -> Schema:
+    """The two ways to send a file: as the body, or as a part of a form."""
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+            **{parameter["name"]: parameter["schema"] for parameter in parameters},
+        },
+    }
+    return {
+        "required": True,
+        "description": limits,
+        "content": {
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {"schema": form},
+        },
+    }
+
+
+def _operation(
+    name: str,
+    summary: str,
+    answers: Schema,
+    *errors: int,
+    parameters: list[Schema] | None = None,
+    body: Schema | None = None,
+) -> Schema:
+    content = {"application/json": {"schema": _reference("Error")}}
+    operation: Schema = {
+        "operationId": name,
+        "summary": summary,
+        "responses": answers
+        | {
+            str(status): {"description": _ERRORS[status], "content": content}
+            for status in (*errors, 403, 421)
+        },
+    }
+    if parameters:
+        operation["parameters"] = parameters
+    if body:
+        operation["requestBody"] = body
+    return operation
