@@ -120,6 +120,9 @@ def _take_frames(
     crop = find_bars(video)
     candidates = list(read_small(video, every, crop, lambda share: advance(share / 2)))
     chosen = choose(candidates, quota)
+    if not chosen:
+        found = f"all {len(candidates)} looked at are blurred, of one colour or with bars"
+        pictures.reject(Reject(str(video), "no frame is fit", found))
     # Two films may have one name; their paths differ.
     name = f"{video.stem}-{hashlib.sha256(str(video).encode()).hexdigest()[:6]}"
     for number, candidate in enumerate(chosen):

@@ -95,13 +95,9 @@ def main_colours(pictures: Sequence[Pixels]) -> dict[str, float]:
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.5)
     _, labels, centres = cv2.kmeans(lab, SWATCHES, None, stop, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
     rgb = cv2.cvtColor(centres.reshape(-1, 1, 3), cv2.COLOR_Lab2RGB).reshape(-1, 3)
-    shares = np.bincount(labels.ravel(), minlength=SWATCHES) / len(labels)
-    return {
-        "#" + bytes(np.rint(rgb[i] * 255).clip(0, 255).astype(np.uint8)).hex(): round(
-            float(shares[i]), 3
-        )
-        for i in np.argsort(-shares)
-    }
+    names = ["#" + bytes(np.rint(c * 255).clip(0, 255).astype(np.uint8)).hex() for c in rgb]
+    counts = Counter(names[label] for label in labels.ravel().tolist())
+    return {name: round(count / len(labels), 3) for name, count in counts.most_common()}
 
 
 def draw_sheet(pictures: Sequence[Pixels], colours: Sequence[str]) -> Pixels:
