@@ -55,7 +55,7 @@ def examine() -> dict[str, dict[str, Any]]:
         },
         "machine": {
             "system": platform.platform(terse=True),
-            "processor": _processor(),
+            "processor": processor(),
             "cores": os.cpu_count(),
             "device": ort.get_device(),
             "providers": ", ".join(ort.get_available_providers()),
@@ -76,7 +76,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name; Linux tells it only in a file."""
     if sys.platform == "linux":
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
