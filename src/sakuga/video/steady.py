@@ -23,6 +23,7 @@ Planes = NDArray[np.float32]
 _BLOCK = 8  # pixels a side: smaller blocks mistake noise for change, larger ones blur the outlines
 _STRONGEST = 0.8  # share of the past in a block that did not change: noise falls to a third
 _NOISE_RANGE = (0.7, 4.0)  # grey levels a still block may differ; the actual noise is estimated
+_MEAN_LEVELS = 1.5  # grey levels the mean of a still block may move; twice that is a change
 _PAN_REDUCTION = 4  # the camera's motion is sought in a picture this much smaller
 _PAN_CLARITY = 0.1  # height of the correlation peak that counts as one common motion; 1 is perfect
 
@@ -50,10 +51,10 @@ class Steady:
         image = Image.fromarray(photo)
         source = np.stack([_brightness(image), _redness(image)])
         small = np.asarray(image.convert("L").reduce(_PAN_REDUCTION), np.float32)
-        painted = anime.astype(np.float32)
         past_source, past_anime, past_small = self._source, self._anime, self._small
+        self._source, self._small = source, small
         if past_source is None or past_anime is None or past_small is None:
-            self._source, self._anime, self._small = source, painted, small
+            self._anime = anime.astype(np.float32)
             return anime
         if past_source.shape != source.shape:
             raise ValueError(f"frames changed size: {past_source.shape[1:]} to {source.shape[1:]}")
@@ -63,21 +64,24 @@ class Steady:
         if down or right:
             moved = _shift(past_source, down, right, axes=(1, 2))
             change_moved = _block_change(source, moved)
-            better = change_moved < change
+            better = change_moved[0] < change[0]
             take = _enlarge(better.astype(np.float32), source.shape[1:]) > 0.5
             past_source = np.where(take, moved, past_source)
             past_anime = np.where(
                 take[..., None], _shift(past_anime, down, right, axes=(0, 1)), past_anime
             )
-            change = np.minimum(change, change_moved)
+            change = np.where(better, change_moved, change)
 
         share = _enlarge(_share_of_past(change), source.shape[1:])  # (H, W)
-        source += share * (past_source - source)
-        past_anime -= painted
+        # new + share x (past - new), in the memory of the past.
+        past_source -= source
+        past_source *= share
+        source += past_source
+        past_anime -= anime
         past_anime *= share[..., None]
-        past_anime += painted
-        self._source, self._anime, self._small = source, past_anime, small
-        return np.round(past_anime).astype(np.uint8)
+        past_anime += anime
+        self._anime = past_anime
+        return (past_anime + np.float32(0.5)).astype(np.uint8)
 
     def state(self) -> dict[str, Planes]:
         """What to store so that a filter made by `restore` goes on exactly as this one would."""
@@ -106,22 +110,31 @@ def _redness(image: Image.Image) -> Planes:
 
 
 def _block_change(source: Planes, past: Planes) -> Planes:
-    """Mean absolute difference by block (ceil(H/8), ceil(W/8)), of brightness or colour."""
-    difference = np.abs(source - past)
-    brightness, colour = (
-        np.asarray(Image.fromarray(plane).reduce(_BLOCK), np.float32) for plane in difference
-    )
-    return np.maximum(brightness, colour)
+    """How much each block changed, (2, ceil(H/8), ceil(W/8)) in grey levels.
+
+    First the mean absolute difference, which noise raises; then the absolute mean difference, in
+    which noise cancels out. Of both the larger of brightness and colour.
+    """
+    difference = source - past
+    absolute = [_block_means(plane) for plane in np.abs(difference)]
+    signed = [np.abs(_block_means(plane)) for plane in difference]
+    return np.stack([np.maximum(*absolute), np.maximum(*signed)])
+
+
+def _block_means(plane: Planes) -> Planes:
+    return np.asarray(Image.fromarray(plane).reduce(_BLOCK), np.float32)
 
 
 def _share_of_past(change: Planes) -> Planes:
     """How much of the past each block may keep, 0 to `_STRONGEST`.
 
     The noise of the source is what the calmer quarter of the blocks shows. Up to twice that a block
-    counts as still, beyond four times as changed; a block keeps no more than its neighbours.
+    counts as still, beyond four times as changed; and so it does if its mean moves by more than
+    noise can. A block keeps no more than its neighbours.
     """
-    noise = float(np.clip(np.quantile(change, 0.25), *_NOISE_RANGE))
-    stillness = np.clip(2 - change / (2 * noise), 0, 1)
+    absolute, signed = change
+    noise = float(np.clip(np.quantile(absolute - signed, 0.25), *_NOISE_RANGE))
+    stillness = np.clip(2 - np.maximum(absolute / (2 * noise), signed / _MEAN_LEVELS), 0, 1)
     padded = np.pad(stillness, 1, mode="edge")
     height, width = stillness.shape
     for row in range(3):
