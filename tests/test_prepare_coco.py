@@ -20,7 +20,7 @@ from sakuga.prepare.coco import Wanted, prepare, select
 from sakuga.prepare.fetch import Limits
 from sakuga.prepare.jsonwalk import walk_json
 
-CATEGORIES = {1: "person", 2: "bicycle", 17: "cat", 18: "dog"}
+CATEGORIES = {1: "person", 2: "bicycle", 3: "car", 17: "cat", 18: "dog"}
 LOCAL = Limits(workers=4, first_backoff_s=0.01, allow_private=True)
 
 
@@ -159,7 +159,7 @@ def test_annotations_of_another_kind(tmp_path: Path, content: bytes, said: str) 
 def test_mistakes_are_told_with_a_remedy(annotations: Path, server: Server, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="no 'persn'; did you mean person"):
         select(annotations, Wanted(categories=("persn",)))
-    with pytest.raises(OptionError, match="there are bicycle, cat, dog, person"):
+    with pytest.raises(OptionError, match="there are bicycle, car, cat, dog, person"):
         select(annotations, Wanted(categories=("qqq",)))
     with pytest.raises(OptionError, match="--balanced needs"):
         Wanted(balanced=True)
