@@ -202,6 +202,85 @@ def remove_style(name: str) -> None:
 
 
 @app.command(group=PAINTING)
+def batch(
+    source: Annotated[str, Parameter(name="IN")],
+    out: str,
+    *,
+    style: Annotated[str, Parameter(name=["--style", "-s"])] = "novel",
+    strength: float = 1.0,
+    keep_colour: bool = False,
+    max_side: int | None = None,
+    format: Literal["png", "jpg", "webp", "gif"] | None = None,
+    output: Literal["tree", "shards", "parquet"] = "tree",
+    pictures_per_shard: int = 256,
+    workers: int | None = None,
+    device: Device = "auto",
+    address: str | None = None,
+    retry: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+    json: bool = False,
+) -> int:
+    """Paint millions of pictures, on all cores, or on the machines of a Ray cluster.
+
+    Run it again after a crash: it goes on where it ended.
+
+    Example:  sakuga batch photos/ painted/ --style novel
+
+    Parameters
+    ----------
+    source
+        A folder, a list (.jsonl, .csv, .parquet), a .tar shard or a folder of them; path or URL.
+    out
+        A folder, or the URL of one: results, and a manifest of what became of every picture.
+    style
+        A style's name, or a style file.
+    strength
+        From 0, the photo, to 1, the style.
+    keep_colour
+        Keep the photo's colours.
+    max_side
+        Shrink larger pictures to this many pixels first.
+    format
+        Format of the results; otherwise that of each source.
+    output
+        A tree of files, WebDataset shards, or Parquet files.
+    pictures_per_shard
+        How many results go into one shard or Parquet file.
+    workers
+        How many painters; otherwise one a GPU, or one a core.
+    device
+        Where to compute.
+    address
+        A Ray cluster to join, HOST:PORT or auto; otherwise this machine alone.
+    retry
+        Try again what failed in an earlier run.
+    overwrite
+        Throw away what another style or choice left in OUT.
+    quiet
+        Show no progress and no summary.
+    json
+        Print what was done as JSON.
+    """
+    from sakuga.extras import need
+
+    need("sakuga batch", "batch", "ray", "pyarrow", "fsspec")
+    from sakuga.batch.run import Options, run_batch
+    from sakuga.pictures import Look
+
+    summary = run_batch(
+        source,
+        out,
+        style=style,
+        look=Look(strength, keep_colour, max_side),
+        file_format=format,
+        output=output,
+        options=Options(workers, device, address, pictures_per_shard, retry, overwrite, quiet),
+    )
+    return summary.tell(as_json=json, quiet=quiet)
+
+
+@app.command(group=PAINTING)
 def doctor(*, json: bool = False) -> int:
     """Print versions, providers, devices and styles, and test that painting works.
 

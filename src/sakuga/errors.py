@@ -10,6 +10,7 @@ prints it on one line and exits with status 2; a library user catches `SakugaErr
     |-- StyleError        a style that is unknown, foreign or damaged
     |-- OptionError       a value outside its range, or two options that contradict each other
     |-- DeviceError       a device or execution provider this machine lacks
+    |-- ClusterError      a cluster that cannot be reached, or whose machines lack something
     |-- MissingExtraError a verb whose optional packages are not installed
     |-- DataError         training or evaluation data that cannot be used
     `-- TrainingError     a training that broke one of its guards, or a checkpoint that does not fit
@@ -47,6 +48,10 @@ class OptionError(SakugaError):
 
 class DeviceError(SakugaError):
     """A device or execution provider this machine lacks."""
+
+
+class ClusterError(SakugaError):
+    """A cluster that cannot be reached, or whose machines lack something."""
 
 
 class MissingExtraError(SakugaError):

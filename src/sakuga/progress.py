@@ -18,11 +18,11 @@ class ProgressBar:
 
     Args:
         label: what is being done.
-        total: of whatever `update` counts, for example pictures.
+        total: of whatever `update` counts, for example pictures; None: not known yet.
         quiet: never show anything.
     """
 
-    def __init__(self, label: str, total: float, *, quiet: bool = False) -> None:
+    def __init__(self, label: str, total: float | None, *, quiet: bool = False) -> None:
         self._label = label
         self._total = total
         self._shown = sys.stderr.isatty() and not quiet
@@ -30,8 +30,11 @@ class ProgressBar:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
-    def update(self, done: float, note: str = "") -> None:
-        """Show how much is done, and on what; draws nothing within the first second."""
+    def update(self, done: float, note: str = "", total: float | None = None) -> None:
+        """Show how much is done, and on what; draws nothing within the first second.
+
+        `total` is given here if it is not known from the beginning.
+        """
         if not self._shown:
             return
         if self._bar is None:
@@ -39,7 +42,7 @@ class ProgressBar:
                 return
             self._open()
         assert self._bar is not None and self._task is not None
-        self._bar.update(self._task, completed=done, note=note)
+        self._bar.update(self._task, completed=done, note=note, total=total)
 
     def _open(self) -> None:
         from rich.console import Console

@@ -1,0 +1,213 @@
+"""What the workers do with pictures before they are written: read, paint, encode.
+
+Each stage takes and gives tables, and knows no cluster. A row goes through all stages, also one
+that has failed: a picture that cannot be read, painted or encoded carries its error to the
+manifest. Only a place that cannot be written ends the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+import sakuga
+from sakuga.batch.names import picture_format, result_name
+from sakuga.batch.places import Place
+from sakuga.batch.shard import read_shard
+from sakuga.batch.source import Source
+from sakuga.encoding import encode_picture
+from sakuga.errors import SakugaError
+from sakuga.pictures import Look, paint_picture
+from sakuga.pixels import read_picture
+from sakuga.stylizer import Device, Stylizer
+from sakuga.urls import fetch, is_url
+
+TABLE_BYTES = 8_000_000  # of pictures that a stage gives at once
+TABLE_ROWS = 64
+FETCHES = 8  # files that one task waits for at a time
+
+Row = dict[str, Any]
+
+_ABOUT = [
+    ("key", pa.uint64()),
+    ("source", pa.string()),
+    ("sha256", pa.string()),  # of the source's file
+    ("error", pa.string()),
+    ("seconds", pa.float32()),
+    ("shard", pa.uint64()),
+    ("shard_pictures", pa.int32()),
+]
+# Of a whole picture with its frames, which Ray moves as bytes: sizes differ from row to row.
+PICTURES = pa.schema([*_ABOUT, ("picture", pa.large_binary())])
+ENCODED = pa.schema(
+    [
+        *_ABOUT,
+        ("content", pa.large_binary()),  # the result's file
+        ("name", pa.string()),  # where it goes in a tree
+        ("result_sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("style", pa.string()),
+        ("style_version", pa.string()),
+        ("finished", pa.timestamp("ms", "UTC")),
+    ]
+)
+
+
+def read(tasks: pa.Table, source: Source, max_side: int | None) -> Iterator[pa.Table]:
+    """Read and decode the pictures of tasks; gives tables of schema PICTURES."""
+    rows = tasks.to_pylist()
+    files: Iterator[Row]
+    if source.kind == "shards":
+        files = chain.from_iterable(read_shard(source, task) for task in rows)
+    else:
+        files = _read_ahead(source, rows)
+    return _tables((_decoded(row, max_side) for row in files), PICTURES)
+
+
+class Painter:
+    """A style on one device; paints table after table.
+
+    Args:
+        style: the place of the style file.
+        look: how to paint.
+        device: as for `Stylizer`.
+        threads: of the CPU; one, since there are as many painters as cores.
+        version: of the sakuga that started the run; another one on this machine is refused.
+    """
+
+    def __init__(
+        self, style: Place, look: Look, device: Device, threads: int, version: str
+    ) -> None:
+        if sakuga.__version__ != version:
+            raise RuntimeError(f"this machine has sakuga {sakuga.__version__}, not {version}")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "style.onnx"
+            path.write_bytes(style.read())
+            self._stylizer = Stylizer(path, device=device, threads=threads)
+        self._look = look
+
+    def __call__(self, pictures: pa.Table) -> Iterator[pa.Table]:
+        """Paint tables of schema PICTURES."""
+        return _tables((self._painted(row) for row in rows_of(pictures)), PICTURES)
+
+    def _painted(self, row: Row) -> Row:
+        if row["error"] is not None:
+            return row
+        picture = pickle.loads(row["picture"])
+        start_s = time.perf_counter()
+        painted = _attempt(lambda: paint_picture(picture, self._stylizer, self._look))
+        row["seconds"] = time.perf_counter() - start_s
+        return _with(row, "picture", painted, pickle.dumps)
+
+
+def encode(
+    pictures: pa.Table, file_format: str | None, style: str, version: str
+) -> Iterator[pa.Table]:
+    """Encode painted pictures, schema PICTURES, into files in memory, schema ENCODED."""
+
+    def encoded(row: Row) -> Row:
+        content = row.pop("picture")
+        row |= {"style": style, "style_version": version, "finished": datetime.now(UTC)}
+        if row["error"] is not None:
+            return row
+        picture = pickle.loads(content)
+        row["height"], row["width"] = picture.frames[0].colour.shape[:2]
+        row["name"] = result_name(row["source"], row["key"], file_format, picture.file_format)
+
+        def file() -> bytes:
+            buffer = BytesIO()
+            encode_picture(picture, buffer, picture_format(row["name"]), name=row["source"])
+            return buffer.getvalue()
+
+        row = _with(row, "content", _attempt(file), bytes)
+        if row["error"] is None:
+            row["result_sha256"] = hashlib.sha256(row["content"]).hexdigest()
+        return row
+
+    return _tables((encoded(row) for row in rows_of(pictures)), ENCODED)
+
+
+def _read_ahead(source: Source, tasks: list[Row]) -> Iterator[Row]:
+    """The files of tasks, in order, of which a few are fetched at a time: storage answers late."""
+
+    def load(task: Row) -> Row:
+        address = task["address"]
+        row = {"key": task["key"], "source": task["source"], "error": None}
+        content = _attempt(
+            lambda: fetch(address) if is_url(address) else source.open(address).read()
+        )
+        return _with(row, "content", content, bytes)
+
+    waiting: deque[Any] = deque()
+    with ThreadPoolExecutor(FETCHES) as threads:
+        for task in tasks:
+            waiting.append(threads.submit(load, task))
+            if len(waiting) >= FETCHES:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _decoded(row: Row, max_side: int | None) -> Row:
+    content = row.pop("content", None)
+    if row["error"] is not None:
+        return row
+    row["sha256"] = hashlib.sha256(content).hexdigest()
+    picture = _attempt(lambda: read_picture(content, name=row["source"], max_side=max_side))
+    return _with(row, "picture", picture, pickle.dumps)
+
+
+def _attempt(work: Callable[[], Any]) -> Any:
+    """The result, or the exception: one picture among millions must not end the run."""
+    try:
+        return work()
+    except Exception as error:  # also what is no SakugaError: it is recorded, by its type
+        return error
+
+
+def _with(row: Row, name: str, value: Any, pack: Callable[[Any], bytes]) -> Row:
+    """Put a value into the row, or its error if it is one."""
+    if isinstance(value, Exception):
+        row["error"] = _one_line(value)
+    else:
+        row[name] = pack(value)
+    return row
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, SakugaError) else f"{type(error).__name__}: {text}"
+
+
+def rows_of(table: pa.Table) -> Iterator[Row]:
+    """Row after row as dicts, so that one picture at a time is copied out of the table."""
+    for batch in table.to_batches(max_chunksize=1):
+        yield from batch.to_pylist()
+
+
+def _tables(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Gather rows into tables of a bounded size; at least one, which may be empty."""
+    waiting: list[Row] = []
+    size = 0
+    given = False
+    for row in rows:
+        waiting.append(row)
+        size += sum(len(value) for value in row.values() if isinstance(value, bytes))
+        if size >= TABLE_BYTES or len(waiting) >= TABLE_ROWS:
+            yield pa.Table.from_pylist(waiting, schema)
+            waiting, size, given = [], 0, True
+    if waiting or not given:
+        yield pa.Table.from_pylist(waiting, schema)

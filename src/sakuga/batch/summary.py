@@ -1,0 +1,68 @@
+"""What a run of a batch has done, told while it goes and at the end."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+
+from sakuga.progress import ProgressBar
+
+TELL_S = 60.0  # between lines where there is no terminal
+SHOWN_FAILURES = 10
+
+
+@dataclass
+class Summary:
+    """What a run did."""
+
+    out: str  # the folder of the results, for people
+    painted: int = 0
+    failed: int = 0
+    before: int = 0  # done by earlier runs, failures included
+    elapsed_s: float = 0.0
+    failures: list[tuple[str, str]] = field(default_factory=list)  # the first: source, error
+
+    def tell(self, *, as_json: bool, quiet: bool) -> int:
+        """Print it; gives the exit status, 1 if OUT lacks pictures that failed."""
+        if as_json:
+            print(json.dumps({**asdict(self), "elapsed_s": round(self.elapsed_s, 2)}))
+        elif not quiet:
+            rate = self.painted / max(1e-3, self.elapsed_s)
+            before = f", {self.before} were done before" if self.before else ""
+            print(
+                f"{self.out}: {self.painted} painted in {self.elapsed_s:.0f} s ({rate:.1f}/s), "
+                f"{self.failed} failed{before}",
+                file=sys.stderr,
+            )
+        for source, error in self.failures:
+            print(f"sakuga: {source}: {error.removeprefix(f'{source}: ')}", file=sys.stderr)
+        if len(self.failures) == SHOWN_FAILURES:
+            print(
+                f"sakuga: all failures are in {self.out}/manifest; --retry tries them again",
+                file=sys.stderr,
+            )
+        return 1 if self.failures else 0
+
+
+class Telling:
+    """Says how far a run is: a bar on a terminal, else a line a minute."""
+
+    def __init__(self, bar: ProgressBar, summary: Summary, quiet: bool) -> None:
+        self.total: int | None = None  # pictures of this run, once known
+        self._bar, self._summary = bar, summary
+        self._lines = not quiet and not sys.stderr.isatty()
+        self._started_s = self._told_s = time.monotonic()
+
+    def update(self) -> None:
+        """Show the summary as it is now."""
+        now_s = time.monotonic()
+        done = self._summary.painted + self._summary.failed
+        rate = done / max(1e-3, now_s - self._started_s)
+        failed = f", {self._summary.failed} failed" if self._summary.failed else ""
+        self._bar.update(done, f"{rate:.1f} pictures/s{failed}", total=self.total)
+        if self._lines and now_s - self._told_s > TELL_S:
+            self._told_s = now_s
+            of = f" of {self.total}" if self.total else ""
+            print(f"{done}{of} pictures{failed}, {rate:.1f}/s", file=sys.stderr, flush=True)
