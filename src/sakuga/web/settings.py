@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from sakuga.errors import OptionError
 from sakuga.stylizer import Device
 
 SHORTEST_TOKEN = 16  # characters
+_TOKEN = re.compile(rf"[\x21-\x7e]{{{SHORTEST_TOKEN},}}")  # what a header carries unharmed
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,10 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise OptionError(f"--port {self.port} is not a port; give a number from 0 to 65535")
-        if self.token is not None and len(self.token) < SHORTEST_TOKEN:
+        if self.token is not None and not _TOKEN.fullmatch(self.token):
             raise OptionError(
-                f"the token has {len(self.token)} characters; give at least {SHORTEST_TOKEN}"
+                f"the token cannot be used: give {SHORTEST_TOKEN} characters or more, letters, "
+                "digits and signs, without spaces"
             )
         if self.token is None and not is_loopback(self.host):
             raise OptionError(
