@@ -379,6 +379,67 @@ def export(source: Path, out: Path) -> None:
     print(f"to use it: sakuga paint photo.jpg --style {out}")
 
 
+@app.command(name="import-weights", group=TRAINING)
+def import_weights(
+    source: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    licence: str = "LicenseRef-unknown",
+    credit: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
+    range: tuple[float, float] | None = None,
+    layout: Literal["nchw", "nhwc"] | None = None,
+    multiple: int | None = None,
+    minimum_side: int | None = None,
+    bgr: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Make a style file of other people's weights, which stay theirs.
+
+    Example:  sakuga import-weights Hayao_net_G_float.pth hayao.onnx
+
+    Parameters
+    ----------
+    source
+        CartoonGAN (.pth, .npy folder, light), AnimeGANv2 or v3, White-box, or any ONNX network.
+    out
+        The style file, .onnx.
+    name
+        The style's name; otherwise that of the file.
+    licence
+        The weights' licence, as an SPDX identifier.
+    credit
+        Whom to thank, a line; may be given more than once.
+    range
+        Least and greatest value that an ONNX network takes and gives: -1 1, 0 1 or 0 255.
+    layout
+        Order of an ONNX network's axes; otherwise as its file says.
+    multiple
+        Pixels: an ONNX network takes sizes that are multiples of this; otherwise tried out.
+    minimum_side
+        Pixels: an ONNX network takes pictures no smaller than this.
+    bgr
+        An ONNX network takes blue first.
+    overwrite
+        Replace a file that is there.
+    """
+    from sakuga.extras import need
+
+    need("sakuga import-weights", "train", "torch", "onnx")
+    from sakuga.importing import command
+    from sakuga.importing.foreign_onnx import Feeding
+
+    spec = command.import_weights(
+        source,
+        out,
+        Feeding(range, layout, multiple, minimum_side, bgr),
+        command.Credits(name, licence, credit),
+        overwrite=overwrite,
+    )
+    print(f"{out}: {spec.name}, {spec.description[0].lower()}{spec.description[1:]}")
+    print(f"to use it: sakuga paint photo.jpg --style {out}")
+
+
 @app.command(group=PAINTING)
 def serve(
     *,
