@@ -1,0 +1,118 @@
+"""The cel target against independent computations, and against what it promises of pictures."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from sakuga.train.flatten import cel_target, gaussian_blur, ink_lines, kuwahara, l0_flatten, luma
+
+
+def noise(*shape, seed=0):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def dense_l0(picture, strength, kappa, rounds):
+    """L0 flattening of (H, W) by solving the linear system of each round densely."""
+    height, width = picture.shape
+    count = height * width
+    places = np.arange(count).reshape(height, width)
+    dx, dy = -np.eye(count), -np.eye(count)
+    dx[places.ravel(), np.roll(places, -1, 1).ravel()] += 1
+    dy[places.ravel(), np.roll(places, -1, 0).ravel()] += 1
+    flat, beta = picture.ravel().copy(), 2 * strength
+    for _ in range(rounds):
+        across, down = dx @ flat, dy @ flat
+        dropped = across**2 + down**2 <= strength / beta
+        across[dropped] = down[dropped] = 0
+        system = np.eye(count) + beta * (dx.T @ dx + dy.T @ dy)
+        flat = np.linalg.solve(system, picture.ravel() + beta * (dx.T @ across + dy.T @ down))
+        beta *= kappa
+    return flat.reshape(height, width)
+
+
+def test_l0_solves_the_papers_system():
+    picture = noise(1, 1, 9, 8)
+    margin = 7  # of an 8-pixel side
+    padded = np.pad(picture[0, 0].double().numpy(), margin, mode="reflect")
+    expected = dense_l0(padded, 0.02, 2.0, 6)[margin:-margin, margin:-margin].clip(0, 1)
+    found = l0_flatten(picture, 0.02, iterations=6)[0, 0].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_l0_keeps_a_strong_step_and_removes_weak_noise():
+    picture = torch.full((1, 3, 48, 48), 0.2)
+    picture[..., 24:] = 0.8
+    noisy = (picture + 0.03 * (noise(1, 3, 48, 48) - 0.5)).clamp(0, 1)
+    flat = l0_flatten(noisy, 0.02)
+    assert (flat - picture).abs().mean() < 0.2 * (noisy - picture).abs().mean()
+    step = flat[..., 24].mean() - flat[..., 23].mean()
+    assert step > 0.55
+
+
+def test_a_map_of_strengths_flattens_where_it_is_high():
+    noisy = (0.5 + 0.1 * (noise(1, 3, 32, 64) - 0.5)).clamp(0, 1)
+    strength = torch.full((1, 1, 32, 64), 1e-5)
+    strength[..., 32:] = 0.05
+    flat = l0_flatten(noisy, strength)
+    assert flat[..., 40:].std() < 0.3 * flat[..., :24].std()
+
+
+def test_gaussian_is_opencvs_and_never_in_bf16():
+    picture = noise(2, 3, 20, 23)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = gaussian_blur(picture, 1.6)
+    assert found.dtype == torch.float32
+    kernel = (11, 11)
+    expected = cv2.GaussianBlur(picture[1].permute(1, 2, 0).numpy(), kernel, 1.6)
+    np.testing.assert_allclose(found[1].permute(1, 2, 0).numpy(), expected, atol=1e-5)
+
+
+def test_ink_falls_on_the_dark_side_of_an_edge_and_nowhere_else():
+    picture = torch.full((1, 1, 32, 32), 0.8)
+    picture[..., 16:] = 0.2
+    lines = ink_lines(picture)
+    assert lines[..., 16].mean() < 0.5
+    assert lines[..., :14].min() > 0.99
+    assert lines[..., 22:].min() > 0.99
+
+
+def test_kuwahara_keeps_a_step_and_calms_noise():
+    step = torch.full((1, 3, 24, 24), 0.2)
+    step[..., 12:] = 0.9
+    assert (kuwahara(step) - step).abs().max() < 0.01
+    noisy = step + 0.1 * (noise(1, 3, 24, 24) - 0.5)
+    assert (kuwahara(noisy) - step).abs().mean() < 0.7 * (noisy - step).abs().mean()
+
+
+def test_kuwahara_of_a_corner_is_the_papers():
+    picture = noise(1, 3, 9, 9)
+    padded = np.pad(picture[0].numpy(), ((0, 0), (2, 2), (2, 2)), mode="reflect")
+    gray = 0.299 * padded[0] + 0.587 * padded[1] + 0.114 * padded[2]
+    total, weights = 0, 0
+    for top in (4, 6):  # around the pixel (4, 4), which is (6, 6) with the padding
+        for left in (4, 6):
+            square = np.s_[top : top + 3, left : left + 3]
+            weight = (gray[square].var() * 255**2 + 1) ** -4.0
+            total = total + weight * padded[(slice(None), *square)].mean(axis=(1, 2))
+            weights += weight
+    np.testing.assert_allclose(kuwahara(picture)[0, :, 4, 4].numpy(), total / weights, atol=1e-3)
+
+
+def test_cel_target_paints_over_texture_and_inks_contours():
+    photo = torch.full((1, 3, 96, 96), 0.45)
+    photo[..., 48:] = 0.1
+    photo = (photo + 0.25 * (noise(1, 3, 96, 96) - 0.5)).clamp(0, 1)
+    cel = cel_target(photo)
+    assert cel.min() >= 0 and cel.max() <= 1
+    assert luma(cel)[..., 8:36].std() < 0.4 * luma(photo)[..., 8:36].std()
+    without = cel_target(photo, ink=0.0)
+    assert luma(cel)[..., 48:50].mean() < luma(without)[..., 48:50].mean() - 0.02
+
+
+def test_cel_target_leaves_flat_colours_but_for_grading():
+    flat = torch.tensor([0.6, 0.4, 0.3]).view(1, 3, 1, 1).expand(1, 3, 40, 40)
+    cel = cel_target(flat, vividness=1.0, gamma=1.0)
+    torch.testing.assert_close(cel, flat, atol=2e-3, rtol=0)
+    vivid = cel_target(flat, vividness=1.5, gamma=1.0)
+    assert vivid[0, 0].mean() - vivid[0, 2].mean() == pytest.approx(0.45, abs=0.01)

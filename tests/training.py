@@ -1,0 +1,88 @@
+"""What the tests of training share: small pictures, a random VGG19, a config of seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from sakuga.train.config import TrainConfig, config_from
+from sakuga.train.features import PLAN
+
+CAFFE_METADATA = {
+    "scale": "255 (pixels 0..255)",
+    "mean": "123.68,116.779,103.939",
+    "std": "1,1,1",
+}
+
+
+def draw_pictures(folder: Path, count: int, *, seed: int, side: int = 80) -> Path:
+    """Write PNG pictures of coloured rectangles on noise."""
+    dice = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        picture = dice.integers(90, 160, (side, side + 16, 3))
+        for _ in range(6):
+            top, left = dice.integers(0, side - 20, 2)
+            picture[top : top + 30, left : left + 24] = dice.integers(0, 256, 3)
+        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{index:03d}.png")
+    return folder
+
+
+def random_vgg_weights(seed: int = 0) -> dict[str, torch.Tensor]:
+    """VGG19 up to conv4_4 with He-scaled random weights, torchvision's names."""
+    dice = torch.Generator().manual_seed(seed)
+    weights, channels = {}, 3
+    for name, index, outputs in PLAN:
+        if name == "pool":
+            continue
+        scale = (2 / (9 * channels)) ** 0.5
+        kernel = torch.randn(outputs, channels, 3, 3, generator=dice) * scale
+        weights[f"features.{index}.weight"] = kernel
+        weights[f"features.{index}.bias"] = torch.randn(outputs, generator=dice) * 0.1
+        channels = outputs
+    return weights
+
+
+def write_vgg(path: Path, metadata: dict[str, str] | None = None) -> Path:
+    """Write a VGG19 of random weights as a safetensors file."""
+    halves = {name: value.half() for name, value in random_vgg_weights().items()}
+    save_file(halves, path, CAFFE_METADATA if metadata is None else metadata)
+    return path
+
+
+def tiny_config(photos: Path, anime: Path, vgg: Path, **changes: object) -> TrainConfig:
+    """A training of seconds that uses every term."""
+    return config_from(
+        {
+            "photos": [str(photos)],
+            "anime": [str(anime)],
+            "vgg": str(vgg),
+            "sheet_photos": str(photos),
+            "crop": 32,
+            "batch": 2,
+            "photo_sides": [48, 80],
+            "anime_sides": [48, 80],
+            "width": 8,
+            "blocks": 1,
+            "discriminator_width": 8,
+            "feature_layers": ["conv1_2", "conv2_2"],
+            "structure_weights": [1.0, 1.0],
+            "gram_weights": [0.1, 0.1],
+            "content_weight": 0.1,
+            "variation_weight": 0.1,
+            "picture_weight": 0.1,
+            "steps": 4,
+            "init_steps": 1,
+            "warmup_steps": 1,
+            "log_every": 1,
+            "guard_every": 2,
+            "sheet_every": 4,
+            "save_every": 2,
+            "precision": "32-true",
+            **changes,
+        }
+    )
