@@ -131,9 +131,8 @@ class LocalGenerator(nn.Module):
         blurred photo + gate * (photo - blurred photo) + residual,   gate in (0, 1):
 
     where the gate closes, texture is gone exactly, which a residual alone could only cancel; where
-    it is open (eyes, letters, contours) detail passes untouched. Nothing is normalised at run time, so
-    that a tile equals the same place of the whole picture, and brightness cannot pump from frame to
-    frame.
+    it is open (eyes, letters, contours) detail passes untouched. Nothing is normalised at run time:
+    a tile equals the same place of the whole picture, and brightness cannot pump between frames.
 
     Args:
         width: channels at 1/2 of the size; twice and four times that at 1/4 and 1/8.
