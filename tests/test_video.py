@@ -691,23 +691,25 @@ def wait_for(path: Path, seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def moving_noise(frames: int) -> list[np.ndarray]:
-    """Frames that a filter with a memory treats each in another way."""
+def restless(frames: int) -> list[np.ndarray]:
+    """Frames that both memories treat by what came before: noise, and nearly still shots."""
     rng = np.random.default_rng(1)
-    still = rng.integers(60, 190, (HEIGHT, WIDTH, 3))
-    return [
-        np.clip(still + rng.normal(0, 3, still.shape) + 40 * (index // 70), 0, 255).astype(np.uint8)
-        for index in range(frames)
-    ]
+    scene = rng.integers(60, 190, (HEIGHT, WIDTH, 1)).repeat(3, axis=2)
+    shown = []
+    for index in range(frames):
+        nearly_still = index % 70 >= 20
+        noise = rng.integers(0, 2) if nearly_still else rng.normal(0, 3, scene.shape)
+        shown.append(np.clip(scene + noise + 40 * (index // 70), 0, 255).astype(np.uint8))
+    return shown
 
 
 def test_after_a_kill_a_resumed_job_gives_the_same_frames(tmp_path: Path) -> None:
     source = make_clip(
         tmp_path / "in.mp4",
         frames=300,
-        pictures=moving_noise(300),
+        pictures=restless(300),
         sounds=[Sound(seconds=12)],
-        options={"preset": "ultrafast"},
+        options={"preset": "ultrafast", "qp": "0"},
     )
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     reference = start_job(source, whole, delay=0)
@@ -730,7 +732,7 @@ def test_after_a_kill_a_resumed_job_gives_the_same_frames(tmp_path: Path) -> Non
     assert resumed.returncode == 0, complaints
     frames, painted = (int(word) for word in told.split()[:2])
     assert frames == 300
-    assert painted <= 200
+    assert painted <= 120  # of 300; some of the first 100 frames are still shots
     before, after = look(whole), look(out)
     assert before.times == after.times
     assert before.audio == after.audio

@@ -25,7 +25,8 @@ _STRONGEST = 0.8  # share of the past in a block that did not change: noise fall
 _NOISE_RANGE = (0.7, 4.0)  # grey levels a still block may differ; the actual noise is estimated
 _MEAN_LEVELS = 1.5  # grey levels the mean of a still block may move; twice that is a change
 _PAN_REDUCTION = 4  # the camera's motion is sought in a picture this much smaller
-_PAN_CLARITY = 0.1  # height of the correlation peak that counts as one common motion; 1 is perfect
+_PAN_CLARITY = 3.0  # times the highest peak that noise alone makes: then the motion is real
+_CLEARLY = 0.8  # a moved block must fit the new frame this much better than one left in place
 
 
 class Steady:
@@ -64,7 +65,7 @@ class Steady:
         if down or right:
             moved = _shift(past_source, down, right, axes=(1, 2))
             change_moved = _block_change(source, moved)
-            better = change_moved[0] < change[0]
+            better = change_moved[0] < _CLEARLY * change[0]
             take = _enlarge(better.astype(np.float32), source.shape[1:]) > 0.5
             past_source = np.where(take, moved, past_source)
             past_anime = np.where(
@@ -170,7 +171,8 @@ def _find_pan(past: Planes, present: Planes) -> tuple[int, int]:
     cross = after * before.conj()
     peaks = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-6), s=(height, width))
     row, column = np.unravel_index(int(peaks.argmax()), peaks.shape)
-    if peaks[row, column] < _PAN_CLARITY:
+    # Of N values of noise, each of variance 1 / N, the highest is about sqrt(2 ln N / N).
+    if peaks[row, column] < _PAN_CLARITY * np.sqrt(2 * np.log(peaks.size) / peaks.size):
         return 0, 0
     down = _refine(peaks[:, column], int(row))
     right = _refine(peaks[row, :], int(column))
