@@ -7,8 +7,7 @@ uninterrupted one would have drawn.
 from __future__ import annotations
 
 import hashlib
-import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -19,61 +18,33 @@ from torch import Tensor
 
 from sakuga.errors import DataError, InputError
 from sakuga.pixels import read_picture
+from sakuga.prepare.sources import open_sources
 from sakuga.prepare.split import Split, split_of
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff"}
-
-
-def iterate_files(source: str | Path) -> Iterator[tuple[str, bytes]]:
-    """Give (name, content) of each picture file in a folder (recursively) or tar file, in order
-    of name.
-
-    Raises:
-        DataError: no such folder or file, or not a tar file.
-    """
-    source = Path(source)
-    if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and path.is_file():
-                yield str(path.relative_to(source)), path.read_bytes()
-        return
-    if not source.exists():
-        raise DataError(f"{source}: no such folder or tar file")
-    try:
-        with tarfile.open(source) as archive:
-            for member in sorted(archive.getmembers(), key=lambda member: member.name):
-                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                    file = archive.extractfile(member)
-                    assert file is not None
-                    yield member.name, file.read()
-    except tarfile.TarError as error:
-        raise DataError(f"{source}: neither a folder nor a readable tar file ({error})") from error
 
 
 def load_pictures(
     sources: Sequence[str | Path], split: Split | Literal["all"] = "train"
 ) -> list[np.ndarray]:
-    """Decode the pictures of folders and tar files to uint8 (H, W, 3) RGB.
+    """Decode the pictures of folders, tar files and shards to uint8 (H, W, 3) RGB.
 
     Args:
-        sources: folders and tar files.
+        sources: folders, tar files, folders of shards.
         split: those to train on, those set aside for evaluation by their content, or all.
 
     Raises:
         DataError: a source that is missing, a picture that does not decode, or none found.
     """
     pictures = []
-    for source in sources:
-        for name, content in iterate_files(source):
+    for container in open_sources(sources):
+        for name, content in container.read(range(len(container))):
             if split not in ("all", split_of(hashlib.sha256(content).hexdigest())):
                 continue
             try:
-                pictures.append(read_picture(content, name=f"{source}: {name}").frames[0].colour)
+                pictures.append(read_picture(content, name=name).frames[0].colour)
             except InputError as error:
                 raise DataError(f"{error}; or run  sakuga prepare clean  on the folder") from error
     if not pictures:
-        places = ", ".join(map(str, sources)) or "an empty list"
-        raise DataError(f"no pictures found in {places} (split: {split})")
+        raise DataError(f"no pictures found in {', '.join(map(str, sources))} (split: {split})")
     return pictures
 
 
@@ -101,6 +72,9 @@ class CropSampler:
             [torch.from_numpy(np.array(p)).permute(2, 0, 1).to(device) for p in pictures]
             for pictures in layers
         ]
+
+    def move_to(self, step: int) -> None:
+        """Get ready for a step: nothing to do, all pictures are here (see `RollingSampler`)."""
 
     def draw(
         self, count: int, generator: torch.Generator, *, rank: int = 0, world: int = 1

@@ -81,9 +81,16 @@ class PictureStream:
         Raises:
             DataError: a picture that does not decode.
         """
-        files = [self._file(place) for place in range(start, stop)]
-        decoded = self._decoders.map(self._decode, files)
-        return [picture for picture in decoded if picture is not None]
+        return [picture for _, picture in self.numbered(start, stop)]
+
+    def numbered(self, start: int, stop: int) -> Iterator[tuple[int, Pixels]]:
+        """Give (place, picture) of the same places; those of the other split are left out."""
+        for first in range(start, stop, RUN_PICTURES):  # so that few are decoded ahead
+            places = range(first, min(first + RUN_PICTURES, stop))
+            decoded = self._decoders.map(self._decode, map(self._file, places))
+            for place, picture in zip(places, decoded, strict=True):
+                if picture is not None:
+                    yield place, picture
 
     def epoch(self, epoch: int) -> Iterator[Pixels]:
         """Give the pictures of one epoch, uint8 (H, W, 3)."""

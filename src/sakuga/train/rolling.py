@@ -1,0 +1,149 @@
+"""Crops from sets that do not fit in memory: a pool of pictures that rolls over the set.
+
+At step n a rank's pool holds the pictures at the places n * renewed up to n * renewed + pool of its
+stream: a function of (seed, n), so a resumed training finds the pool that it had. All crops of a
+step come from the pool; every picture stays for pool / renewed steps.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from sakuga.colours import Pixels
+from sakuga.errors import DataError
+from sakuga.prepare.smooth import smooth_edges
+from sakuga.prepare.sources import open_sources
+from sakuga.train.dataset import CropSampler, load_pictures
+from sakuga.train.stream import PictureStream
+
+CROPS_OF_A_PICTURE = 4  # while it is in the pool, on average
+MEASURED = 200  # pictures whose headers are read to guess the size of a set
+POOL_PICTURES = 2048  # at most; that many are mixed well, and filling the pool takes seconds
+
+Layers = Callable[[Pixels], list[Pixels]]  # a picture -> itself and what is cropped alike
+
+
+class RollingSampler(CropSampler):
+    """A `CropSampler` whose pictures change from step to step.
+
+    Args:
+        stream: of this rank.
+        layers_of: makes the parallel layers of a picture.
+        crop, sides, device: as `CropSampler` takes them.
+        pool: places of the stream whose pictures are held at a time.
+        renewed: places by which the pool moves on at every step.
+    """
+
+    def __init__(
+        self,
+        stream: PictureStream,
+        layers_of: Layers,
+        crop: int,
+        sides: tuple[int, int],
+        device: torch.device,
+        *,
+        pool: int,
+        renewed: int,
+    ) -> None:
+        super().__init__(
+            [[] for _ in layers_of(np.zeros((8, 8, 3), np.uint8))], crop, sides, device
+        )
+        self._stream = stream
+        self._layers_of = layers_of
+        self._device = device
+        self._pool = pool
+        self._renewed = renewed
+        self._held: dict[int, list[torch.Tensor]] = {}  # place -> the picture's layers
+
+    def move_to(self, step: int) -> None:
+        """Hold the pictures of a step.
+
+        Raises:
+            DataError: a picture that does not decode, or none of the split in the whole pool.
+        """
+        begin = step * self._renewed
+        end = begin + self._pool
+        for place in [place for place in self._held if not begin <= place < end]:
+            del self._held[place]
+        first = max(self._held, default=begin - 1) + 1
+        for place, picture in self._stream.numbered(first, end):
+            self._held[place] = [
+                torch.from_numpy(np.array(layer)).permute(2, 0, 1).to(self._device)
+                for layer in self._layers_of(picture)
+            ]
+        if not self._held:
+            raise DataError(f"none of {self._pool} pictures in a row is for training: give more")
+        self.layers = [list(layer) for layer in zip(*self._held.values(), strict=True)]
+
+
+def open_sampler(
+    sources: Sequence[str | Path],
+    crop: int,
+    sides: tuple[int, int],
+    device: torch.device,
+    *,
+    smooth: bool,
+    memory_gb: float,
+    seed: int,
+    crops_a_step: int,
+    rank: int = 0,
+    world: int = 1,
+) -> CropSampler:
+    """Open a set: in memory if it fits, else as a pool that rolls over it.
+
+    Args:
+        sources: folders, tar files, folders of shards.
+        crop, sides, device: as `CropSampler` takes them.
+        smooth: add a second layer, the pictures with their lines blurred.
+        memory_gb: for decoded pictures, each layer counted.
+        seed: of the order in which a pool meets the pictures.
+        crops_a_step: that one rank cuts.
+        rank, world: this process and how many there are.
+
+    Raises:
+        DataError: sources that are missing or empty, or pictures that do not decode.
+    """
+
+    def layers_of(picture: Pixels) -> list[Pixels]:
+        return [picture, smooth_edges(picture)] if smooth else [picture]
+
+    total, picture_gb = measure_set(sources)
+    picture_gb *= 2 if smooth else 1
+    if total * picture_gb <= memory_gb:
+        pictures = load_pictures(sources)
+        layers = [list(layer) for layer in zip(*map(layers_of, pictures), strict=True)]
+        return CropSampler(layers, crop, sides, device)
+    stream = PictureStream(sources, seed=seed, share=rank, shares=world)
+    pool = min(POOL_PICTURES, stream.places, max(1, int(memory_gb / picture_gb)))
+    renewed = max(1, crops_a_step // CROPS_OF_A_PICTURE)
+    return RollingSampler(
+        stream, layers_of, crop, sides, device, pool=pool, renewed=min(renewed, pool)
+    )
+
+
+def measure_set(sources: Sequence[str | Path]) -> tuple[int, float]:
+    """Count the pictures of a set, and guess from headers how many GB one takes, decoded.
+
+    Raises:
+        DataError: sources that are missing or empty.
+    """
+    containers = open_sources(sources)
+    total = sum(len(container) for container in containers)
+    step = max(1, total // MEASURED)
+    pixels = []
+    for container in containers:
+        for name, content in container.read(range(0, len(container), step)):
+            try:
+                with Image.open(io.BytesIO(content)) as image:
+                    pixels.append(image.width * image.height)
+            except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+                raise DataError(
+                    f"{name}: is no picture ({error}); run  sakuga prepare clean  on the set"
+                ) from error
+    return total, 3e-9 * float(np.mean(pixels))
