@@ -88,6 +88,7 @@ def test_results_inside_the_folder_are_no_sources(folder: Path) -> None:
         path = folder / target
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    (folder / "trip" / "painted" / "of a photo that is gone.jpg").touch()
     assert planned("trip", out="trip/painted") == first
 
 

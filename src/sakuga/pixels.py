@@ -183,7 +183,6 @@ def _decoding(name: str) -> Iterator[None]:
 def _read_frames(image: Image.Image, name: str, max_pixels: int, max_side: int | None) -> Picture:
     """Decode the frames of an opened file, after checking how many pixels they have."""
     width, height = image.size
-    _refuse_if_huge(width, height, 1, name, max_pixels)
     with _decoding(name):
         count = getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
         _refuse_if_huge(width, height, count, name, max_pixels)
