@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Literal
-
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from sakuga.errors import OptionError
 from sakuga.evaluate.features import load_feature_network
@@ -21,6 +19,7 @@ from sakuga.evaluate.statistics import LONG_SIDE_PIXELS, Picture, fit
 from sakuga.evaluate.systems import results_system, style_system
 from sakuga.evaluate.views import View
 from sakuga.files import write_bytes
+from sakuga.progress import ProgressBar
 
 HeldOut = Literal["none", "photos", "anime", "both"]
 
@@ -75,19 +74,13 @@ def evaluate(request: Request) -> Evaluation:
     systems += [results_system(folder, photos) for folder in request.results]
     network = load_feature_network(request.network, device=request.device)
 
-    console = Console(file=sys.stderr)
-    bar = Progress(
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=request.quiet or not console.is_terminal,
-    )
-    with bar:
+    with ExitStack() as stack:
 
         def start(stage: str, total: int) -> Done:
-            task = bar.add_task(stage, total=total)
-            return lambda: bar.advance(task)
+            stack.close()  # the stage before is over, and so is its bar
+            bar = stack.enter_context(ProgressBar(stage, total, quiet=request.quiet))
+            counted = count(1)
+            return lambda: bar.update(next(counted))
 
         evaluation = measure(
             systems,

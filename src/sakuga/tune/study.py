@@ -12,12 +12,11 @@ import optuna
 import torch
 from filelock import FileLock
 from optuna.trial import TrialState
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sakuga.errors import OptionError, OutputError, TrainingError
 from sakuga.evaluate.features import load_feature_network
 from sakuga.files import write_bytes
+from sakuga.progress import ProgressBar
 from sakuga.train.loop import train
 from sakuga.tune.objective import Judge, system_of
 from sakuga.tune.report import best_toml, html_report
@@ -65,19 +64,9 @@ def tune(
     judge = Judge.prepare(settings, network)
     study = _open_study(out, settings)
 
-    console = Console(file=sys.stderr)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=quiet or not console.is_terminal,
-    ) as bar:
-        # Counted anew before each trial: other processes add to the same study.
-        while len(study.get_trials(deepcopy=False, states=DONE)) < total:
-            study.optimize(lambda trial: _run_trial(trial, judge, out, device, bar), n_trials=1)
+    # Counted anew before each trial: other processes add to the same study.
+    while len(study.get_trials(deepcopy=False, states=DONE)) < total:
+        study.optimize(lambda trial: _run_trial(trial, judge, out, device, quiet), n_trials=1)
 
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not finished:
@@ -115,38 +104,34 @@ def torch_device(device: str) -> torch.device:
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _run_trial(trial: optuna.Trial, judge: Judge, out: Path, device: str, bar: Progress) -> float:
+def _run_trial(trial: optuna.Trial, judge: Judge, out: Path, device: str, quiet: bool) -> float:
     """Train with one choice of values; score it now and then, and give its last score."""
     settings = judge.settings
     config = settings.trial_config(suggest(trial, settings))
     run = run_folder(out)(trial.number)
-    task = bar.add_task(f"trial {trial.number}", total=config.steps, told="")
     score = float("nan")
 
-    def progress(step: int, steps: int, latest: Mapping[str, float]) -> None:
+    def progress(step: int, latest: Mapping[str, float]) -> None:
         nonlocal score
-        bar.update(task, completed=step)
-        if step % settings.scored_every:
-            return
-        # The loop has just saved this step's checkpoint.
-        terms, numbers = judge.judge(system_of(run, torch_device(device)))
-        score = sum(terms.values())
-        bar.update(task, told=f"score {score:.3f}")
-        trial.report(score, step)
-        trial.set_user_attr("terms", terms)
-        trial.set_user_attr("numbers", numbers)
-        if step < steps and trial.should_prune():
-            raise optuna.TrialPruned(f"score {score:.3f} at step {step}")
+        if step % settings.scored_every == 0:
+            # The loop has just saved this step's checkpoint.
+            terms, numbers = judge.judge(system_of(run, torch_device(device)))
+            score = sum(terms.values())
+            trial.report(score, step)
+            trial.set_user_attr("terms", terms)
+            trial.set_user_attr("numbers", numbers)
+            if step < config.steps and trial.should_prune():
+                raise optuna.TrialPruned(f"score {score:.3f} at step {step}")
+        bar.update(step, f"score {score:.3f}")
 
-    try:
-        train(config, run, accelerator=device, progress=progress)
-    except TrainingError as error:
-        # A collapse is an answer, not a failure of the search: these values are bad.
-        trial.set_user_attr("stopped", str(error))
-        bar.console.print(f"trial {trial.number} stopped: {error}", markup=False)
-        raise optuna.TrialPruned(str(error)) from error
-    finally:
-        bar.remove_task(task)
+    with ProgressBar(f"Trial {trial.number}", config.steps, quiet=quiet) as bar:
+        try:
+            train(config, run, accelerator=device, progress=progress)
+        except TrainingError as error:
+            # A collapse is an answer, not a failure of the search: these values are bad.
+            trial.set_user_attr("stopped", str(error))
+            print(f"trial {trial.number} stopped: {error}", file=sys.stderr)
+            raise optuna.TrialPruned(str(error)) from error
     return score
 
 
