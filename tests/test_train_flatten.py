@@ -116,3 +116,10 @@ def test_cel_target_leaves_flat_colours_but_for_grading():
     torch.testing.assert_close(cel, flat, atol=2e-3, rtol=0)
     vivid = cel_target(flat, vividness=1.5, gamma=1.0)
     assert vivid[0, 0].mean() - vivid[0, 2].mean() == pytest.approx(0.45, abs=0.01)
+
+
+def test_a_picture_becomes_the_same_whatever_its_batch():
+    pictures = torch.cat([noise(1, 3, 40, 40), 0.5 + 0.02 * noise(1, 3, 40, 40, seed=1)])
+    together = cel_target(pictures)
+    for index in range(2):
+        torch.testing.assert_close(together[index : index + 1], cel_target(pictures[index][None]))

@@ -58,7 +58,8 @@ def l0_flatten(
     guide = F.pad(pictures.float(), (margin,) * 4, mode="reflect")
     if isinstance(strength, Tensor):
         strength = F.pad(strength.float(), (margin,) * 4, mode="reflect")
-        beta = 2.0 * float(strength.mean())
+        # Of each picture by itself: what a picture becomes must not depend on its batch.
+        beta = 2.0 * strength.mean(dim=(1, 2, 3), keepdim=True)
     else:
         beta = 2.0 * strength
     tall, wide = guide.shape[-2:]
@@ -77,7 +78,7 @@ def l0_flatten(
         divergence = torch.roll(across, 1, 3) - across + torch.roll(down, 1, 2) - down
         spectrum = guide_spectrum + beta * torch.fft.rfft2(divergence)
         flat = torch.fft.irfft2(spectrum / (1 + beta * laplacian), s=(tall, wide))
-        beta *= kappa
+        beta = beta * kappa
     return flat[..., margin : margin + height, margin : margin + width].clamp(0, 1)
 
 
