@@ -47,6 +47,29 @@ def test_a_folder_and_its_tar_give_the_same_pictures(folder, tmp_path):
     assert loose[1].read()[0, 0].tolist() == [200, 0, 0]
 
 
+def test_a_folder_of_tars_gives_their_pictures(folder, tmp_path):
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    packed(folder, shards / "one.tar")
+    packed(folder, shards / "two.tar")
+    (shards / "c.png").write_bytes(png())
+    (shards / ".hidden.png").write_bytes(png())
+    names = [item.name for item in list_pictures(shards, "photos")]
+    assert names == ["c", "one/b", "one/street/a.v2", "two/b", "two/street/a.v2"]
+
+
+def test_training_and_evaluation_see_the_same_files(folder, tmp_path):
+    from sakuga.prepare.sources import open_sources
+
+    for source in (folder, packed(folder, tmp_path / "photos.tar")):
+        training = {
+            hashlib.sha256(content).hexdigest()
+            for container in open_sources([source])
+            for _, content in container.read(range(len(container)))
+        }
+        assert {item.sha256 for item in list_pictures(source, "photos")} == training
+
+
 def test_transparency_is_put_over_white(tmp_path):
     (tmp_path / "a.png").write_bytes(png((100, 0, 200, 51), mode="RGBA"))  # 51 / 255 = 0.2
     (tmp_path / "b.png").write_bytes(png((100, 0, 200, 0), mode="RGBA"))

@@ -1,4 +1,8 @@
-"""Where pictures come from: a folder or a plain tar file, listed once, read one at a time."""
+"""Pictures with their names and hashes: of a folder or a plain tar file, read one at a time.
+
+Training needs neither names nor hashes, and lists millions (`sakuga.prepare.sources`); here results
+are matched with their photos by name.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ import numpy as np
 
 from sakuga.errors import DataError
 from sakuga.evaluate.statistics import Picture
-from sakuga.kinds import PICTURE_SUFFIXES
 from sakuga.pixels import read_picture
+from sakuga.prepare.sources import is_picture_name, list_files
 from sakuga.prepare.split import split_of
 
 Kind = Literal["photos", "drawings", "results"]
@@ -45,10 +49,10 @@ class Item:
 
 
 def list_pictures(source: Path, kind: Kind, *, held_out: bool = False) -> list[Item]:
-    """List the pictures of a folder (with its subfolders) or of a plain tar file, in order of name.
+    """List the pictures of a folder or of a plain tar file, in order of name.
 
     Args:
-        source: a folder, or a tar file.
+        source: a folder of pictures and tar files at any depth, or a tar file.
         kind: what the pictures are, for errors.
         held_out: only those that training never sees (`sakuga.prepare.split`).
 
@@ -62,7 +66,7 @@ def list_pictures(source: Path, kind: Kind, *, held_out: bool = False) -> list[I
     else:
         raise DataError(f"{source}: no such folder or tar file of {kind}: check the path.")
     if not items:
-        raise DataError(f"{source}: no {kind} found: it holds no file ending in {_endings()}.")
+        raise DataError(f"{source}: no {kind} found: it holds no picture file.")
     if held_out:
         total = len(items)
         items = [item for item in items if split_of(item.sha256) == "held-out"]
@@ -101,23 +105,25 @@ def match_results(photos: list[Item], results: list[Item], source: Path) -> list
 
 
 def _in_folder(folder: Path) -> list[Item]:
-    paths = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+    """Picture files at any depth, and the pictures of tar files among them: TAR/NAME."""
+    loose = [
+        _item(name, str(folder / name), (folder / name).read_bytes) for name in list_files(folder)
     ]
-    return [
-        _item(path.relative_to(folder).as_posix(), str(path), path.read_bytes) for path in paths
+    tars = [path for path in sorted(folder.rglob("*.tar")) if not path.name.startswith(".")]
+    return loose + [
+        item
+        for path in tars
+        for item in _in_tar(path, path.relative_to(folder).with_suffix("").as_posix() + "/")
     ]
 
 
-def _in_tar(path: Path) -> list[Item]:
+def _in_tar(path: Path, prefix: str = "") -> list[Item]:
     try:
         with tarfile.open(path, "r:") as archive:
             members = [
                 member
                 for member in archive
-                if member.isfile() and PurePosixPath(member.name).suffix.lower() in PICTURE_SUFFIXES
+                if member.isfile() and is_picture_name(_tidy(member.name))
             ]
     except tarfile.TarError as error:
         raise DataError(
@@ -125,12 +131,17 @@ def _in_tar(path: Path) -> list[Item]:
         ) from error
     return [
         _item(
-            member.name,
+            prefix + _tidy(member.name),
             f"{path}:{member.name}",
             _slice_reader(path, member.offset_data, member.size),
         )
         for member in members
     ]
+
+
+def _tidy(name: str) -> str:
+    """A member's name without the "./" that `tar c .` writes."""
+    return PurePosixPath(name).as_posix()
 
 
 def _slice_reader(path: Path, start: int, size: int) -> Callable[[], bytes]:
@@ -145,7 +156,3 @@ def _slice_reader(path: Path, start: int, size: int) -> Callable[[], bytes]:
 def _item(name: str, origin: str, content: Callable[[], bytes]) -> Item:
     stem = PurePosixPath(name).with_suffix("").as_posix()
     return Item(stem, hashlib.sha256(content()).hexdigest(), origin, content)
-
-
-def _endings() -> str:
-    return ", ".join(sorted(PICTURE_SUFFIXES))
