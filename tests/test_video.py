@@ -638,6 +638,38 @@ def test_preview(tmp_path: Path) -> None:
     assert preview_video(one, style=style)[0] == tmp_path / "one-anime-preview.png"
 
 
+# --- live sources ---
+
+
+@pytest.fixture
+def test_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator of pictures in place of the camera; it does not wait, like a camera."""
+
+    def open_card(kind: str, number: str) -> av.container.InputContainer:
+        assert (kind, number) == ("webcam", "0")
+        return av.open(f"testsrc2=size={WIDTH}x{HEIGHT}:rate=25", "r", format="lavfi")
+
+    monkeypatch.setattr("sakuga.video.source._open_device", open_card)
+
+
+@pytest.mark.usefixtures("test_card")
+def test_a_camera_is_recorded_for_so_long(tmp_path: Path) -> None:
+    options = VideoOptions(seconds=20)
+    result = paint_video("webcam", tmp_path / "out.mp4", style=Slow(0.001), options=options)
+    seen = look(tmp_path / "out.mp4")
+    assert result.frames == len(seen.times)
+    assert seen.times[0] < 20 and seen.times[-1] < 20
+    assert result.frames < 500  # of 20 s, frames that came too fast are dropped, not kept waiting
+    assert any("dropped" in note for note in result.notes)
+    with pytest.raises(OptionError, match="--seconds"):
+        paint_video("webcam", tmp_path / "b.mp4", style=Same(), options=VideoOptions(stop=1))
+    with pytest.raises(OptionError, match="needs a clip"):
+        preview_video("webcam", style=Same())
+    clip = make_clip(tmp_path / "in.mp4", frames=2)
+    with pytest.raises(OptionError, match="--from and --to"):
+        paint_video(clip, tmp_path / "b.mp4", style=Same(), options=options)
+
+
 # --- jobs that are stopped ---
 
 
@@ -817,6 +849,16 @@ for count in (30, 2):  # in a segment; when the segments are joined
     assert not (tmp_path / "out.mp4").exists()
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= {"in.mp4", "out.mp4.parts"}
+
+
+def test_a_size_that_an_encoder_refuses_is_told_in_one_line(tmp_path: Path) -> None:
+    source = tmp_path / "in.gif"
+    dots = [Image.fromarray(picture(index)[:1, :1]) for index in (0, 6)]
+    dots[0].save(source, save_all=True, append_images=dots[1:], duration=50)
+    assert paint(source, tmp_path / "out.mp4").frames == 2
+    with pytest.raises(OutputError, match="libx265 cannot encode frames of 1 x 1"):
+        paint(source, tmp_path / "tiny.mp4", codec="hevc")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.gif", "out.mp4"]
 
 
 def test_targets_that_are_refused(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
     import sakuga
     sakuga.paint("photo.jpg", style="novel").save("anime.png")
 
-Public names: `paint`, `Stylizer`, `Style`, `SakugaError` and the module `styles`, which has
-`styles.installed()` and `styles.find(name)`. Each is imported when first used, so that
-`import sakuga` costs nothing.
+Public names: `paint`, `paint_video` with `VideoOptions`, `Stylizer`, `Style`, `SakugaError` and the
+module `styles`, which has `styles.installed()` and `styles.find(name)`. Each is imported when first
+used, so that `import sakuga` costs nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +19,22 @@ if TYPE_CHECKING:
     from sakuga.pictures import paint
     from sakuga.styles import Style
     from sakuga.stylizer import Stylizer
+    from sakuga.video import VideoOptions, paint_video
 
-__all__ = ["SakugaError", "Style", "Stylizer", "paint", "styles"]
+__all__ = [
+    "SakugaError",
+    "Style",
+    "Stylizer",
+    "VideoOptions",
+    "paint",
+    "paint_video",
+    "styles",
+]
 
 _HOMES = {
     "paint": "sakuga.pictures",
+    "paint_video": "sakuga.video",
+    "VideoOptions": "sakuga.video",
     "Stylizer": "sakuga.stylizer",
     "Style": "sakuga.styles",
     "SakugaError": "sakuga.errors",

@@ -189,7 +189,10 @@ class _Job:
                         on_progress(self._progress(index, done, began, recorder.bytes_written))
                     if stopped.is_set():
                         break
-                interrupted = stopped.is_set()
+                # Ctrl-C is how a recording of no stated length ends.
+                interrupted = stopped.is_set() and not (
+                    self._clip.live and not self._options.discard
+                )
                 encoder.finish()
                 segments = recorder.finish()
             return self._finish(parts, segments, frames, began, interrupted)
@@ -197,6 +200,12 @@ class _Job:
             raise OutputError(
                 f"{self._target}: cannot be written ({error.strerror or error}); what is painted "
                 f"is kept in {parts.folder.name}, make room and go on with --resume"
+            ) from error
+        except av.error.FFmpegError as error:
+            raise OutputError(
+                f"{self._target}: {self.encoding.encoder.name} cannot encode frames of "
+                f"{self.encoding.width} x {self.encoding.height} ({error.strerror}); "
+                "try another --codec or size"
             ) from error
         finally:
             frames.close()

@@ -1,0 +1,170 @@
+"""What painting a clip costs beside the style itself, how steady the result is, and its memory.
+
+    python benchmarks/video.py --style novel            cost and steadiness on the example clip
+    python benchmarks/video.py --style novel --memory   also a clip of 10 s against one of 10 min
+
+Steadiness needs `pip install 'sakuga[eval]'`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+
+from sakuga import Stylizer
+from sakuga.video import VideoOptions, paint_video
+from sakuga.video.source import Clip
+from sakuga.video.steady import Steady
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "city_night_cc0.mp4"
+ALONE_RUNS = 15
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--style", default="novel", help="a style's name or file")
+    parser.add_argument("--clip", type=Path, default=EXAMPLE)
+    parser.add_argument("--max-side", type=int, default=640, help="pixels of the longer side")
+    parser.add_argument("--frames", type=int, default=100, help="how many to paint")
+    parser.add_argument("--memory", action="store_true", help="measure the memory of a long clip")
+    arguments = parser.parse_args()
+    print(
+        f"{platform.node()}, {os.cpu_count()} cores, {platform.processor() or platform.machine()}"
+    )
+    stylizer = Stylizer(arguments.style)
+    photos = first_frames(arguments.clip, arguments.max_side, arguments.frames)
+    height, width = photos[0].shape[:2]
+    print(
+        f"{arguments.clip.name}, {len(photos)} frames of {width} x {height}, "
+        f"style {stylizer.spec.name}"
+    )
+    cost(arguments, stylizer, photos)
+    steadiness(stylizer, photos)
+    if arguments.memory:
+        memory(arguments.style)
+
+
+def first_frames(path: Path, max_side: int, count: int) -> list[np.ndarray]:
+    clip = Clip(path, VideoOptions(), max_side)
+    photos = []
+    for frame in clip.frames():
+        assert frame.picture is not None
+        photos.append(frame.picture)
+        if len(photos) == count:
+            break
+    clip.close()
+    return photos
+
+
+def cost(arguments: argparse.Namespace, stylizer: Stylizer, photos: list[np.ndarray]) -> None:
+    """The whole run against the number of frames times the style's own time for one."""
+    stylizer(photos[0])  # the first run allocates
+    alone = []
+    for photo in photos[:ALONE_RUNS]:
+        began = time.perf_counter()
+        stylizer(photo)
+        alone.append(time.perf_counter() - began)
+    frame_s = statistics.median(alone)
+    clip = Clip(arguments.clip, VideoOptions(), arguments.max_side)
+    stop = Fraction(len(photos)) / clip.rate
+    clip.close()
+    print(f"\nthe style alone      {frame_s * 1e3:8.1f} ms a frame")
+    for steady in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            result = paint_video(
+                arguments.clip,
+                Path(folder) / "out.mp4",
+                style=stylizer,
+                max_side=arguments.max_side,
+                options=VideoOptions(stop=stop, steady=steady),
+            )
+        ratio = result.seconds / (result.painted * frame_s)
+        label = "the clip, steady" if steady else "the clip, not steady"
+        print(f"{label:20} {result.seconds / result.frames * 1e3:8.1f} ms a frame, {ratio:.2f} x")
+
+
+def steadiness(stylizer: Stylizer, photos: list[np.ndarray]) -> None:
+    """Warp error of the clip, and what a still shot with noise becomes."""
+    try:
+        from sakuga.evaluate.statistics import warp_errors
+    except ImportError:
+        print("\nsteadiness was not measured: pip install 'sakuga[eval]'")
+        return
+    photos = photos[:60]
+    plain = [stylizer(photo) for photo in photos]
+    steady = Steady()
+    calmed = [steady(photo, anime) for photo, anime in zip(photos, plain, strict=True)]
+    own = statistics.median(error for error, _ in warp_errors(photos, photos))
+    print(f"\nwarp error, grey levels: the clip's own {own:.2f}")
+    for label, animes in (("painted", plain), ("painted, steady", calmed)):
+        error = statistics.median(painted for _, painted in warp_errors(photos, animes))
+        print(f"  {label:16} {error:.2f} = {error / own:.2f} x")
+    generator = np.random.default_rng(0)
+    still = [
+        np.clip(photos[0] + generator.normal(0, 3, photos[0].shape), 0, 255).astype(np.uint8)
+        for _ in range(20)
+    ]
+    plain = [stylizer(photo) for photo in still]
+    steady = Steady()
+    calmed = [steady(photo, anime) for photo, anime in zip(still, plain, strict=True)]
+    print("mean change from frame to frame of a still shot with noise of sigma 3, grey levels:")
+    for label, frames in (("photo", still), ("painted", plain), ("painted, steady", calmed)):
+        print(f"  {label:16} {flicker(frames[10:]):.2f}")
+
+
+def flicker(frames: list[np.ndarray]) -> float:
+    differences = [
+        np.abs(after.astype(np.int16) - before).mean() for before, after in pairwise(frames)
+    ]
+    return float(np.mean(differences))
+
+
+def memory(style: str) -> None:
+    """Peak memory of a process that paints 640 x 360 for ten seconds, and for ten minutes.
+
+    Only every tenth frame differs, and only those are painted, which keeps this short.
+    """
+    print("\npeak memory of a 640 x 360 clip")
+    for label, seconds in (("10 seconds", 10), ("10 minutes", 600)):
+        with tempfile.TemporaryDirectory() as folder:
+            source = moving_clip(Path(folder) / "in.mp4", seconds)
+            target = Path(folder) / "out.mp4"
+            code = (
+                "import resource; from sakuga.video import paint_video\n"
+                f"paint_video({str(source)!r}, {str(target)!r}, style={style!r})\n"
+                "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+            )
+            told = subprocess.run(
+                [sys.executable, "-c", code], capture_output=True, text=True, check=True
+            )
+            print(f"  {label}  {int(told.stdout) / 1024:8.0f} MiB")
+
+
+def moving_clip(path: Path, seconds: int, rate: int = 25) -> Path:
+    """A square that moves every tenth frame."""
+    with av.open(path, "w") as output:
+        stream = output.add_stream("libx264", rate=rate, width=640, height=360)
+        stream.codec_context.options = {"preset": "ultrafast"}
+        for index in range(seconds * rate):
+            picture = np.full((360, 640, 3), 90, np.uint8)
+            left = index // 10 * 8 % 560
+            picture[140:220, left : left + 80] = (220, 120, 60)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(stream.encode(None))
+    return path
+
+
+if __name__ == "__main__":
+    main()
