@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -320,13 +319,15 @@ def test_help_fits_a_screen_and_shows_an_example(
 
 
 def test_help_is_quick() -> None:
-    times = []
-    for _ in range(5):
-        start_s = time.perf_counter()
+    times_s = []
+    for _ in range(3):
+        before = os.times()
         subprocess.run([*PROGRAM, "--help"], capture_output=True, check=True)
-        times.append(time.perf_counter() - start_s)
-    # 0.3 s is promised for an idle machine; the best of five is what a busy one can show.
-    assert min(times) < 0.6, times
+        after = os.times()
+        user_s = after.children_user - before.children_user
+        times_s.append(user_s + after.children_system - before.children_system)
+    # Seconds of the processor, not of the clock: other programs must not make this fail.
+    assert 0 < min(times_s) < 0.5, times_s
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:

@@ -116,6 +116,11 @@ def test_out_is_a_file_or_a_folder(folder: Path) -> None:
     assert planned("cat.jpg", out="dir.png") == {"cat.jpg": "dir.png/cat-novel.jpg"}
     assert planned("clip.mp4", out="x.webm") == {"clip.mp4": "x.webm"}
     assert planned("-", out="x.png") == {"-": "x.png"}
+    for source in ("cat.jpg", "-"):
+        with pytest.raises(OptionError, match=r"x.bmp: the suffix .bmp is not one Sakuga writes"):
+            planned(source, out="x.bmp")
+        with pytest.raises(OptionError, match=r"--out x.jpg and --format png differ"):
+            planned(source, out="x.jpg", file_format="png")
     assert planned("cat.jpg", out="-") == {"cat.jpg": "-"}
 
 

@@ -59,7 +59,7 @@ def plan(
         raise InputError("nothing to paint was given; name a picture, a folder or an address")
     names = [name for given in inputs for name in _expanded(given)]
     if STREAM in names or str(out) == STREAM:
-        return [_stream_job(names, out)]
+        return [_stream_job(names, out, file_format)]
     roots = [name for name in names if _is_folder(name)]
     to_file = out is not None and len(names) == 1 and not roots and _names_a_file(out)
     jobs: list[Job] = []
@@ -67,7 +67,7 @@ def plan(
         if name in roots:
             jobs += _tree(Path(name), style, out, file_format, alone=len(names) == 1)
         elif to_file:
-            jobs.append(Job(name, out))
+            jobs.append(_job_to_file(name, out, file_format))
         else:
             jobs.append(Job(name, _beside(name, style, out, file_format)))
     makers = {job.target.absolute(): job for job in jobs if job.target is not None}
@@ -98,12 +98,27 @@ def _names_a_file(out: Path) -> bool:
     return not out.is_dir() and (out.suffix.lower() in PICTURE_SUFFIXES or is_video(out))
 
 
-def _stream_job(names: list[str], out: Path | None) -> Job:
+def _job_to_file(name: str, out: Path | None, file_format: str | None) -> Job:
+    """A job with a target of the user's; a picture's suffix and format must fit each other."""
+    assert out is not None
+    if not is_video(name):
+        if format_of(out) is None:
+            raise OptionError(
+                f"{out}: the suffix {out.suffix or '(none)'} is not one Sakuga writes; "
+                "use .png, .jpg, .webp or .gif"
+            )
+        if file_format not in (None, format_of(out)):
+            raise OptionError(f"--out {out} and --format {file_format} differ; leave one out")
+    return Job(name, out)
+
+
+def _stream_job(names: list[str], out: Path | None, file_format: str | None) -> Job:
     """The one job with stdin or stdout in it."""
     if len(names) != 1 or _is_folder(names[0]):
         raise OptionError("'-' stands for one picture; it cannot be mixed with other inputs")
-    to_stdout = out is None or str(out) == STREAM
-    return Job(names[0], None if to_stdout else out)
+    if out is None or str(out) == STREAM:
+        return Job(names[0], None)
+    return _job_to_file(names[0], out, file_format)
 
 
 def _beside(name: str, style: str, out: Path | None, file_format: str | None) -> Path:
