@@ -11,6 +11,7 @@ used, so that `import sakuga` costs nothing.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from sakuga.styles import Style
     from sakuga.stylizer import Stylizer
     from sakuga.video import VideoOptions, paint_video
+
+# onnxruntime 1.32 reports its use to its makers unless this is set before it is imported. A program
+# that says pictures stay on this machine makes no calls of its own.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "SakugaError",
