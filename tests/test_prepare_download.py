@@ -23,7 +23,7 @@ from sakuga.errors import DataError, OutputError
 from sakuga.prepare.download import copy_local, download
 from sakuga.prepare.fetch import Fetched, Fetcher, Job, Limits, is_public
 from sakuga.prepare.manifest import Entry, PictureSet
-from sakuga.prepare.schedule import Schedule
+from sakuga.prepare.schedule import Schedule, Turn
 
 MADE_BY = {"verb": "test"}
 # As in real life, but without the waiting.
@@ -375,8 +375,14 @@ def test_schedule_lets_a_second_host_by_when_the_first_is_busy() -> None:
     first, second = schedule.take(), schedule.take()
     assert first is not None and second is not None
     assert [first.job.name, second.job.name] == ["1", "3"]
+    waiting: list[Turn | None] = []
+    thread = threading.Thread(target=lambda: waiting.append(schedule.take()))
+    thread.start()
+    thread.join(0.2)
+    assert thread.is_alive()  # both hosts are at their limit
     schedule.done(first)
-    third = schedule.take()
+    thread.join()
+    third = waiting[0]
     assert third is not None and third.job.name == "2"
     schedule.done(second)
     schedule.done(third)

@@ -41,7 +41,7 @@ from sakuga.prepare.parallel import map_processes
 from sakuga.prepare.sources import files_of
 
 MEASURED_FILE = "measured.jsonl"
-MAX_ASPECT = 3.0  # longer side to shorter side
+MAX_ASPECT = 5.0  # longer side to shorter side
 MIN_FIRST_SPREAD = 6.0  # grey levels: below it the picture is of one colour
 MIN_SECOND_SPREAD = 2.0  # grey levels: below it all colours lie on a line: gray, sepia, two inks
 MAX_TRANSPARENT = 0.02  # share of pixels that may be see-through
