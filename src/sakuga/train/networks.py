@@ -16,10 +16,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 # --- CartoonGAN (Chen, Lai, Liu, CVPR 2018, section 3 and figure 2) ------------------------------
 
 
-def conv_norm(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def conv_norm(inputs: int, outputs: int, *, padding: str = "zeros") -> nn.Sequential:
     """3x3 convolution and instance norm with affine parameters, as in the published weights."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1), nn.InstanceNorm2d(outputs, affine=True)
+        nn.Conv2d(inputs, outputs, 3, 1, 1, padding_mode=padding),
+        nn.InstanceNorm2d(outputs, affine=True),
     )
 
 
@@ -29,7 +30,9 @@ class CartoonResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            conv_norm(channels, channels), nn.ReLU(), conv_norm(channels, channels)
+            conv_norm(channels, channels, padding="reflect"),
+            nn.ReLU(),
+            conv_norm(channels, channels, padding="reflect"),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,8 +43,9 @@ class CartoonGenerator(nn.Module):
     """The generator of CartoonGAN: 11,129,667 parameters, eight residual blocks, instance norm.
 
     7x7 conv 64; two (stride-2, 3x3) stages to 128 and 256; eight residual blocks of 256; two
-    (stride-1/2, 3x3) stages back to 128 and 64; 7x7 conv to 3; tanh. Not local: instance norm
-    looks at the whole picture, so tiles would differ from it.
+    (stride-1/2, 3x3) stages back to 128 and 64; 7x7 conv to 3; tanh. Padded by reflection at the
+    ends and in the blocks, by zeros in the stages, like the published weights. Not local: instance
+    norm looks at the whole picture, so tiles would differ from it.
     """
 
     size_multiple = 4
@@ -51,12 +55,14 @@ class CartoonGenerator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.head = nn.Sequential(
-            nn.Conv2d(3, 64, 7, 1, 3), nn.InstanceNorm2d(64, affine=True), nn.ReLU()
+            nn.Conv2d(3, 64, 7, 1, 3, padding_mode="reflect"),
+            nn.InstanceNorm2d(64, affine=True),
+            nn.ReLU(),
         )
         self.down = nn.ModuleList(self._down(n, 2 * n) for n in (64, 128))
         self.blocks = nn.Sequential(*(CartoonResidualBlock(256) for _ in range(8)))
         self.up = nn.ModuleList(self._up(2 * n, n) for n in (128, 64))
-        self.tail = nn.Conv2d(64, 3, 7, 1, 3)
+        self.tail = nn.Conv2d(64, 3, 7, 1, 3, padding_mode="reflect")
 
     @staticmethod
     def _down(inputs: int, outputs: int) -> nn.Sequential:

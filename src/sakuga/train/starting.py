@@ -1,0 +1,71 @@
+"""Where a fine-tuning begins: a checkpoint of ours, or the published weights of CartoonGAN."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sakuga.errors import TrainingError
+from sakuga.importing import cartoongan
+from sakuga.importing.recognise import read_layers
+from sakuga.importing.torch_file import is_torch_file
+from sakuga.train.checkpoint import CHECKPOINT, load_checkpoint
+from sakuga.train.config import TrainConfig
+
+_MARKER = b"conv01_1.weight"  # a layer that no network of ours has
+
+
+def starting_weights(source: Path, config: TrainConfig) -> dict[str, Tensor]:
+    """The weights a generator begins with, by the names of its own layers.
+
+    Args:
+        source: a run's folder or checkpoint; or a CartoonGAN as .pth or folder of .npy, for a
+            config whose generator is "cartoongan".
+
+    Raises:
+        TrainingError: no checkpoint, or a published network that the config's generator is not.
+        StyleError: published weights that are damaged or of another network.
+    """
+    if not _is_published(source):
+        _, origin = load_checkpoint(source)
+        weights: dict[str, Tensor] = origin["ema"]
+        return weights
+    if config.generator != "cartoongan":
+        raise TrainingError(
+            f"{source}: holds published CartoonGAN weights, the config's generator is "
+            f'{config.generator}; set generator = "cartoongan"'
+        )
+    published = cartoongan.read_weights(read_layers(source))
+    return {ours: torch.from_numpy(published[theirs].copy()) for theirs, ours in published_names()}
+
+
+def published_names() -> list[tuple[str, str]]:
+    """The name of each layer in the published files, and in `CartoonGenerator`."""
+    parts = [("conv01_1", "head.0"), ("in01_1", "head.1"), ("deconv03_1", "tail")]
+    for stage, number in enumerate(("02", "03")):
+        parts += [(f"conv{number}_{half}", f"down.{stage}.{half - 1}") for half in (1, 2)]
+        parts.append((f"in{number}_1", f"down.{stage}.2"))
+    for place, block in enumerate(cartoongan.BLOCKS):
+        for half, body in ((1, 0), (2, 2)):
+            parts.append((f"conv{block:02}_{half}", f"blocks.{place}.body.{body}.0"))
+            parts.append((f"in{block:02}_{half}", f"blocks.{place}.body.{body}.1"))
+    for stage, (number, norm) in enumerate((("01", "12"), ("02", "13"))):
+        parts += [(f"deconv{number}_{half}", f"up.{stage}.{half - 1}") for half in (1, 2)]
+        parts.append((f"in{norm}_1", f"up.{stage}.2"))
+    names = []
+    for theirs, ours in parts:
+        kinds = ("scale", "shift") if theirs.startswith("in") else ("weight", "bias")
+        names.append((f"{theirs}.{kinds[0]}", f"{ours}.weight"))
+        names.append((f"{theirs}.{kinds[1]}", f"{ours}.bias"))
+    return names
+
+
+def _is_published(source: Path) -> bool:
+    """True for what is no checkpoint of ours, but may be somebody's weights."""
+    if source.is_dir():
+        return not (source / CHECKPOINT).exists() and any(source.glob("*.npy"))
+    if not source.is_file() or not is_torch_file(source):
+        return False
+    return _MARKER in source.read_bytes()  # names stand in a torch file as they are
