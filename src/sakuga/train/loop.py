@@ -29,6 +29,7 @@ from sakuga.train.guards import check_health, measure_health
 from sakuga.train.journal import Journal
 from sakuga.train.networks import CartoonDiscriminator, PatchDiscriminator
 from sakuga.train.objective import Batch, discriminator_terms, generator_terms
+from sakuga.train.starting import starting_weights
 
 Progress = Callable[[int, dict[str, float]], None]  # steps done, latest terms
 
@@ -70,9 +71,9 @@ def train(
     if resume:
         _, state = load_checkpoint(run)
     elif start_from is not None:
-        _, origin = load_checkpoint(start_from)
-        load_weights(generator, origin["ema"], start_from)
-        load_weights(ema, origin["ema"], start_from)
+        origin = starting_weights(start_from, config)
+        load_weights(generator, origin, start_from)
+        load_weights(ema, origin, start_from)
     if state:
         load_weights(generator, state["generator"], run)
         load_weights(ema, state["ema"], run)
