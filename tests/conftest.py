@@ -7,9 +7,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 from sakuga.styles import StyleSpec, write_spec
+
+# How long an example takes depends on what else the machine does, and says nothing of the code.
+settings.register_profile("sakuga", deadline=None)
+settings.load_profile("sakuga")
 
 
 def make_spec(name: str, receptive_radius: int | None) -> StyleSpec:
@@ -98,3 +103,15 @@ def no_user_styles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "user-styles"
     monkeypatch.setenv("SAKUGA_STYLES", str(folder))
     return folder
+
+
+@pytest.fixture
+def two_styles(
+    tiny_style: Path, whole_style: Path, no_user_styles: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder of user's styles with `tiny` and `whole`; in this process there are no others."""
+    no_user_styles.mkdir()
+    for path in (tiny_style, whole_style):
+        (no_user_styles / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr("sakuga.styles.SHIPPED_FOLDER", no_user_styles / "none")
+    return no_user_styles
