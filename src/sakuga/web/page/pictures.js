@@ -58,6 +58,10 @@ class Studio {
     for (const id of ["strength", "keep"]) find(id).addEventListener("input", () => this.blend());
     for (const id of ["choose", "add"]) find(id).addEventListener("click", () => find("files").click());
     find("photograph").addEventListener("click", () => (location.hash = "#camera"));
+    find("example").addEventListener("click", async () => {
+      const photo = await (await fetch("example.jpg")).blob();
+      this.add([new File([photo], "example.jpg", { type: "image/jpeg" })]);
+    });
     find("files").addEventListener("change", (event) => {
       this.add([...event.target.files]);
       event.target.value = "";
