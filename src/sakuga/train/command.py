@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from sakuga.train.config import (
     load_config,
     parse_overrides,
 )
+from sakuga.train.devices import is_first_process
 from sakuga.train.loop import plan, train
 
 SHOWN_TERMS = ("flat", "adversarial_texture", "crops_per_s")  # beside the bar; the log has all
@@ -73,8 +73,7 @@ def run_training(request: Request) -> None:
         for name, value in plan(config).items():
             print(f"{name:>24}: {value:,}")
         return
-    # Under torchrun each process has a rank; only the first one speaks.
-    speaks = os.environ.get("RANK", "0") == "0" and not request.quiet
+    speaks = is_first_process() and not request.quiet
     with ProgressBar(f"Training {config.name}", config.steps, quiet=not speaks) as bar:
 
         def show(step: int, terms: dict[str, float]) -> None:

@@ -80,6 +80,7 @@ class TrainConfig:
 
     # --- machine
     seed: int = 0
+    accumulate: int = 1  # passes a step, each over its share of the batch: less memory, more time
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
     log_every: int = 20  # steps between lines of the log
     guard_every: int = 100  # steps between checks against collapse
@@ -100,6 +101,7 @@ class TrainConfig:
             f"crop {self.crop}: a multiple of 8, at least 32",
         )
         _check(self.batch >= 1, f"batch {self.batch}: at least 1")
+        _check(self.accumulate >= 1, f"accumulate {self.accumulate}: at least 1")
         _check(
             0 <= self.init_steps <= self.steps,
             f"init_steps {self.init_steps}: 0 to steps ({self.steps})",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import platform
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from sakuga.train.checkpoint import (
 )
 from sakuga.train.config import TrainConfig, config_to_json
 from sakuga.train.dataset import CropSampler, load_pictures
+from sakuga.train.devices import mean_over_ranks, open_fabric
 from sakuga.train.features import load_vgg
 from sakuga.train.guards import check_health, measure_health
 from sakuga.train.journal import Journal
@@ -51,8 +55,9 @@ def train(
         config: the settings; with `resume`, they replace those the run began with.
         run: folder of the run, made if need be.
         resume: go on from the run's checkpoint, exactly as if it had never stopped.
-        start_from: begin with the averaged generator of another checkpoint (fine-tuning).
-        devices, nodes, accelerator: as Lightning Fabric takes them.
+        start_from: begin with the averaged generator of another checkpoint, or with the published
+            weights of a CartoonGAN (fine-tuning).
+        devices, nodes, accelerator: as `open_fabric` takes them.
         progress: called on rank 0 after each step.
 
     Returns:
@@ -61,7 +66,8 @@ def train(
     Raises:
         TrainingError: a guard broke, or a checkpoint does not fit.
         DataError: pictures or VGG weights that cannot be used.
-        KeyboardInterrupt: passed on after the state was saved.
+        DeviceError, OptionError: devices that are not there.
+        KeyboardInterrupt: after Ctrl-C, when the step was finished and saved.
     """
     torch.manual_seed(config.seed)
     generator = build_generator(config)
@@ -80,18 +86,11 @@ def train(
         for name, discriminator in discriminators.items():
             load_weights(discriminator, state["discriminators"][name], run)
 
-    strategy = "auto" if devices in (1, "auto", "1") and nodes == 1 else "ddp"
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        strategy=strategy,
-        precision=config.precision,
-    )
-    fabric.launch()
-    if config.batch % fabric.world_size:
+    fabric = open_fabric(devices, nodes, accelerator, config.precision)
+    if config.batch % (fabric.world_size * config.accumulate):
         raise TrainingError(
-            f"batch {config.batch} cannot be shared by {fabric.world_size} devices evenly"
+            f"batch {config.batch} cannot be shared evenly by {fabric.world_size} devices "
+            f"in {config.accumulate} passes: set batch to a multiple of both"
         )
     photos = CropSampler(
         [load_pictures(config.photos)], config.crop, config.photo_sides, fabric.device
@@ -154,8 +153,10 @@ def train(
             },
         )
 
-    step = first_step
-    try:
+    with (
+        contextlib.closing(journal) if journal else contextlib.nullcontext(),
+        noted_ctrl_c() as asked,
+    ):
         for step in range(first_step, config.steps):
             adversarial = step >= config.init_steps
             rate = learning_rate_factor(config, step)
@@ -163,33 +164,46 @@ def train(
                 (adam, config.discriminator_lr) for adam in discriminator_adam.values()
             ]:
                 adam.param_groups[0]["lr"] = base * rate
-            batch = draw_batch(config, photos, anime, step, fabric)
-            painted = painter(batch.noisy)
-            clean = painter(batch.photo) if config.noise_weight else None
+            parts = draw_batch(config, photos, anime, step, fabric).parts(config.accumulate)
+            share = 1 / len(parts)
+            # In one pass both steps use the same painting; of several, no graph is kept meanwhile.
+            once = painter(parts[0].noisy) if len(parts) == 1 else None
             terms: dict[str, Tensor] = {}
 
             # Discriminators: anime up; painted photos, smoothed anime and plain photos down.
             if adversarial:
-                critic_terms = discriminator_terms(config, critics, batch, painted.detach())
+                for adam in discriminator_adam.values():
+                    adam.zero_grad()
+                for part in parts:
+                    with torch.no_grad():
+                        painted = painter(part.noisy) if once is None else once.detach()
+                    critic_terms = discriminator_terms(config, critics, part, painted)
+                    for name, critic in critics.items():
+                        with fabric.no_backward_sync(critic, enabled=part is not parts[-1]):
+                            fabric.backward(critic_terms[f"discriminator_{name}"] * share)
+                    _add_terms(terms, critic_terms, share)
                 for name, critic in critics.items():
-                    discriminator_adam[name].zero_grad()
-                    fabric.backward(critic_terms[f"discriminator_{name}"])
                     discriminator_adam[name].step()
                     critic.module.requires_grad_(False)
-                terms |= critic_terms
 
             # Generator: fool them, keep the structure, flatten, and draw as the drawings do.
-            painter_terms = generator_terms(
-                config, judges, vgg, batch, painted, clean, adversarial=adversarial
-            )
             generator_adam.zero_grad()
-            fabric.backward(torch.stack(list(painter_terms.values())).sum())
+            for part in parts:
+                with fabric.no_backward_sync(painter, enabled=part is not parts[-1]):
+                    painted = painter(part.noisy) if once is None else once
+                    clean = painter(part.photo) if config.noise_weight else None
+                    painter_terms = generator_terms(
+                        config, judges, vgg, part, painted, clean, adversarial=adversarial
+                    )
+                    fabric.backward(torch.stack(list(painter_terms.values())).sum() * share)
+                _add_terms(terms, painter_terms, share)
             if config.clip_norm:
-                fabric.clip_gradients(painter, generator_adam, max_norm=config.clip_norm)
+                fabric.clip_gradients(
+                    painter, generator_adam, max_norm=config.clip_norm, error_if_nonfinite=False
+                )
             generator_adam.step()
             for critic in critics.values():
                 critic.module.requires_grad_(True)
-            terms |= painter_terms
 
             # The average that will be exported: young averages forget faster.
             decay = min(config.ema_decay, (1 + step) / (10 + step))
@@ -199,10 +213,15 @@ def train(
                 )
 
             done = step + 1
-            if done % config.guard_every == 0:
-                check_health(measure_health(batch.photo, painted.detach()), terms, done)
+            guarding = done % config.guard_every == 0 or done % config.save_every == 0
+            logging = done % config.log_every == 0 or done == config.steps
+            if guarding or logging:  # on every rank, so that all of them stop, or none
+                terms = mean_over_ranks(fabric, terms)
+            if guarding:
+                health = mean_over_ranks(fabric, measure_health(part.photo, painted.detach()))
+                check_health({name: float(value) for name, value in health.items()}, terms, done)
             if journal:
-                if done % config.log_every == 0 or done == config.steps:
+                if logging:
                     journal.log(done, terms, config.generator_lr * rate)
                 if done % config.sheet_every == 0 or done == config.steps:
                     journal.draw_sheet(done, ema)
@@ -210,14 +229,40 @@ def train(
                     save(done)
                 if progress:
                     progress(done, journal.latest)
-    except KeyboardInterrupt:
-        if journal:
-            save(step)
-        raise
-    finally:
-        if journal:
-            journal.close()
+            if asked.is_set():
+                if journal:
+                    save(done)
+                raise KeyboardInterrupt
     return save(config.steps) if fabric.is_global_zero else run
+
+
+@contextlib.contextmanager
+def noted_ctrl_c() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a flag, read between steps, so that what is saved is a whole step.
+
+    The second one stops at once. Outside the main thread nothing is changed.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def note(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _add_terms(sums: dict[str, Tensor], terms: Mapping[str, Tensor], share: float) -> None:
+    """Add a pass's share to the terms of the step."""
+    for name, term in terms.items():
+        sums[name] = sums.get(name, 0.0) + term.detach() * share
 
 
 def _in_autocast(fabric: Fabric, network: nn.Module) -> Callable[..., Any]:

@@ -37,6 +37,11 @@ class Batch:
     anime: Tensor
     smooth: Tensor  # the drawings, edge-smoothed
 
+    def parts(self, count: int) -> list[Batch]:
+        """Cut the batch into `count` equal ones, for as many passes."""
+        columns = (self.photo, self.noisy, self.anime, self.smooth)
+        return [Batch(*part) for part in zip(*(c.chunk(count) for c in columns), strict=True)]
+
     def cel(self, config: TrainConfig) -> Tensor:
         """The photos as flat, inked pictures in [-1, 1]: the target of structure."""
         painted = cel_target(
