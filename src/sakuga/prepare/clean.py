@@ -19,6 +19,7 @@ from PIL import Image
 from sakuga.encoding import encode_picture
 from sakuga.pixels import Frame, Picture
 from sakuga.prepare.check import MAX_PIXELS, Still, UnusableError, read_still
+from sakuga.prepare.journal import Journal
 from sakuga.prepare.looks import (
     Doubles,
     colour_spread,
@@ -28,7 +29,6 @@ from sakuga.prepare.looks import (
 )
 from sakuga.prepare.manifest import (
     Entry,
-    Journal,
     PictureSet,
     Progress,
     Reject,

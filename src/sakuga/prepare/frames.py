@@ -21,10 +21,10 @@ from sakuga.colours import Pixels
 from sakuga.encoding import encode_picture
 from sakuga.errors import DataError, InputError, OptionError
 from sakuga.pixels import Frame, Picture
+from sakuga.prepare.journal import Journal
 from sakuga.prepare.looks import Doubles, bars, colour_spread, perceptual_hash, sharpness
 from sakuga.prepare.manifest import (
     Entry,
-    Journal,
     PictureSet,
     Progress,
     Reject,

@@ -14,7 +14,6 @@ again.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable
@@ -24,6 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sakuga.errors import DataError, OutputError
+from sakuga.prepare.journal import Journal, read_lines
 from sakuga.prepare.split import split_of
 
 SET_FILE = "set.json"
@@ -95,77 +95,6 @@ class Reject:
         facts = dict(line)
         known = {key: facts.pop(key) for key in ("source", "reason", "detail")}
         return cls(**known, facts=facts)
-
-
-class Journal:
-    """Lines of JSON, only ever appended; the last with a key counts; a torn last line does not.
-
-    Raises:
-        DataError: a line that is no JSON object, other than a torn last one.
-    """
-
-    def __init__(self, path: Path, key: str) -> None:
-        self.path = path
-        self.key = key
-        self.lines: dict[str, dict[str, Any]] = {}
-        self._superseded = False
-        if path.exists():
-            lines, whole = read_lines(path, key)
-            self.lines = {line[key]: line for line in lines}
-            self._superseded = len(self.lines) < len(lines)
-            if whole < path.stat().st_size:
-                os.truncate(path, whole)
-        self._file = path.open("a", encoding="utf-8")
-
-    def append(self, line: dict[str, Any]) -> None:
-        """Add a line; it is with the operating system when this returns."""
-        self._superseded |= line[self.key] in self.lines
-        self.lines[line[self.key]] = line
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._file.flush()
-
-    def drop(self, keys: Iterable[str]) -> None:
-        """Forget lines; the file follows when it is closed."""
-        for key in keys:
-            self._superseded |= self.lines.pop(key, None) is not None
-
-    def close(self) -> None:
-        """Close the file, rewritten without superseded lines if there are any."""
-        self._file.close()
-        if self._superseded:
-            write_lines(self.path, self.lines.values())
-
-
-def read_lines(path: Path, key: str) -> tuple[list[dict[str, Any]], int]:
-    """Read a JSONL file: its lines, and how many bytes they take without a torn last one.
-
-    Raises:
-        DataError: a line that is no JSON object with that key, other than a torn last one.
-    """
-    text = path.read_bytes()
-    whole = text.rfind(b"\n") + 1  # what follows was being written by a run that was killed
-    lines = []
-    for number, raw in enumerate(text[:whole].split(b"\n")[:-1], 1):
-        try:
-            line = json.loads(raw)
-            line[key]
-        except (ValueError, KeyError, TypeError):
-            raise DataError(
-                f"{path}, line {number} is not a line of such a file "
-                f"({raw[:60].decode(errors='replace')!r}): restore the file, "
-                "or delete the folder and prepare it again"
-            ) from None
-        lines.append(line)
-    return lines, whole
-
-
-def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Write a JSONL file in one go: whole, or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        for line in lines:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    temporary.replace(path)
 
 
 def claim_folder(folder: Path, made_by: dict[str, Any]) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 from sakuga.errors import OptionError
 from sakuga.files import replacing
+from sakuga.prepare.journal import Journal
 from sakuga.prepare.manifest import (
-    Journal,
     Progress,
     claim_folder,
     no_progress,

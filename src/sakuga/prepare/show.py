@@ -15,8 +15,9 @@ from sakuga.colours import Pixels
 from sakuga.encoding import write_picture
 from sakuga.errors import DataError, InputError
 from sakuga.pixels import Frame, Picture, read_picture
+from sakuga.prepare.journal import read_lines
 from sakuga.prepare.looks import colour_spread, sharpness
-from sakuga.prepare.manifest import MANIFEST_FILE, REJECTED_FILE, read_lines
+from sakuga.prepare.manifest import MANIFEST_FILE, REJECTED_FILE
 from sakuga.prepare.sources import Container, open_sources
 from sakuga.sheets import MARGIN, PAPER
 
