@@ -103,23 +103,25 @@ def test_cel_target_paints_over_texture_and_inks_contours():
     photo = torch.full((1, 3, 96, 96), 0.45)
     photo[..., 48:] = 0.1
     photo = (photo + 0.25 * (noise(1, 3, 96, 96) - 0.5)).clamp(0, 1)
-    cel = cel_target(photo)
+    cel, lines = cel_target(photo)
     assert cel.min() >= 0 and cel.max() <= 1
     assert luma(cel)[..., 8:36].std() < 0.4 * luma(photo)[..., 8:36].std()
-    without = cel_target(photo, ink=0.0)
+    without, _ = cel_target(photo, ink=0.0)
     assert luma(cel)[..., 48:50].mean() < luma(without)[..., 48:50].mean() - 0.02
+    assert lines[..., 48:50].mean() > 0.3 > 0.05 > lines[..., 8:36].mean()
 
 
 def test_cel_target_leaves_flat_colours_but_for_grading():
     flat = torch.tensor([0.6, 0.4, 0.3]).view(1, 3, 1, 1).expand(1, 3, 40, 40)
-    cel = cel_target(flat, vividness=1.0, gamma=1.0)
+    cel, _ = cel_target(flat, vividness=1.0, gamma=1.0)
     torch.testing.assert_close(cel, flat, atol=2e-3, rtol=0)
-    vivid = cel_target(flat, vividness=1.5, gamma=1.0)
+    vivid, _ = cel_target(flat, vividness=1.5, gamma=1.0)
     assert vivid[0, 0].mean() - vivid[0, 2].mean() == pytest.approx(0.45, abs=0.01)
 
 
 def test_a_picture_becomes_the_same_whatever_its_batch():
     pictures = torch.cat([noise(1, 3, 40, 40), 0.5 + 0.02 * noise(1, 3, 40, 40, seed=1)])
-    together = cel_target(pictures)
+    together, _ = cel_target(pictures)
     for index in range(2):
-        torch.testing.assert_close(together[index : index + 1], cel_target(pictures[index][None]))
+        alone, _ = cel_target(pictures[index][None])
+        torch.testing.assert_close(together[index : index + 1], alone)

@@ -87,13 +87,14 @@ def test_initialisation_does_not_touch_the_discriminators(config, tmp_path):
     assert states[1]["discriminator_adam"]["texture"]["state"]
 
 
-def test_regression_to_the_cel_target_falls(config, tmp_path):
-    alone = {"structure_weights": (0.0, 0.0), "content_weight": 0.0, "colour_weight": 0.0}
-    longer = replace(config, steps=60, init_steps=60, generator_lr=2e-3, batch=4, **alone)
+def test_a_brighter_cel_target_is_learned(config, tmp_path):
+    alone = {"structure_weights": (0.0, 0.0), "content_weight": 0.0, "gamma": 0.4}
+    unguarded = {"guard_every": 99, "save_every": 99}  # a brighter picture has more contrast
+    longer = replace(config, steps=30, init_steps=30, generator_lr=4e-3, **alone, **unguarded)
     train(longer, tmp_path / "run", accelerator="cpu", devices=1)
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     flat = [line["flat"] for line in lines]
-    assert sum(flat[-10:]) < 0.85 * sum(flat[:10])
+    assert sum(flat[-5:]) < 0.6 * sum(flat[:5])
 
 
 def test_fine_tuning_starts_from_the_average(config, run, tmp_path):

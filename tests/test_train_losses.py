@@ -89,6 +89,17 @@ def test_pixel_distance():
     assert losses.pixel_distance(torch.full((2, 3, 2, 2), 0.5), torch.zeros(2, 3, 2, 2)) == 0.5
 
 
+def test_emphasis_on_a_line_decides_whether_it_is_drawn():
+    """A line in one of five pictures: the plain median leaves it out, emphasis above 4 draws it."""
+    ink = torch.zeros(5, 1, 1, 1)
+    ink[0] = 1
+    paper, line = torch.zeros(5, 1, 1, 1), torch.ones(5, 1, 1, 1)
+    assert losses.pixel_distance(paper, ink) < losses.pixel_distance(line, ink)
+    emphasis = 1 + 8 * ink
+    drawn, left_out = (losses.pixel_distance(g, ink, emphasis) for g in (line, paper))
+    assert drawn < left_out
+
+
 def test_texture_view_is_gray_and_keeps_gray():
     gray = torch.full((1, 3, 4, 4), 0.3)
     torch.testing.assert_close(losses.texture_view(gray), torch.full((1, 1, 4, 4), 0.3))

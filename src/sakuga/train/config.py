@@ -32,7 +32,7 @@ class TrainConfig:
     )  # pixels: a photo's short side is scaled into this range
     anime_sides: tuple[int, int] = (256, 512)  # pixels: the same of a drawing
     batch: int = 32  # crops a step, over all devices
-    photo_noise: float = 6.0  # grey levels: the largest sigma of noise added to a photo G sees
+    photo_noise: float = 10.0  # grey levels: the largest sigma of noise added to a photo G sees
     memory_gb: float = (
         12.0  # decoded pictures up to this are kept in memory, else they are streamed
     )
@@ -52,16 +52,17 @@ class TrainConfig:
     photo_negatives: float = 0.5  # weight of photos as negatives
     content_weight: float = 0.0  # VGG conv4_4, to the photo
     feature_layers: tuple[str, ...] = ("conv2_2", "conv3_3", "conv4_4")  # of gray, for the next two
-    structure_weights: tuple[float, ...] = (0.5, 1.0, 1.0)  # a layer each, to the cel target
+    structure_weights: tuple[float, ...] = (1.0, 1.0, 1.0)  # a layer each, to the cel target
     gram_weights: tuple[float, ...] = (0.1, 0.3, 0.3)  # a layer each, to a drawing's shading
     flat_weight: float = 4.0  # pixels, to the cel target
+    ink_emphasis: float = 8.0  # how many times more a pixel of a line counts in it
     colour_weight: float = 0.5  # Lab, to the cel target's colours
     variation_weight: float = 0.0  # total variation
-    noise_weight: float = 1.0  # |G(p + n) - G(p)|
+    noise_weight: float = 3.0  # |G(p + n) - G(p)|
 
     # --- the cel target (flatten.cel_target)
     flatten: float = 0.008  # lambda of the L0 flattening
-    ink: float = 0.8  # darkness of the contours, 0 to 1
+    ink: float = 1.0  # darkness of the contours, 0 to 1
     vividness: float = 1.1  # factor on the distance of a colour from its gray
     gamma: float = 0.94  # exponent, below 1 brightens
     detail: float = 0.25  # share of fine detail left on texture

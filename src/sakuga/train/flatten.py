@@ -141,7 +141,7 @@ def cel_target(
     vividness: float = 1.1,
     gamma: float = 0.94,
     detail: float = 0.25,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Paint photos as flat colour blocks with dark contours: what the structure terms aim at.
 
     Texture (foliage, fur, gravel: high local contrast everywhere) is painted over by `kuwahara` and
@@ -157,6 +157,9 @@ def cel_target(
         vividness: factor on the distance of each colour from its gray.
         gamma: exponent on the result; below 1 brightens.
         detail: share of fine detail that is left on texture, 0 to 1.
+
+    Returns:
+        The picture, (B, 3, H, W) in [0, 1], and its lines, (B, 1, H, W): 0 paper, 1 ink.
     """
     lightness = luma(photos)
     contrast = gaussian_blur((lightness - gaussian_blur(lightness, 2)).abs(), 8)
@@ -173,4 +176,4 @@ def cel_target(
     lines = lines * (1 - ((contours - 0.5) / 0.3).clamp(0, 1))
     inked = flat * (1 - ink * lines)
     gray = luma(inked)
-    return (gray + (inked - gray) * vividness).clamp(0, 1) ** gamma
+    return (gray + (inked - gray) * vividness).clamp(0, 1) ** gamma, lines

@@ -42,9 +42,9 @@ class Batch:
         columns = (self.photo, self.noisy, self.anime, self.smooth)
         return [Batch(*part) for part in zip(*(c.chunk(count) for c in columns), strict=True)]
 
-    def cel(self, config: TrainConfig) -> Tensor:
-        """The photos as flat, inked pictures in [-1, 1]: the target of structure."""
-        painted = cel_target(
+    def cel(self, config: TrainConfig) -> tuple[Tensor, Tensor]:
+        """The photos as flat, inked pictures in [-1, 1], the target, and their lines."""
+        painted, lines = cel_target(
             (self.photo + 1) / 2,
             strength=config.flatten,
             ink=config.ink,
@@ -52,7 +52,7 @@ class Batch:
             gamma=config.gamma,
             detail=config.detail,
         )
-        return painted * 2 - 1
+        return painted * 2 - 1, lines
 
 
 def uses_cel(config: TrainConfig) -> bool:
@@ -98,7 +98,7 @@ def generator_terms(
         adversarial: False in the initialisation phase: no discriminators, no drawings.
     """
     terms: dict[str, Tensor] = {}
-    cel = batch.cel(config) if uses_cel(config) else None
+    cel, lines = batch.cel(config) if uses_cel(config) else (None, None)
 
     if adversarial:
         real = REAL[config.adversarial]
@@ -134,7 +134,8 @@ def generator_terms(
                 terms[f"gram_{name}"] = gram * losses.gram_distance(features[name], wanted[name][1])
 
     if config.flat_weight:
-        terms["flat"] = config.flat_weight * losses.pixel_distance(painted, cel)
+        emphasis = 1 + config.ink_emphasis * lines
+        terms["flat"] = config.flat_weight * losses.pixel_distance(painted, cel, emphasis)
     if config.colour_weight:
         terms["colour"] = config.colour_weight * losses.lab_distance(painted, cel)
     if config.variation_weight:
