@@ -5,7 +5,7 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from tests.training import draw_pictures
+from training import draw_pictures
 
 from sakuga.errors import DataError
 from sakuga.train.dataset import CropSampler, load_pictures

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from tests.training import CAFFE_METADATA, random_vgg_weights, write_vgg
+from training import CAFFE_METADATA, random_vgg_weights, write_vgg
 
 from sakuga.errors import DataError
 from sakuga.train.features import IMAGENET_MEAN, IMAGENET_STD, VGGFeatures, load_vgg

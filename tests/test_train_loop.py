@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
-from tests.training import draw_pictures, tiny_config, write_vgg
+from training import draw_pictures, tiny_config, write_vgg
 
 from sakuga.errors import TrainingError
 from sakuga.train import losses
@@ -115,9 +115,9 @@ def test_a_term_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(
     sound = losses.pixel_distance
     calls = []
 
-    def break_down(anime, target):
+    def break_down(*arguments):
         calls.append(1)
-        return sound(anime, target) * (1.0 if len(calls) <= 4 else float("nan"))
+        return sound(*arguments) * (1.0 if len(calls) <= 4 else float("nan"))
 
     monkeypatch.setattr(losses, "pixel_distance", break_down)  # twice a step: flat and noise
     with pytest.raises(TrainingError, match=r"step 3: the term flat is nan"):
@@ -142,6 +142,17 @@ def test_guards_name_what_broke(painted, message):
     with pytest.raises(TrainingError, match=message):
         check_health(measure_health(photo, painted(photo)), {}, 7)
     check_health(measure_health(photo, photo), {}, 7)
+
+
+def test_a_set_larger_than_memory_is_streamed_and_resumes_exactly(config, tmp_path):
+    streamed = replace(config, memory_gb=2e-4, save_every=1)
+    schedule = replace(streamed, final_lr=1.0)  # so that a part has the rates of the whole
+    train(schedule, tmp_path / "flat", accelerator="cpu", devices=1)
+    train(replace(schedule, steps=2), tmp_path / "flat_parts", accelerator="cpu", devices=1)
+    train(schedule, tmp_path / "flat_parts", resume=True, accelerator="cpu", devices=1)
+    whole, parts = (load_checkpoint(tmp_path / n)[1] for n in ("flat", "flat_parts"))
+    assert same(whole["generator"], parts["generator"])
+    assert whole["photos"] == 5  # of the set, not of the pool
 
 
 def test_learning_rate_warms_up_and_ends_low(config):

@@ -27,7 +27,7 @@ def sources(tmp_path: Path) -> list[Path]:
 
 def rolling(sources: list[Path], *, share: int = 0, shares: int = 1) -> RollingSampler:
     stream = PictureStream(sources, seed=3, share=share, shares=shares)
-    return RollingSampler(stream, lambda p: [p], 8, (8, 16), CPU, pool=40, renewed=5)
+    return RollingSampler(stream, lambda p: [p], 8, (8, 16), CPU, pool=40, renewed=5, total=99)
 
 
 def held(sampler: CropSampler) -> list[int]:

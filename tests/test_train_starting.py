@@ -10,7 +10,7 @@ import published
 import pytest
 import torch
 from PIL import Image
-from tests.training import draw_pictures, tiny_config, write_vgg
+from training import draw_pictures, tiny_config, write_vgg
 
 from sakuga.errors import StyleError, TrainingError
 from sakuga.evaluate.metrics import Features, kid

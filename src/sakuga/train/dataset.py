@@ -68,6 +68,7 @@ class CropSampler:
     ) -> None:
         self.crop = crop
         self.sides = sides
+        self.total = len(layers[0])  # pictures of the whole set
         self.layers = [
             [torch.from_numpy(np.array(p)).permute(2, 0, 1).to(device) for p in pictures]
             for pictures in layers

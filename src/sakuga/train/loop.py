@@ -18,7 +18,6 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sakuga.errors import TrainingError
-from sakuga.prepare.smooth import smooth_edges
 from sakuga.train.checkpoint import (
     build_generator,
     load_checkpoint,
@@ -26,13 +25,14 @@ from sakuga.train.checkpoint import (
     save_checkpoint,
 )
 from sakuga.train.config import TrainConfig, config_to_json
-from sakuga.train.dataset import CropSampler, load_pictures
+from sakuga.train.dataset import CropSampler
 from sakuga.train.devices import mean_over_ranks, open_fabric
 from sakuga.train.features import load_vgg
 from sakuga.train.guards import check_health, measure_health
 from sakuga.train.journal import Journal
 from sakuga.train.networks import CartoonDiscriminator, PatchDiscriminator
 from sakuga.train.objective import Batch, discriminator_terms, generator_terms
+from sakuga.train.rolling import open_sampler
 from sakuga.train.starting import starting_weights
 
 Progress = Callable[[int, dict[str, float]], None]  # steps done, latest terms
@@ -92,15 +92,18 @@ def train(
             f"batch {config.batch} cannot be shared evenly by {fabric.world_size} devices "
             f"in {config.accumulate} passes: set batch to a multiple of both"
         )
-    photos = CropSampler(
-        [load_pictures(config.photos)], config.crop, config.photo_sides, fabric.device
+    shared = {
+        "memory_gb": config.memory_gb / 2,
+        "seed": config.seed,
+        "crops_a_step": config.batch // fabric.world_size,
+        "rank": fabric.global_rank,
+        "world": fabric.world_size,
+    }
+    photos = open_sampler(
+        config.photos, config.crop, config.photo_sides, fabric.device, smooth=False, **shared
     )
-    drawings = load_pictures(config.anime)
-    anime = CropSampler(
-        [drawings, [smooth_edges(drawing) for drawing in drawings]],
-        config.crop,
-        config.anime_sides,
-        fabric.device,
+    anime = open_sampler(
+        config.anime, config.crop, config.anime_sides, fabric.device, smooth=True, **shared
     )
     vgg = None
     if needs_vgg(config):
@@ -142,8 +145,8 @@ def train(
                 "step": step,
                 "elapsed_s": elapsed_before_s + time.monotonic() - started,
                 "hardware": describe_hardware(fabric.device, fabric.world_size),
-                "photos": len(photos.layers[0]),
-                "drawings": len(anime.layers[0]),
+                "photos": photos.total,
+                "drawings": anime.total,
                 "config": config_to_json(config),
                 "generator": generator.state_dict(),
                 "ema": ema.state_dict(),
@@ -277,6 +280,8 @@ def draw_batch(
     config: TrainConfig, photos: CropSampler, anime: CropSampler, step: int, fabric: Fabric
 ) -> Batch:
     """This rank's pictures of a step: a function of (seed, step), whatever came before."""
+    photos.move_to(step)
+    anime.move_to(step)
     seed = (config.seed * 1_000_003 + step) % 2**62
     dice = torch.Generator().manual_seed(seed)
     share = {"rank": fabric.global_rank, "world": fabric.world_size}

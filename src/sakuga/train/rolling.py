@@ -38,6 +38,7 @@ class RollingSampler(CropSampler):
         crop, sides, device: as `CropSampler` takes them.
         pool: places of the stream whose pictures are held at a time.
         renewed: places by which the pool moves on at every step.
+        total: pictures of the whole set, for the record.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class RollingSampler(CropSampler):
         *,
         pool: int,
         renewed: int,
+        total: int,
     ) -> None:
         super().__init__(
             [[] for _ in layers_of(np.zeros((8, 8, 3), np.uint8))], crop, sides, device
@@ -59,6 +61,7 @@ class RollingSampler(CropSampler):
         self._device = device
         self._pool = pool
         self._renewed = renewed
+        self.total = total
         self._held: dict[int, list[torch.Tensor]] = {}  # place -> the picture's layers
 
     def move_to(self, step: int) -> None:
@@ -123,7 +126,7 @@ def open_sampler(
     pool = min(POOL_PICTURES, stream.places, max(1, int(memory_gb / picture_gb)))
     renewed = max(1, crops_a_step // CROPS_OF_A_PICTURE)
     return RollingSampler(
-        stream, layers_of, crop, sides, device, pool=pool, renewed=min(renewed, pool)
+        stream, layers_of, crop, sides, device, pool=pool, renewed=min(renewed, pool), total=total
     )
 
 
