@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import clips
 import numpy as np
 import pytest
 from PIL import Image
+from serving import bomb, picture
 from starlette.testclient import TestClient
 
-import clips
 import sakuga
 from sakuga.web.app import build_app
 from sakuga.web.endpoints import Endpoints
 from sakuga.web.guards import HEADERS
 from sakuga.web.openapi import describe
 from sakuga.web.settings import Settings
-from serving import bomb, picture
 
 BASE = "http://127.0.0.1"
 SMALL = Settings(

@@ -11,14 +11,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import clips
 import httpx2 as httpx
 import pytest
+from serving import Running, command, picture, running
 
-import clips
 from sakuga.errors import OptionError
 from sakuga.web.scratch import scratch_folder
 from sakuga.web.settings import Settings
-from serving import Running, command, picture, running
 
 HEADERS = b"Host: 127.0.0.1\r\nConnection: close\r\n"
 

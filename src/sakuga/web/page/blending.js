@@ -2,6 +2,7 @@
 // Pictures are ImageData-like: RGBA bytes, rows from the top.
 
 const BOX_RADIUS = 8; // three boxes of 17 are nearly a Gaussian of sigma 8.5 pixels
+const BOX_WIDTH = 2 * BOX_RADIUS + 1;
 const BOX_PASSES = 3;
 const MARGIN = BOX_RADIUS * BOX_PASSES; // pixels the blur looks in each direction
 const FRACTION = 16; // chroma is kept in sixteenths of a grey level
@@ -53,30 +54,38 @@ function chromaDifference(photo, anime, width, from, to) {
     cr[i] = Math.round(((red - luma) / 1.402) * FRACTION);
   }
   for (const plane of [cb, cr]) {
-    for (let pass = 0; pass < BOX_PASSES; pass++) {
-      for (let row = 0; row < rows; row++) boxMean(plane, row * width, 1, width);
-      for (let column = 0; column < width; column++) boxMean(plane, column, width, rows);
-    }
+    for (let column = 0; column < width; column++) blurLine(plane, column, width, rows);
+    for (let row = 0; row < rows; row++) blurLine(plane, row * width, 1, width);
   }
   return [cb, cr];
 }
 
-let line = new Int32Array(0);
+let sums = new Float64Array(0);
+let next = new Float64Array(0);
 
-/** Mean over 2 * radius + 1 samples along a line, mirrored at its ends, rounded. */
-function boxMean(plane, start, step, length) {
-  if (line.length < length) line = new Int32Array(length);
-  for (let i = 0; i < length; i++) line[i] = plane[start + i * step];
-  const period = 2 * length;
-  const mirrored = (index) => {
-    const i = ((index % period) + period) % period;
-    return line[i < length ? i : period - 1 - i];
-  };
-  const taps = 2 * BOX_RADIUS + 1;
-  let sum = 0;
-  for (let i = -BOX_RADIUS; i <= BOX_RADIUS; i++) sum += mirrored(i);
-  for (let i = 0; i < length; i++) {
-    plane[start + i * step] = Math.floor((sum + BOX_RADIUS) / taps);
-    sum += mirrored(i + BOX_RADIUS + 1) - mirrored(i - BOX_RADIUS);
+/** Three box means along a line, mirrored at its ends, rounded once. */
+function blurLine(plane, start, step, length) {
+  const padded = length + 2 * MARGIN;
+  if (sums.length < padded) {
+    sums = new Float64Array(padded);
+    next = new Float64Array(padded);
   }
+  const period = 2 * length;
+  for (let i = 0; i < padded; i++) {
+    const index = (((i - MARGIN) % period) + period) % period;
+    sums[i] = plane[start + (index < length ? index : period - 1 - index) * step];
+  }
+  let size = padded;
+  for (let pass = 0; pass < BOX_PASSES; pass++) {
+    size -= BOX_WIDTH - 1;
+    let sum = 0;
+    for (let i = 0; i < BOX_WIDTH; i++) sum += sums[i];
+    for (let i = 0; i < size; i++) {
+      next[i] = sum;
+      if (i + 1 < size) sum += sums[i + BOX_WIDTH] - sums[i];
+    }
+    [sums, next] = [next, sums];
+  }
+  const weight = BOX_WIDTH ** BOX_PASSES;
+  for (let i = 0; i < length; i++) plane[start + i * step] = Math.floor((sums[i] + (weight >> 1)) / weight);
 }

@@ -1,0 +1,112 @@
+"""A real Chromium for the tests of the page, and what they share."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+NODE_MODULES = Path(__file__).parents[1] / "web" / "node_modules"
+PATIENCE_MS = 60_000  # of a machine that does other things at the same time
+# What Chromium itself says of an answer that is an error, and onnxruntime of a style's graph.
+_EXPECTED = ("Failed to load resource", "onnxruntime")
+
+
+def chromium() -> str:
+    """The path of a Chromium, or a skipped test: SAKUGA_CHROMIUM, else the first on PATH."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("SAKUGA_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("no chromium on this machine: install one, or set SAKUGA_CHROMIUM to its path")
+    return found
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """A headless browser with a made-up camera."""
+    path = chromium()
+    pytest.importorskip("playwright")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",  # tests may run as root, in a container
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+            ],
+        )
+        yield launched
+        launched.close()
+
+
+@contextmanager
+def page(browser: Any, address: str, **context: Any) -> Iterator[Any]:
+    """A page in a context of its own; errors of its scripts, and of its policy, fail the test."""
+    faults: list[str] = []
+    opened = browser.new_context(**context)
+    opened.set_default_timeout(PATIENCE_MS)
+    shown = opened.new_page()
+    shown.on("pageerror", lambda error: faults.append(str(error)))
+    shown.on(
+        "console",
+        lambda message: (
+            faults.append(message.text)
+            if message.type == "error" and not any(word in message.text for word in _EXPECTED)
+            else None
+        ),
+    )
+    shown.goto(address)
+    shown.wait_for_selector("body[data-ready]")
+    yield shown
+    opened.close()
+    assert faults == []
+
+
+def wait_until(page: Any, expression: str) -> None:
+    """Wait for a JavaScript expression to be true; the page's policy allows no other way."""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < until, expression
+        time.sleep(0.1)
+
+
+def add_photo(page: Any, photo: bytes, name: str = "holiday.png") -> None:
+    """Choose a picture, and wait until it is painted."""
+    page.set_input_files("#files", {"name": name, "mimeType": "image/png", "buffer": photo})
+    page.wait_for_selector("#download:not([disabled])")
+
+
+def download(page: Any, button: str = "#download") -> tuple[str, bytes]:
+    """Press a download button; the name and content of what is saved."""
+    with page.expect_download() as saved:
+        page.click(button)
+    return saved.value.suggested_filename, Path(saved.value.path()).read_bytes()
+
+
+def set_slider(page: Any, name: str, value: float) -> None:
+    """Move a range input as a user would."""
+    page.locator(name).evaluate(
+        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input')); }",
+        value,
+    )
+
+
+def pixels_of(content: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def furthest(content: bytes, expected: np.ndarray[Any, Any]) -> int:
+    """The greatest difference of two pictures, in grey levels."""
+    return int(np.abs(pixels_of(content).astype(int) - expected.astype(int)).max())

@@ -1,0 +1,352 @@
+"""The page, in a real browser, as people use it."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import clips
+import httpx2 as httpx
+import pytest
+from browsing import (
+    NODE_MODULES,
+    add_photo,
+    browser,
+    download,
+    furthest,
+    page,
+    pixels_of,
+    set_slider,
+    wait_until,
+)
+from serving import Running, picture, running
+
+import sakuga
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, tiny_style: Path, whole_style: Path
+) -> Iterator[Running]:
+    styles = tmp_path_factory.mktemp("styles")
+    for path in (tiny_style, whole_style):
+        (styles / path.name).write_bytes(path.read_bytes())
+    with running(tmp_path_factory.mktemp("server"), styles, "--port", "0") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as launched:
+        yield launched
+
+
+@pytest.fixture
+def shown(chromium: Any, served: Running) -> Iterator[Any]:
+    """The page with nothing on it yet."""
+    with page(chromium, served.address) as opened:
+        yield opened
+
+
+def choose_style(page: Any, name: str) -> None:
+    page.locator(f'input[name="style"][value="{name}"]').check(force=True)
+
+
+def test_a_dropped_photo_is_painted_and_saved(shown: Any, tiny_style: Path) -> None:
+    photo = picture(120, 90)
+    files = shown.evaluate_handle(
+        """bytes => {
+            const list = new DataTransfer();
+            list.items.add(new File([Uint8Array.from(bytes)], "my cat.png", { type: "image/png" }));
+            return list;
+        }""",
+        list(photo),
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        shown.dispatch_event("body", event, {"dataTransfer": files})
+    choose_style(shown, "tiny")
+    shown.wait_for_selector("#download:not([disabled])")
+    name, content = download(shown)
+    assert name == "my cat-tiny.png"
+    assert furthest(content, sakuga.paint(pixels_of(photo), tiny_style)) == 0
+    assert shown.locator("body.dragging").count() == 0
+
+
+def test_the_divider_uncovers_the_photo(shown: Any) -> None:
+    add_photo(shown, picture(200, 150))
+    box = shown.locator(".compare").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    for share in (0.5, 0.2):
+        shown.mouse.move(box["x"] + box["width"] * 0.5, middle)
+        shown.mouse.down()
+        shown.mouse.move(box["x"] + box["width"] * share, middle, steps=4)
+        shown.mouse.up()
+        clip = shown.locator(".painted-side").evaluate("side => side.style.clipPath")
+        left = float(clip.removeprefix("inset(0px 0px 0px ").removesuffix("px)"))
+        assert left == pytest.approx(box["width"] * share, abs=box["width"] * 0.03)
+    left_of_it = {"x": box["x"] + 8, "y": middle, "width": 4, "height": 4}
+    photo = pixels_of(shown.screenshot(clip=left_of_it))
+    set_slider(shown, ".split", 0)
+    painted = pixels_of(shown.screenshot(clip=left_of_it))
+    assert (photo != painted).any()
+
+
+def test_strength_and_colour_are_blended_as_python_does(
+    shown: Any, served: Running, tiny_style: Path
+) -> None:
+    # Higher than a strip of the blur; multiples of 8, because Python blurs what it pads as well.
+    photo = picture(136, 560)
+    add_photo(shown, photo)
+    choose_style(shown, "tiny")
+    shown.wait_for_selector("#download:not([disabled])")
+    before = httpx.get(f"{served.address}metrics").text
+    pixels = pixels_of(photo)
+    began = time.monotonic()
+    set_slider(shown, "#strength", 40)
+    assert shown.locator(".painted-side").evaluate("side => side.style.opacity") == "0.4"
+    assert time.monotonic() - began < 2
+    _, content = download(shown)
+    assert furthest(content, sakuga.paint(pixels, tiny_style, strength=0.4)) <= 1
+    set_slider(shown, "#strength", 100)
+    set_slider(shown, "#keep", 100)
+    _, content = download(shown)
+    assert furthest(content, sakuga.paint(pixels, tiny_style, keep_colour=True)) <= 2
+    shown.select_option("#format", "webp")
+    assert download(shown)[1][8:12] == b"WEBP"
+    painted = 'route="/api/paint",status="200"'
+    after = httpx.get(f"{served.address}metrics").text
+    count = [line for text in (before, after) for line in text.splitlines() if painted in line]
+    # Thumbnails may have come meanwhile, one a style; blending asks for nothing.
+    assert int(count[1].split()[-1]) - int(count[0].split()[-1]) <= 2
+
+
+def test_styles_are_thumbnails_of_the_photo_and_can_be_switched(
+    shown: Any, tiny_style: Path, whole_style: Path
+) -> None:
+    photo = picture(96, 64)
+    add_photo(shown, photo)
+    wait_until(
+        shown,
+        "[...document.querySelectorAll('.style img')].every(i => i.dataset.own && i.complete)",
+    )
+    sizes = shown.locator(".style img").evaluate_all("all => all.map(i => i.naturalWidth)")
+    assert sizes == [96] * shown.locator(".style").count()
+    for name, style in (("whole", whole_style), ("tiny", tiny_style)):
+        choose_style(shown, name)
+        shown.wait_for_selector("#download:not([disabled])")
+        saved, content = download(shown)
+        assert saved == f"holiday-{name}.png"
+        assert furthest(content, sakuga.paint(pixels_of(photo), style)) == 0
+
+
+def test_several_pictures_are_saved_as_a_zip(shown: Any) -> None:
+    files = [
+        {"name": "a.png", "mimeType": "image/png", "buffer": picture(40 + 10 * n, 40)}
+        for n in range(3)
+    ]
+    shown.set_input_files("#files", files)
+    wait_until(shown, "document.querySelectorAll('.strip .state:not([hidden])').length === 0")
+    name, content = download(shown, "#download-all")
+    assert name == "sakuga.zip"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        assert len(set(names)) == 3
+        assert [pixels_of(archive.read(name)).shape[1] for name in names] == [40, 50, 60]
+    shown.locator(".strip .remove").first.click()
+    assert shown.locator(".strip .pick").count() == 2
+
+
+def test_what_is_no_picture_is_told(shown: Any) -> None:
+    shown.set_input_files(
+        "#files", {"name": "a.png", "mimeType": "image/png", "buffer": b"not a picture"}
+    )
+    shown.wait_for_selector("#status:has-text('holds text')")
+    assert shown.locator(".strip .state").inner_text() == "failed"
+
+
+def test_zoom_shows_every_pixel(shown: Any) -> None:
+    add_photo(shown, picture(2400, 900))
+    shown.click(".zoom")
+    assert shown.locator(".layers").evaluate("layers => layers.clientWidth") == 2400
+    assert shown.locator(".viewport").evaluate("view => view.scrollLeft > 0")
+    shown.click(".zoom")
+    assert shown.locator(".layers").evaluate("layers => layers.clientWidth") < 1300
+
+
+def test_all_of_it_by_keyboard(shown: Any) -> None:
+    shown.keyboard.press("Tab")
+    assert shown.evaluate("document.activeElement.className") == "skip"
+    reached = []
+    for _ in range(8):
+        shown.keyboard.press("Tab")
+        reached.append(shown.evaluate("document.activeElement.id"))
+        if reached[-1] == "choose":
+            break
+    with shown.expect_file_chooser() as chooser:
+        shown.keyboard.press("Enter")
+    photo = {"name": "k.png", "mimeType": "image/png", "buffer": picture(80, 60)}
+    chooser.value.set_files(photo)
+    shown.wait_for_selector("#download:not([disabled])")
+    shown.focus(".split")
+    before = shown.locator(".split").input_value()
+    for _ in range(3):
+        shown.keyboard.press("ArrowRight")
+    assert int(shown.locator(".split").input_value()) == int(before) + 3
+    seen = {}
+    for _ in range(14):
+        shown.keyboard.press("Tab")
+        name = shown.evaluate("document.activeElement.id || document.activeElement.name")
+        seen[name] = shown.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert {"style", "strength", "keep", "format", "download", "add"} <= set(seen)
+    shown.focus("#strength")
+    shown.keyboard.press("Home")
+    assert shown.locator("#strength-value").inner_text() == "0 %"
+    shown.focus('input[name="style"]:checked')
+    checked = shown.locator('input[name="style"]:checked').input_value()
+    shown.keyboard.press("ArrowDown")
+    assert shown.locator('input[name="style"]:checked').input_value() != checked
+    shown.wait_for_selector("#download:not([disabled])")
+    with shown.expect_download():
+        shown.focus("#download")
+        shown.keyboard.press("Enter")
+
+
+def test_a_video_is_sent_painted_and_watched(shown: Any, tmp_path: Path) -> None:
+    clip = clips.make_clip(tmp_path / "clip.mp4", frames=15, sounds=[clips.Sound()])
+    shown.click("nav a[href='#video']")
+    shown.set_input_files("#video-file", clip)
+    shown.click("#video-form button[type=submit]")
+    shown.wait_for_selector("#job-download:visible")
+    assert shown.locator("#job-state").inner_text().startswith("Done.")
+    assert shown.locator("#job-preview img").evaluate("image => image.naturalWidth") > 0
+    wait_until(shown, "document.getElementById('job-result').readyState >= 2")
+    assert shown.locator("#job-result").evaluate("video => video.videoWidth") == 64
+    name, content = download(shown, "#job-download")
+    assert (name, content[4:8]) == ("anime.mp4", b"ftyp")
+    shown.click("#job-again")
+    assert shown.locator("#video-form").is_visible()
+
+
+def test_a_video_can_be_cancelled(shown: Any, served: Running, tmp_path: Path) -> None:
+    clip = clips.make_clip(tmp_path / "clip.mp4", frames=3000)
+    shown.goto(f"{served.address}#video")
+    shown.set_input_files("#video-file", clip)
+    shown.click("#video-form button[type=submit]")
+    shown.wait_for_selector("#job-state:has-text(' left')")
+    assert shown.locator("#job-progress").get_attribute("value") is not None
+    shown.click("#job-cancel")
+    assert shown.locator("#job-state").inner_text() == "Cancelled."
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if "sakuga_videos_waiting 0" in httpx.get(f"{served.address}metrics").text:
+            break
+        time.sleep(0.1)
+    assert served.left_behind() == []
+
+
+def test_the_camera_is_painted_live(shown: Any) -> None:
+    shown.click("nav a[href='#camera']")
+    shown.click("#camera-start")
+    shown.wait_for_selector("#camera-fps:has-text('fps')")
+    look = "document.getElementById('camera-canvas').toDataURL()"
+    first = shown.evaluate(look)
+    wait_until(shown, f"{look} !== {first!r}")
+    shown.click("#camera-snap")
+    shown.wait_for_selector("#pictures:visible #download:not([disabled])")
+    assert shown.locator("#camera-start").inner_text() == "Start the camera"
+    assert shown.evaluate("document.getElementById('camera-video').srcObject") is None
+
+
+def test_a_phone_shows_it_without_sideways_scrolling(chromium: Any, served: Running) -> None:
+    with page(chromium, served.address, **PHONE) as shown:
+        add_photo(shown, picture(300, 200))
+        for part in ("pictures", "video", "camera"):
+            shown.tap(f"nav a[href='#{part}']")
+            shown.wait_for_selector(f"#{part}:visible")
+            width = shown.evaluate("document.documentElement.scrollWidth")
+            assert width <= 390, part
+        too_small = shown.evaluate(
+            """[...document.querySelectorAll("nav a, main button, main select")]
+                .filter(e => e.offsetParent && e.getBoundingClientRect().height < 24)
+                .map(e => e.outerHTML)"""
+        )
+        assert too_small == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(chromium: Any, served: Running, scheme: str) -> None:
+    axe = NODE_MODULES / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("axe-core is not there: run  npm ci  in the folder web")
+    with page(chromium, served.address, color_scheme=scheme, bypass_csp=True) as shown:
+        shown.evaluate(axe.read_text(encoding="utf-8"))
+        found = {}
+        found["empty"] = faults_of(shown)
+        add_photo(shown, picture(200, 150))
+        found["studio"] = faults_of(shown)
+        for part in ("video", "camera"):
+            shown.click(f"nav a[href='#{part}']")
+            found[part] = faults_of(shown)
+        shown.evaluate("document.getElementById('login').showModal()")
+        found["login"] = faults_of(shown)
+    context = chromium.new_context(color_scheme=scheme, bypass_csp=True)
+    manual = context.new_page()
+    manual.goto(f"{served.address}api")
+    manual.evaluate(axe.read_text(encoding="utf-8"))
+    found["manual"] = faults_of(manual)
+    context.close()
+    assert {part: faults for part, faults in found.items() if faults} == {}
+
+
+def faults_of(page: Any) -> list[str]:
+    """What axe says of WCAG 2.2 A and AA, serious and critical."""
+    return page.evaluate(  # type: ignore[no-any-return]
+        """async () => (await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] }))
+            .violations.filter(v => ["serious", "critical"].includes(v.impact))
+            .map(v => v.id + ": " + v.nodes.map(n => n.html).join(" "))"""
+    )
+
+
+def test_a_token_lets_the_page_in(
+    chromium: Any, tmp_path: Path, two_styles: Path, tiny_style: Path
+) -> None:
+    token = "correct-horse-battery"
+    with running(
+        tmp_path, two_styles, "--host", "0.0.0.0", "--port", "0", "--token", token
+    ) as server:
+        address = server.address.split("#")[0]
+        with page(chromium, server.address) as shown:  # as printed, with the token
+            assert "token" not in shown.url
+            add_photo(shown, picture())
+        context = chromium.new_context()
+        shown = context.new_page()
+        shown.goto(address)
+        shown.wait_for_selector("#login[open]")
+        for typed, goes_in in (("wrong", False), (token, True)):
+            shown.fill("#token", typed)
+            shown.keyboard.press("Enter")
+            if goes_in:
+                shown.wait_for_selector("body[data-ready]")
+            else:
+                shown.wait_for_selector("#login-error:has-text('not the token')")
+        context.close()
+
+
+def test_nothing_is_asked_of_other_hosts(chromium: Any, served: Running) -> None:
+    hosts = set()
+    context = chromium.new_context()
+    context.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    shown = context.new_page()
+    shown.goto(served.address)
+    shown.wait_for_selector("body[data-ready]")
+    add_photo(shown, picture())
+    context.close()
+    own = f"127.0.0.1:{served.port}"
+    assert {host for host in hosts if not host.startswith(own)} == set()
