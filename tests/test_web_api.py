@@ -280,6 +280,13 @@ def test_what_is_no_video_is_refused(
     assert list(folder.iterdir()) == []
 
 
+def test_refused_videos_give_their_places_back(served: tuple[TestClient, Endpoints]) -> None:
+    client, endpoints = served
+    for query, status in (("x=1", 422), ("style=no", 404), ("max_side=2", 422), ("", 415)):
+        assert client.post(f"/api/videos?{query}", content=b"no video").status_code == status
+    assert endpoints.is_idle()
+
+
 def test_a_video_of_large_frames_is_refused(client: TestClient, tmp_path: Path) -> None:
     video = clips.make_clip(tmp_path / "clip.mp4", frames=2, width=96, height=64)
     answer = client.post("/api/videos", content=video.read_bytes())

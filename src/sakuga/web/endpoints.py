@@ -137,8 +137,8 @@ class Endpoints:
         """POST /api/videos"""
         if self._closing.is_set():
             raise _closing()
-        self._jobs.pool.take_place()
         question = read_question(request.query_params.multi_items(), VIDEO_NAMES)
+        self._jobs.pool.take_place()
         job = None
         try:
             job = self._jobs.new(self._styles.check(question.style), question)

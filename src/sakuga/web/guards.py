@@ -93,6 +93,11 @@ class Guards:
 
     def refuse(self, method: str, path: str, headers: Headers) -> Problem | None:
         """The reason not to hear this request, or None."""
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # A proxy in front may see another end of this request than we do (RFC 9112, 6.1).
+            return Problem(
+                400, "send Content-Length or Transfer-Encoding", headers={"Connection": "close"}
+            )
         host = headers.get("host", "")
         if not self._is_own_host(host):
             return Problem(

@@ -1,0 +1,130 @@
+"""The page that runs alone: built, served by a host that knows nothing, painting in the browser."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from browsing import NODE_MODULES, add_photo, browser, download, furthest, page, pixels_of
+from conftest import make_style
+from serving import picture
+
+import sakuga
+
+
+class Host(http.server.SimpleHTTPRequestHandler):
+    """A static host that sends no header of its own, as most do."""
+
+    extensions_map: ClassVar[dict[str, str]] = {
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+    }
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def styles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("styles")
+    make_style(folder / "tiny.onnx", "tiny")
+    make_style(folder / "whole.onnx", "whole", tileable=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, styles: Path) -> Path:
+    """The folder that `npm run build` gives."""
+    node = shutil.which("node")
+    if node is None or not (NODE_MODULES / "onnxruntime-web").exists():
+        pytest.skip("the page cannot be built: install node, and run  npm ci  in the folder web")
+    out = tmp_path_factory.mktemp("site") / "dist"
+    command = [node, "build.js", "--styles", str(styles), "--out", str(out)]
+    subprocess.run(command, cwd=NODE_MODULES.parent, check=True, stdout=subprocess.DEVNULL)
+    return out
+
+
+@pytest.fixture(scope="module")
+def host(built: Path) -> Iterator[http.server.ThreadingHTTPServer]:
+    handler = functools.partial(Host, directory=str(built))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as launched:
+        yield launched
+
+
+def test_it_paints_as_python_does_and_goes_on_offline(
+    chromium: Any, host: http.server.ThreadingHTTPServer, styles: Path
+) -> None:
+    address = f"http://127.0.0.1:{host.server_port}/"
+    photo = picture(1301, 700)  # several tiles, and sides that are no multiple of anything
+    expected = sakuga.paint(pixels_of(photo), styles / "tiny.onnx")
+    with page(chromium, address) as shown:
+        asked: list[str] = []
+        shown.on("request", lambda request: asked.append(request.method))
+        assert "1 thread" in shown.locator("#engine").inner_text()
+        add_photo(shown, photo)
+        assert furthest(download(shown)[1], expected) <= 2
+        small = picture(90, 70)
+        shown.locator('input[value="whole"]').check(force=True)
+        add_photo(shown, small)
+        whole = sakuga.paint(pixels_of(small), styles / "whole.onnx")
+        assert furthest(download(shown)[1], whole) <= 2
+        assert set(asked) <= {"GET"}  # nothing is sent anywhere
+
+        # The service worker isolates the page from its second visit on, which allows threads.
+        shown.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        shown.context.set_offline(True)
+        shown.reload()
+        shown.wait_for_selector("body[data-ready]")
+        assert shown.evaluate("crossOriginIsolated")
+        add_photo(shown, small)
+        offline = sakuga.paint(pixels_of(small), styles / "tiny.onnx")
+        assert furthest(download(shown)[1], offline) <= 2
+        shown.context.set_offline(False)
+
+
+def test_the_camera_works_and_videos_are_told_where_to_go(
+    chromium: Any, host: http.server.ThreadingHTTPServer
+) -> None:
+    with page(chromium, f"http://127.0.0.1:{host.server_port}/") as shown:
+        shown.click("nav a[href='#video']")
+        assert "sakuga serve" in shown.locator("#video-elsewhere").inner_text()
+        shown.click("nav a[href='#camera']")
+        shown.click("#camera-start")
+        shown.wait_for_selector("#camera-fps:has-text('fps')")
+
+
+def test_the_build_holds_what_it_needs_and_no_server_code(built: Path) -> None:
+    names = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
+    assert {"index.html", "sw.js", "styles/index.json", "styles/tiny.onnx"} <= names
+    assert "engine-server.js" not in names
+    index = (built / "index.html").read_text(encoding="utf-8")
+    assert 'content="browser"' in index and "Content-Security-Policy" in index
+    worker = (built / "sw.js").read_text(encoding="utf-8")
+    assert '"development"' not in worker and '"ort/ort-wasm-simd-threaded.wasm"' in worker
+    assert "asyncify" not in worker  # 27 MB that only machines with a GPU need
+
+
+def test_a_foreign_onnx_file_is_refused(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles" / "foreign.onnx").write_bytes(b"\x08\x08")
+    command = ["node", "build.js", "--styles", "styles", "--out", "dist"]
+    command[3], command[5] = str(tmp_path / "styles"), str(tmp_path / "dist")
+    done = subprocess.run(command, cwd=NODE_MODULES.parent, capture_output=True, text=True)
+    assert done.returncode != 0 and "not a style file" in done.stderr
