@@ -24,6 +24,8 @@ TASK_CPUS = 0.125
 BLOCK_BYTES = (4 * 2**20, 32 * 2**20)  # of pictures in memory that are handed on at once
 OBJECT_STORE_BYTES = 4 * 2**30  # at most, of a cluster started here
 _CONNECT_S = 5.0
+# Ray ends a worker that waits for a second, and a new one takes seconds of a core to start.
+_SYSTEM = {"idle_worker_killing_time_threshold_ms": 600_000}
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def joined(address: str | None, workers: int | None, device: Device) -> Iterator
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of a change
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else the workers give way to all others
     import ray
     import ray.data
 
@@ -92,6 +95,7 @@ def joined(address: str | None, workers: int | None, device: Device) -> Iterator
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 object_store_memory=_object_store_bytes(),
+                _system_config=_SYSTEM,
             )
         elif mine:
             ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
