@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from sakuga.errors import TrainingError
+from sakuga.exporting.precision import store_half
 from sakuga.files import write_bytes
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, StyleSpec, write_spec
 from sakuga.train.checkpoint import build_generator, load_checkpoint, load_weights
@@ -154,21 +154,6 @@ def _silenced(name: str):
         yield
     finally:
         logger.setLevel(level)
-
-
-def store_half(model: onnx.ModelProto) -> None:
-    """Store every float32 weight of two or more dimensions as float16 behind a Cast."""
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) < 2:
-            continue
-        name = tensor.name
-        half = numpy_helper.to_array(tensor).astype(np.float16)
-        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
-    nodes = list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend(casts + nodes)
 
 
 @torch.no_grad()

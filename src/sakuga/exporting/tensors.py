@@ -1,0 +1,51 @@
+"""The learned tensors of a style as a safetensors file, for PyTorch and what else reads those."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+
+from sakuga.exporting.precision import store_full
+from sakuga.files import replacing
+from sakuga.styles import SPEC_KEY, Style, spec_to_json
+
+_WRAPPER = "generator."  # before the names of a network that Sakuga exported
+
+
+def write_tensors(style: Style, out: Path) -> int:
+    """Write every float tensor of a style by its name in the network, in float32.
+
+    For a style of ours these are the generator's `state_dict`. The style's spec goes into the
+    file's metadata, under the same key as in the style.
+
+    Returns:
+        How many tensors were written.
+
+    Raises:
+        OutputError: `out` cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    model = onnx.load(style.path)
+    store_full(model)
+    tensors: dict[str, NDArray[np.float32]] = {
+        tensor.name.removeprefix(_WRAPPER): numpy_helper.to_array(tensor).copy()
+        for tensor in model.graph.initializer
+        if tensor.data_type == TensorProto.FLOAT and _is_learned(tensor, model.graph)
+    }
+    with replacing(out) as temporary:
+        save_file(tensors, temporary, {SPEC_KEY: spec_to_json(style.spec)})
+    return len(tensors)
+
+
+def _is_learned(tensor: onnx.TensorProto, graph: onnx.GraphProto) -> bool:
+    """True for weights and biases; false for the scales of Resize and single numbers."""
+    if not tensor.dims:
+        return False
+    return not any(
+        tensor.name in node.input for node in graph.node if node.op_type in ("Resize", "Clip")
+    )
