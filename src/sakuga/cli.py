@@ -71,7 +71,7 @@ def paint(
     out
         File or folder for the results; otherwise PHOTO-STYLE.EXT beside each, FOLDER-STYLE/.
     style
-        A style's name, or a style file; `sakuga styles` lists them.
+        A style's name or file; `sakuga styles` lists them. A mixture: novel:0.6+storybook:0.4
     strength
         From 0, the photo, to 1, the style.
     keep_colour
@@ -94,11 +94,11 @@ def paint(
         Print what was done as JSON.
     """
     from sakuga.jobs import paint_inputs
+    from sakuga.mixture import open_stylizer
     from sakuga.pictures import Look
-    from sakuga.stylizer import Stylizer
 
     look = Look(strength, keep_colour, max_side)
-    stylizer = Stylizer(style, device=device, threads=threads, tile=tile)
+    stylizer = open_stylizer(style, device=device, threads=threads, tile=tile)
     return paint_inputs(
         inputs,
         stylizer,
@@ -357,26 +357,70 @@ def train(
 
 
 @app.command(group=TRAINING)
-def export(source: Path, out: Path) -> None:
-    """Make a style file of a training.
+def export(
+    source: str,
+    out: Path,
+    *,
+    precision: Literal["fp16", "fp32", "int8"] = "fp16",
+    calibrate: Path | None = None,
+) -> None:
+    """Make a style file of a training, or turn a style into another form.
 
     Example:  sakuga export runs/mine mine.onnx
 
     Parameters
     ----------
     source
-        A run's folder, or a checkpoint.
+        A run's folder, or a checkpoint; or a style's name or file.
     out
-        The style file, .onnx.
+        The style file, .onnx; or .safetensors for the tensors alone.
+    precision
+        Of the weights: fp16 halves the file, int8 is faster where the processor has VNNI.
+    calibrate
+        Photos for int8, a folder or tar file; half of them measure what it costs.
     """
     from sakuga.extras import need
 
-    need("sakuga export", "train", "torch", "onnx", "onnxscript", "onnxslim")
-    from sakuga.train.export import export_checkpoint
+    need("sakuga export", "train", "onnx", "safetensors")
+    from sakuga.exporting import command
 
-    spec = export_checkpoint(source, out)
-    print(f"{out}: {spec.name} {spec.version}, {out.stat().st_size / 1e6:.1f} MB")
-    print(f"to use it: sakuga paint photo.jpg --style {out}")
+    print(command.export(source, out, precision, calibrate))
+    if out.suffix == ".onnx":
+        print(f"to use it: sakuga paint photo.jpg --style {out}")
+
+
+@app.command(group=TRAINING)
+def blend(
+    first: str,
+    second: str,
+    out: Path,
+    *,
+    share: float = 0.5,
+    strip: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)] = (),
+) -> None:
+    """Make a style between two of one architecture, by the mean of their weights.
+
+    Example:  sakuga blend novel mine.onnx between.onnx --share 0.4 --strip photo.jpg
+
+    Parameters
+    ----------
+    first
+        A style's name or file.
+    second
+        Another, best one that was fine-tuned from the first.
+    out
+        The style file, .onnx.
+    share
+        Of the second style, from 0 to 1.
+    strip
+        Photos to draw from one style to the other, in steps, in a picture beside OUT.
+    """
+    from sakuga.extras import need
+
+    need("sakuga blend", "train", "onnx")
+    from sakuga.exporting import command
+
+    command.blend(first, second, out, share, strip)
 
 
 @app.command(name="import-weights", group=TRAINING)

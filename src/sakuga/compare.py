@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sakuga.encoding import write_picture
 from sakuga.errors import InputError, OptionError, OutputError
+from sakuga.mixture import open_stylizer
 from sakuga.pixels import Frame, Picture, read_picture
 from sakuga.progress import ProgressBar
 from sakuga.sheets import contact_sheet
-from sakuga.stylizer import Stylizer
 
 
 def draw_comparison(
@@ -25,7 +25,7 @@ def draw_comparison(
 
     Args:
         photos: pictures; of an animation the first frame is taken.
-        styles: names or style files.
+        styles: names, style files or mixtures.
         out: a path whose suffix says PNG, JPEG or WebP.
         side: pixels; longer side of a picture on the sheet, at which it is also painted.
 
@@ -38,7 +38,7 @@ def draw_comparison(
         raise OptionError(f"side is {side} pixels; it must be 1 or more")
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: is there already; use --overwrite, or another --out")
-    stylizers = [Stylizer(style) for style in styles]
+    stylizers = [open_stylizer(style) for style in styles]
     rows = []
     with ProgressBar("Painting", total=len(photos)) as bar:
         for done, path in enumerate(photos):

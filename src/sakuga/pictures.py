@@ -15,6 +15,7 @@ from sakuga.colours import Pixels
 from sakuga.encoding import encode_picture, to_image
 from sakuga.errors import OptionError
 from sakuga.kinds import format_like
+from sakuga.mixture import open_stylizer
 from sakuga.pixels import Frame, Picture, fit_within, picture_of, read_picture, shrink
 from sakuga.styles import DEFAULT_STYLE, Style
 from sakuga.stylizer import Device, Stylizer, check_strength
@@ -102,7 +103,9 @@ def paint(
         SakugaError: one of its branches, for a photo, style or option that cannot be used.
     """
     stylizer = (
-        style if isinstance(style, Stylizer) else Stylizer(style, device=device, threads=threads)
+        style
+        if isinstance(style, Stylizer)
+        else open_stylizer(style, device=device, threads=threads)
     )
     look = Look(strength, keep_colour, max_side)
     if isinstance(photo, np.ndarray):

@@ -291,12 +291,12 @@ def _refuse_target(source: str | Path, target: Path, *, overwrite: bool) -> None
 
 
 def load_painter(style: Any) -> Paints:
-    """Return `style` if it can paint already, else the `Stylizer` of that name or path."""
+    """Return `style` if it can paint already, else the `Stylizer` of that name, path or mixture."""
     if callable(style):
         return style  # type: ignore[no-any-return]
-    from sakuga.stylizer import Stylizer
+    from sakuga.mixture import open_stylizer
 
-    return Stylizer(style)
+    return open_stylizer(style)
 
 
 def style_name(stylizer: Paints) -> str:
