@@ -43,7 +43,7 @@ class CameraView {
     }
     this.video.srcObject = this.stream;
     await this.video.play();
-    this.#tell(null);
+    this.#tell("Painting the first frame…");
     find("camera-start").textContent = "Stop the camera";
     find("camera-snap").disabled = false;
     this.#run(this.stream);
@@ -88,6 +88,7 @@ class CameraView {
         [this.canvas.width, this.canvas.height] = [anime.width, anime.height];
       }
       screen.drawImage(anime, 0, 0);
+      this.#tell(null);
       anime.close();
       const took_ms = performance.now() - began;
       usual_ms = usual_ms === null ? took_ms : usual_ms + 0.2 * (took_ms - usual_ms);
