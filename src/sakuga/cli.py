@@ -173,18 +173,45 @@ def show_style(style: str, *, json: bool = False) -> None:
 
 
 @styles_app.command(name="add")
-def add_style(file: Path) -> None:
-    """Copy a style file to where its name finds it.
+def add_style(source: str, *, sha256: str | None = None, index: str | None = None) -> None:
+    """Add a style from a file, an address or an index, so that its name finds it.
+
+    Example:  sakuga styles add https://example.org/ink.onnx --sha256 0f3c...
 
     Parameters
     ----------
-    file
-        A file written by `sakuga export` or `sakuga import-weights`.
+    source
+        A style file or the address of one; with --index, a name in it.
+    sha256
+        The sum of the file, or of the index; needed for what comes from the network.
+    index
+        File or address of a list of styles, as `sakuga styles index` writes it.
     """
-    from sakuga.styles import add
+    from sakuga import sharing
 
-    style = add(file)
+    if index is None:
+        style = sharing.add_style(source, sha256)
+    else:
+        style = sharing.add_from_index(source, index, sha256)
     print(f"added {style.spec.name}; use it with --style {style.spec.name}")
+
+
+@styles_app.command(name="index")
+def index_styles(*files: Path, out: Path = Path("styles.json")) -> None:
+    """Write a list of style files with their sums, to share them under one sum.
+
+    Example:  sakuga styles index ink.onnx wash.onnx --out styles.json
+
+    Parameters
+    ----------
+    files
+        Style files; they and the list lie in one folder, here and where they are shared.
+    out
+        The list.
+    """
+    from sakuga.sharing import write_index
+
+    print(f"{out}: sha256 {write_index(files, out)}")
 
 
 @styles_app.command(name="remove")
