@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import platform
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -83,6 +84,7 @@ def test_a_tree_holds_what_the_stylizer_paints(
         assert row["result_sha256"] == hashlib.sha256(result.read_bytes()).hexdigest()
         assert (row["status"], row["width"], row["height"]) == ("painted", 24 + seed, 24)
         assert (row["style"], row["style_version"]) == ("tiny", "1") and row["seconds"] > 0
+        assert row["machine"] == platform.node()
     for source, words in (("cut.png", "damaged or truncated"), ("text.jpg", "it holds text")):
         row = by_source[source]
         assert row["status"] == "failed" and words in row["error"] and row["result"] is None

@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
         ("style", pa.string()),
         ("style_version", pa.string()),
         ("seconds", pa.float32()),  # that painting took
+        ("machine", pa.string()),  # that painted it
         ("finished", pa.timestamp("ms", "UTC")),
         ("shard", pa.uint64()),  # key of the shard it came from; null otherwise
         ("shard_pictures", pa.int32()),  # how many rows that shard gives in all

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import platform
 import tempfile
 import time
 from collections import deque
@@ -46,6 +47,7 @@ _ABOUT = [
     ("sha256", pa.string()),  # of the source's file
     ("error", pa.string()),
     ("seconds", pa.float32()),
+    ("machine", pa.string()),
     ("shard", pa.uint64()),
     ("shard_pictures", pa.int32()),
 ]
@@ -109,7 +111,7 @@ class Painter:
         picture = pickle.loads(row["picture"])
         start_s = time.perf_counter()
         painted = _attempt(lambda: paint_picture(picture, self._stylizer, self._look))
-        row["seconds"] = time.perf_counter() - start_s
+        row |= {"seconds": time.perf_counter() - start_s, "machine": platform.node()}
         return _with(row, "picture", painted, pickle.dumps)
 
 

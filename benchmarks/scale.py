@@ -1,0 +1,267 @@
+"""What decides how far a batch scales, measured on this machine in one run.
+
+    python benchmarks/scale.py [--pictures 10000] [--side 128] [--style novel] [--parts speed ...]
+
+speed    pictures a second: a plain loop, a batch with 1 worker, a batch with 2; Ray's overhead
+driver   what the driver keeps and does for a million pictures: listing, manifest, resuming
+storage  small files against shards, on this disk and on storage that takes 30 ms to answer
+
+Everything is made for the purpose in a temporary folder and deleted again. Each measurement runs
+in a process of its own, so that its memory is its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+from PIL import Image
+
+from sakuga.batch.manifest import SCHEMA, Manifest
+from sakuga.batch.places import Place, open_place
+from sakuga.batch.source import Source, find_source
+from sakuga.batch.stages import read
+from sakuga.doctor import processor
+
+LATENCY_S = 0.03  # of a request to an object store in the same region, at the median
+MILLION = 1_000_000
+
+
+def draw_pictures(folder: Path, count: int, side: int) -> None:
+    """Write JPEG photos of noise and shapes, a thousand a folder."""
+    dice = np.random.default_rng(0)
+    base = dice.integers(60, 190, (side, side, 3), dtype=np.uint8)
+    for number in range(count):
+        target = folder / f"{number // 1000:04}" / f"{number:07}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture = np.roll(base, number, axis=1)
+        picture[number % (side // 2) :][: side // 3, : side // 2] = number % 256
+        Image.fromarray(picture).save(target, quality=90)
+
+
+def plain_loop(folder: Path, out: Path, style: str) -> dict[str, float]:
+    """Paint a folder as a short script would: read, paint, write, one after the other."""
+    from sakuga.encoding import write_picture
+    from sakuga.pictures import Look, paint_picture
+    from sakuga.pixels import read_picture
+    from sakuga.stylizer import Stylizer
+
+    stylizer, look = Stylizer(style, device="cpu", threads=1), Look()
+    started_s = time.perf_counter()
+    count = 0
+    for path in sorted(folder.rglob("*.jpg")):
+        painted = paint_picture(read_picture(path), stylizer, look)
+        write_picture(painted, out / path.relative_to(folder))
+        count += 1
+    return {"pictures": count, "seconds": time.perf_counter() - started_s}
+
+
+def batch(folder: Path, out: Path, style: str, workers: int) -> dict[str, float]:
+    """Paint it with `sakuga batch`; its start, some seconds, is counted."""
+    command = [sys.executable, "-m", "sakuga", "batch", str(folder), str(out), "--style", style]
+    command += ["--workers", str(workers), "--device", "cpu", "--json", "--quiet"]
+    started_s = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    summary = json.loads(done.stdout.splitlines()[-1])
+    return {"pictures": summary["painted"], "seconds": time.perf_counter() - started_s}
+
+
+def list_and_resume(folder: Path, count: int) -> dict[str, float]:
+    """List `count` pictures from a list, note them in a manifest, and find that none is left."""
+    names = [f"s3://bucket/photos/{n // 1000:05}/{n:09}.jpg" for n in range(count)]
+    pq.write_table(pa.table({"path": names}), folder / "list.parquet")
+    del names
+    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    source = find_source(str(folder / "list.parquet"))
+    manifest = Manifest(open_place(str(folder / "manifest")))
+    listing_s = noting_s = 0.0
+    mark_s = time.perf_counter()
+    for window in source.windows():
+        listing_s += time.perf_counter() - mark_s
+        mark_s = time.perf_counter()
+        for start in range(0, len(window), 10_000):
+            manifest.add(_finished(window.slice(start, 10_000)))
+        noting_s += time.perf_counter() - mark_s
+        mark_s = time.perf_counter()
+    manifest.flush()
+    manifest.merge()
+    mark_s = time.perf_counter()
+    done = Manifest(open_place(str(folder / "manifest"))).load()
+    left = sum(len(done.pending(window, shards=False)) for window in source.windows())
+    assert left == 0 and len(done.keys) == count
+    size = sum(path.stat().st_size for path in (folder / "manifest").iterdir())
+    return {
+        "listed_a_second": count / listing_s,
+        "noted_a_second": count / noting_s,
+        "resume_s": time.perf_counter() - mark_s,
+        "manifest_mb": size / 1e6,
+        "key_mb": done.keys.nbytes / 1e6,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb,
+    }
+
+
+def _finished(tasks: pa.Table) -> pa.Table:
+    """Rows of a manifest for tasks, with digests that do not compress, as real ones."""
+    count = len(tasks)
+    digests = [os.urandom(32).hex() for _ in range(count)]
+    values = {
+        "key": tasks["key"],
+        "source": tasks["source"],
+        "status": ["painted"] * count,
+        "result": tasks["source"],
+        "sha256": digests,
+        "result_sha256": digests[::-1],
+        "finished": [datetime.now(UTC)] * count,
+    }
+    columns = [values.get(field.name, [None] * count) for field in SCHEMA]
+    return pa.table(columns, SCHEMA)
+
+
+class Distant(LocalFileSystem):
+    """This disk, but every file takes LATENCY_S to open, as on an object store."""
+
+    protocol = "distant"
+
+    def _open(self, *arguments: object, **options: object) -> object:
+        time.sleep(LATENCY_S)
+        return super()._open(*arguments, **options)
+
+
+def reading(path: Path, distant: bool, fetches: int) -> dict[str, float]:
+    """Read and decode a folder or shard in one task, with so many files asked for at a time."""
+    from sakuga.batch import stages
+
+    stages.FETCHES = fetches
+    root = open_place(str(path))
+    if distant:
+        handler = pa.fs.PyFileSystem(pa.fs.FSSpecHandler(Distant()))
+        root = Place(handler, root.path, f"distant://{root.path}")
+    source = Source("shards" if path.suffix == ".tar" else "folder", root)
+    count, started_s = 0, time.perf_counter()
+    for window in source.windows():
+        tasks = window.append_column("done", pa.array([[]] * len(window), pa.list_(pa.uint64())))
+        count += sum(len(table) for table in read(tasks, source, None))
+    return {"pictures": count, "seconds": time.perf_counter() - started_s}
+
+
+def apart(
+    work: Callable[..., dict[str, float]], *arguments: object, cores: int = 2
+) -> dict[str, float]:
+    """Run one measurement in a process of its own, on the first `cores` cores."""
+    call = [work.__name__, *[str(a) if isinstance(a, Path) else a for a in arguments]]
+    command = [sys.executable, __file__, "--call", json.dumps(call)]
+    ours = sorted(os.sched_getaffinity(0))[:cores]
+    done = subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: os.sched_setaffinity(0, ours),
+    )
+    answer: dict[str, float] = json.loads(done.stdout)
+    return answer
+
+
+def rate(answer: dict[str, float]) -> float:
+    """Pictures a second."""
+    return answer["pictures"] / answer["seconds"]
+
+
+def tell(*lines: tuple[str, str]) -> None:
+    """Print a table's rows."""
+    for name, value in lines:
+        print(f"| {name:<64} | {value:>14} |", flush=True)
+
+
+def speed(folder: Path, pictures: int, side: int, style: str) -> None:
+    """Painting, with and without Ray."""
+    draw_pictures(folder / "in", pictures, side)
+    plain = apart(plain_loop, folder / "in", folder / "plain", style, cores=1)
+    one = apart(batch, folder / "in", folder / "one", style, 1, cores=1)
+    two = apart(batch, folder / "in", folder / "two", style, 2, cores=2)
+    tell(
+        (f"plain loop, 1 core, {pictures} pictures of {side} px", f"{rate(plain):.2f}/s"),
+        ("sakuga batch, 1 worker, 1 core, start included", f"{rate(one):.2f}/s"),
+        ("sakuga batch, 2 workers, 2 cores, start included", f"{rate(two):.2f}/s"),
+        ("2 workers against 1", f"{rate(two) / rate(one):.2f} x"),
+        ("Ray's overhead against the loop", f"{(rate(plain) / rate(one) - 1) * 100:.1f} %"),
+    )
+
+
+def driver(folder: Path, count: int) -> None:
+    """The one process that is not multiplied."""
+    found = apart(list_and_resume, folder, count)
+    tell(
+        (f"listing a Parquet list of {count:,}", f"{found['listed_a_second']:,.0f}/s"),
+        ("noting results in the manifest", f"{found['noted_a_second']:,.0f}/s"),
+        ("finding on a rerun that all is done", f"{found['resume_s']:.1f} s"),
+        ("manifest on disk", f"{found['manifest_mb']:.0f} MB"),
+        ("keys of what is done, in memory", f"{found['key_mb']:.0f} MB"),
+        ("peak memory above the start", f"{found['peak_mb']:.0f} MB"),
+    )
+
+
+def storage(folder: Path, pictures: int, side: int) -> None:
+    """Small files and shards, near and far."""
+    draw_pictures(folder / "files", pictures, side)
+    with tarfile.open(folder / "shard.tar", "w") as archive:
+        for path in sorted((folder / "files").rglob("*.jpg")):
+            archive.add(path, path.name)
+    rows = []
+    for name, path in (("small files", folder / "files"), ("one shard", folder / "shard.tar")):
+        for where in (False, True):
+            for fetches in (1, 8) if path.is_dir() else (8,):
+                found = apart(reading, path, where, fetches)
+                at = f"{LATENCY_S * 1000:.0f} ms away" if where else "this disk"
+                at_once = f", {fetches} asked for at a time" if path.is_dir() else ""
+                rows.append((f"reading {name}, {at}{at_once}", f"{rate(found):.0f}/s"))
+    tell(*rows)
+
+
+def main() -> None:
+    """Measure the parts asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--side", type=int, default=128, help="pixels")
+    parser.add_argument("--style", default="novel")
+    parser.add_argument("--rows", type=int, default=MILLION, help="pictures of the driver's part")
+    parser.add_argument("--parts", nargs="+", default=["speed", "driver", "storage"])
+    parser.add_argument("--call", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.call:
+        name, *arguments = json.loads(chosen.call)
+        paths = [Path(a) if isinstance(a, str) and a.startswith("/") else a for a in arguments]
+        if name == "plain_loop" or name == "batch":
+            paths[2] = arguments[2]  # a style's file is told by its text
+        print(json.dumps(globals()[name](*paths)))
+        return
+    cores = len(os.sched_getaffinity(0))
+    print(f"{processor()}, {cores} cores, {platform.system()}, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory() as work:
+        for part in chosen.parts:
+            folder = Path(work) / part
+            folder.mkdir()
+            if part == "speed":
+                speed(folder, chosen.pictures, chosen.side, chosen.style)
+            elif part == "driver":
+                driver(folder, chosen.rows)
+            else:
+                storage(folder, min(chosen.pictures, 2_000), chosen.side)
+
+
+if __name__ == "__main__":
+    main()
