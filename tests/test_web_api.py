@@ -245,12 +245,16 @@ def test_a_video_is_painted(client: TestClient, folder: Path, tmp_path: Path) ->
     assert list(folder.iterdir()) == []
 
 
-def test_a_video_job_can_be_cancelled(client: TestClient, folder: Path, tmp_path: Path) -> None:
+def test_a_video_job_can_be_cancelled(
+    served: tuple[TestClient, Endpoints], folder: Path, tmp_path: Path
+) -> None:
+    client, endpoints = served
     video = clips.make_clip(tmp_path / "clip.mp4", frames=400).read_bytes()
     running = client.post("/api/videos", content=video).json()
     waiting = client.post("/api/videos", content=video).json()
     assert client.post("/api/videos", content=video).status_code == 429
     wait_for(client, running, "preview", "painting")
+    insides = endpoints._jobs.get(running["id"])
     assert client.get(f"/api/jobs/{running['id']}/result").status_code == 404
     for job in (waiting, running):
         assert client.delete(f"/api/jobs/{job['id']}").status_code == 204
@@ -258,6 +262,7 @@ def test_a_video_job_can_be_cancelled(client: TestClient, folder: Path, tmp_path
     while list(folder.iterdir()) and time.monotonic() < until:
         time.sleep(0.02)
     assert list(folder.iterdir()) == []
+    assert insides.progress is None or insides.progress.frames < 400  # it did not paint on
 
 
 @pytest.mark.parametrize(

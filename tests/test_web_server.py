@@ -205,6 +205,20 @@ def test_who_goes_away_is_not_painted_for(impatient: Running) -> None:
     wait_until_idle(impatient)
 
 
+def test_a_request_that_goes_wrong_midway_leaves_no_traceback(
+    tmp_path: Path, tiny_style: Path
+) -> None:
+    with running(tmp_path, tiny_style.parent, settings={}) as server:
+        for host in (b"localhost", b"evil.example"):
+            head = b"POST /api/paint HTTP/1.1\r\nHost: " + host
+            for _ in range(20):
+                answer = server.send(head + b"\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+                assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 421"))
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(10)
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
 def test_a_half_sent_form_leaves_nothing(impatient: Running) -> None:
     with socket.create_connection(("127.0.0.1", impatient.port)) as connection:
         connection.sendall(

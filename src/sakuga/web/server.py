@@ -109,6 +109,12 @@ def _protocol(patience_s: float) -> type[H11Protocol]:
             elif self._timer is None:
                 self._timer = self.loop.call_later(patience_s, self._give_up)
 
+        def send_400_response(self, msg: str) -> None:
+            super().send_400_response(msg)
+            if self.cycle is not None:  # its request went wrong midway: nobody hears its answer
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_timer()
             super().connection_lost(exc)
