@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import socket
 import sys
@@ -12,6 +13,7 @@ import webbrowser
 from types import FrameType
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -47,6 +49,7 @@ def serve(settings: Settings, *, open_page: bool = False) -> None:
             app, endpoints = build_app(settings, folder)
             address = _address(settings, listener.getsockname()[1])
             _greet(settings, address)
+            logging.getLogger("python_multipart").setLevel(logging.ERROR)
             if open_page:
                 webbrowser.open(address)
             try:
@@ -68,7 +71,7 @@ def _configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         http=_protocol(settings.patience_s),
         ws="none",
         lifespan="off",
-        log_level="warning",
+        log_level="error",  # that strangers send what is not HTTP is no news
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -110,8 +113,12 @@ def _protocol(patience_s: float) -> type[H11Protocol]:
                 self._timer = self.loop.call_later(patience_s, self._give_up)
 
         def send_400_response(self, msg: str) -> None:
-            super().send_400_response(msg)
-            if self.cycle is not None:  # its request went wrong midway: nobody hears its answer
+            """Answer what is not HTTP, also when it follows a request that is being answered."""
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                super().send_400_response(msg)
+            else:  # an answer is on its way, or was sent; another cannot follow
+                self.transport.close()
+            if self.cycle is not None:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
 
