@@ -12,6 +12,9 @@ work=$(mktemp -d)
 cd "$work"
 export OMP_NUM_THREADS=1 RAY_USAGE_STATS_ENABLED=0 RAY_BACKEND_LOG_LEVEL=fatal
 export GLOO_SOCKET_IFNAME=net0
+# Ray runs the code of whoever reaches it: only those who know the token may.
+RAY_AUTH_TOKEN=$(python -c "import secrets; print(secrets.token_hex(32))")
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN
 
 clean() {
     for node in node1 node2; do

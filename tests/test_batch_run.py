@@ -44,7 +44,7 @@ def draw_pictures(folder: Path, count: int, *, side: int, corrupt: int = 0) -> P
         pixels = np.roll(base, index, axis=1)[: side - index % 5]
         Image.fromarray(pixels).save(path, compress_level=0)
         if corrupt and index % (count // corrupt) == 3:
-            path.write_bytes(path.read_bytes()[:999])
+            path.write_bytes(path.read_bytes()[: side * side])
     return folder
 
 

@@ -86,20 +86,10 @@ def joined(address: str | None, workers: int | None, device: Device) -> Iterator
         logging.getLogger(name).setLevel(logging.CRITICAL)
     mine = not ray.is_initialized()
     try:
-        if mine and address is None:
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-            cores = cores or os.cpu_count() or 1
-            ray.init(
-                num_cpus=max(cores, workers or 1),
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                object_store_memory=_object_store_bytes(),
-                _system_config=_SYSTEM,
-            )
-        elif mine:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        if mine:
+            with _silence():
+                _start(address, workers)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         reason = " ".join(str(error).split())[:300]
         where = f"at {address}" if address else "on this machine"
         raise ClusterError(
@@ -110,6 +100,38 @@ def joined(address: str | None, workers: int | None, device: Device) -> Iterator
     finally:
         if mine:
             ray.shutdown()
+
+
+def _start(address: str | None, workers: int | None) -> None:
+    import ray
+
+    if address is not None:
+        ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
+        return
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    ray.init(
+        "local",  # else Ray joins whatever was started on this machine
+        num_cpus=max(bound or os.cpu_count() or 1, workers or 1),
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+        object_store_memory=_object_store_bytes(),
+        _system_config=_SYSTEM,
+    )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Close the process's stderr for a while: Ray's C++ part tells of its own logging there."""
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _look(workers: int | None, device: Device) -> Cluster:

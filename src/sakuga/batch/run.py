@@ -174,6 +174,7 @@ def _stream(
 
     context = DataContext.get_current()
     context.enable_progress_bars = False
+    context.raise_original_map_exception = True
     context.target_max_block_size = cluster.block_bytes
     least, most = TASK_PICTURES
     size = min(max(len(window) // (16 * cluster.painters), least), most)
