@@ -108,9 +108,9 @@ def test_colours_are_turned_round_for_networks_of_bgr(tmp_path: Path) -> None:
     state["generator/Conv_9/biases"][0] = 0.5  # brightens blue, which comes first
     source = published.write_checkpoint(tmp_path / "model", state)
     import_weights(source, tmp_path / "new.onnx")
-    photo = np.full((1, 3, 16, 16), 0.25, np.float32)
-    anime = paint(tmp_path / "new.onnx", photo)[0, :, 8, 8]
-    np.testing.assert_allclose(anime, [0.25, 0.25, 0.75], atol=1e-5)
+    photo = np.zeros((1, 3, 16, 16), np.float32) + np.array([0.1, 0.2, 0.4]).reshape(3, 1, 1)
+    anime = paint(tmp_path / "new.onnx", photo.astype(np.float32))[0, :, 8, 8]
+    np.testing.assert_allclose(anime, [0.1, 0.2, 0.9], atol=1e-5)
 
 
 def test_white_box_in_tiles_equals_the_whole(tmp_path: Path) -> None:

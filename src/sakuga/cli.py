@@ -350,7 +350,7 @@ def train(
     resume
         Folder of a run to go on with, exactly as if it had never stopped.
     start_from
-        A checkpoint whose generator to start from (fine-tuning).
+        A checkpoint, or CartoonGAN weights, whose generator to start from (fine-tuning).
     dry_run
         Print the settings and the plan, and train nothing.
     devices

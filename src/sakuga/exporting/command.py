@@ -78,8 +78,9 @@ def _export_int8(style: Style, out: Path, calibrate: Path) -> str:
     photos = read_photos(calibrate)
     with replacing(out) as temporary:
         onnx.save(quantise(style, photos[::2]), temporary)
-        comparison = compare(style, Style(style.spec, temporary, "file"), photos[1::2])
-    return f"{comparison}\n{out}: {style.spec.name} {style.spec.version}, {_megabytes(out)}"
+        small = Style(read_spec(temporary), temporary, "file")
+        comparison = compare(style, small, photos[1::2])
+    return f"{comparison}\n{out}: {small.spec.name} {small.spec.version}, {_megabytes(out)}"
 
 
 def _megabytes(path: Path) -> str:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +89,7 @@ def quantise(style: Style, photos: Sequence[Pixels]) -> onnx.ModelProto:
         photos: uint8 (H, W, 3), of any sizes.
 
     Returns:
-        A model with the style's spec.
+        A model with the style's spec; -int8 is added to its name, so that both can be installed.
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
@@ -110,7 +110,7 @@ def quantise(style: Style, photos: Sequence[Pixels]) -> onnx.ModelProto:
             weight_type=QuantType.QInt8,
         )
         small = onnx.load(out)
-    write_spec(small, style.spec)
+    write_spec(small, replace(style.spec, name=f"{style.spec.name[:58]}-int8"))
     return small
 
 
