@@ -13,7 +13,7 @@ import numpy as np
 from sakuga.errors import DataError
 from sakuga.evaluate.sources import Item, list_pictures, match_results
 from sakuga.evaluate.statistics import Picture
-from sakuga.stylizer import Stylizer
+from sakuga.mixture import open_stylizer
 
 ASPECT_TOLERANCE = 0.02  # systems that paint multiples of 8 or 32 pixels cut a few off
 
@@ -30,7 +30,7 @@ class System:
 
 def style_system(style: str | Path, *, device: Literal["auto", "cpu", "cuda"]) -> System:
     """A style, painting as `sakuga paint` does."""
-    stylizer = Stylizer(style, device=device)
+    stylizer = open_stylizer(style, device=device)
     spec = stylizer.spec
     return System(
         f"{spec.name} {spec.version}",
