@@ -22,6 +22,8 @@ clean() {
         ip netns delete "$node" 2>/dev/null || true
     done
     rm -rf "$work"
+    # Where `ray start` notes the cluster for `ray.init("auto")` on this machine.
+    if grep -qs 10.77.0.1 /tmp/ray/ray_current_cluster; then rm -f /tmp/ray/ray_current_cluster; fi
 }
 trap clean EXIT
 

@@ -49,7 +49,7 @@ def check_address(address: str | None) -> None:
     if address.startswith("ray://"):
         raise OptionError(
             f"address {address}: a batch does not run through Ray Client (ray://); start it on a "
-            "machine of the cluster with --address auto, or send it there with  ray job submit"
+            "machine of the cluster with --address auto, or send it there with `ray job submit`"
         )
     host, separator, port = address.rpartition(":")
     if not separator or not port.isdigit():
@@ -58,8 +58,8 @@ def check_address(address: str | None) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
     except OSError as error:
         raise ClusterError(
-            f"no Ray cluster answers at {address} ({error.strerror or error}); start one with  "
-            "ray start --head  , or leave --address away to paint on this machine"
+            f"no Ray cluster answers at {address} ({error.strerror or error}); start one with "
+            "`ray start --head`, or leave --address away to paint on this machine"
         ) from error
 
 
@@ -93,7 +93,7 @@ def joined(address: str | None, workers: int | None, device: Device) -> Iterator
         reason = " ".join(str(error).split())[:300]
         where = f"at {address}" if address else "on this machine"
         raise ClusterError(
-            f"the Ray cluster {where} cannot be used ({reason}); start one with  ray start --head"
+            f"the Ray cluster {where} cannot be used ({reason}); start one with `ray start --head`"
         ) from error
     try:
         yield _look(workers, device)
