@@ -5,6 +5,9 @@
 speed    pictures a second: a plain loop, a batch with 1 worker, a batch with 2; Ray's overhead
 driver   what the driver keeps and does for a million pictures: listing, manifest, resuming
 storage  small files against shards, on this disk and on storage that takes 30 ms to answer
+compile  the generator's forward and backward pass in training, plain and with torch.compile
+
+plan     what a million pictures, a thousand million and 1,000 hours of film take at this speed
 
 Everything is made for the purpose in a temporary folder and deleted again. Each measurement runs
 in a process of its own, so that its memory is its own.
@@ -38,6 +41,13 @@ from sakuga.batch.source import Source, find_source
 from sakuga.batch.stages import read
 from sakuga.doctor import processor
 
+# Work -> megapixels of all of it. A picture: 1 megapixel. Film: 24 frames a second of 1920 x 1080.
+WORK = {
+    "1,000,000 pictures of 1 megapixel": 1e6,
+    "1,000,000,000 pictures of 1 megapixel": 1e9,
+    "1,000 hours of film in 1080p": 1000 * 3600 * 24 * 1920 * 1080 / 1e6,
+}
+PARTS = ("speed", "driver", "storage", "compile", "plan")
 LATENCY_S = 0.03  # of a request to an object store in the same region, at the median
 MILLION = 1_000_000
 
@@ -159,6 +169,46 @@ def reading(path: Path, distant: bool, fetches: int) -> dict[str, float]:
     return {"pictures": count, "seconds": time.perf_counter() - started_s}
 
 
+def training_pass(compiled: bool) -> dict[str, float]:
+    """Forward and backward through the default generator, 8 crops of 256 pixels, in bf16."""
+    import torch
+
+    from sakuga.train.networks import LocalGenerator
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    generator = LocalGenerator().to(device, memory_format=torch.channels_last)
+    painter = torch.compile(generator) if compiled else generator
+    crops = torch.rand(8, 3, 256, 256, device=device).to(memory_format=torch.channels_last)
+    seconds = []
+    for _ in range(8):
+        started_s = time.perf_counter()
+        with torch.autocast(device, torch.bfloat16):
+            anime = painter(crops)
+        (anime.float() - crops).abs().mean().backward()
+        generator.zero_grad()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - started_s)
+    # The first passes compile, and find the memory they need.
+    return {"pictures": 8, "seconds": float(np.median(seconds[3:])), "first_s": seconds[0]}
+
+
+def megapixels(style: str, device: str) -> dict[str, float]:
+    """Paint photos of 1024 x 1024 pixels on one core, or on a GPU; megapixels, not pictures."""
+    from sakuga.stylizer import Stylizer
+
+    stylizer = Stylizer(style, device=device, threads=1)
+    photo = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3), dtype=np.uint8)
+    stylizer(photo)
+    started_s, count = time.perf_counter(), 0
+    while time.perf_counter() - started_s < 10:
+        stylizer(photo)
+        count += 1
+    seconds = time.perf_counter() - started_s
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"pictures": count * 1024**2 / 1e6, "seconds": seconds, "peak_mb": peak_mb}
+
+
 def apart(
     work: Callable[..., dict[str, float]], *arguments: object, cores: int = 2
 ) -> dict[str, float]:
@@ -232,6 +282,33 @@ def storage(folder: Path, pictures: int, side: int) -> None:
     tell(*rows)
 
 
+def compiling() -> None:
+    """What torch.compile gives a training here."""
+    plain, compiled = apart(training_pass, False), apart(training_pass, True)
+    tell(
+        ("generator, forward and backward, 8 crops of 256 px", f"{rate(plain):.2f}/s"),
+        ("the same with torch.compile", f"{rate(compiled):.2f}/s"),
+        ("compiling it", f"{compiled['first_s']:.0f} s"),
+    )
+
+
+def plan(style: str, core_price: float, gpu_price: float) -> None:
+    """Time and money for work of three sizes, from the speed found here."""
+    import onnxruntime
+
+    units = [("core", "cpu", core_price)]
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        units.append(("GPU", "cuda", gpu_price))
+    for unit, device, price in units:
+        found = apart(megapixels, style, device, cores=1)
+        tell((f"painting, one {unit}", f"{rate(found):.2f} MP/s"))
+        tell((f"memory of one painter on a {unit}", f"{found['peak_mb']:.0f} MB"))
+        for work, total in WORK.items():
+            hours = total / rate(found) / 3600
+            cost = f"{hours:,.0f} h, ${hours * price:,.0f}"
+            tell((f"{work}, {unit}-hours and cost at ${price:g}/h", cost))
+
+
 def main() -> None:
     """Measure the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -239,7 +316,9 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=128, help="pixels")
     parser.add_argument("--style", default="novel")
     parser.add_argument("--rows", type=int, default=MILLION, help="pictures of the driver's part")
-    parser.add_argument("--parts", nargs="+", default=["speed", "driver", "storage"])
+    parser.add_argument("--parts", nargs="+", default=list(PARTS))
+    parser.add_argument("--core-price", type=float, default=0.015, help="dollars an hour, spot")
+    parser.add_argument("--gpu-price", type=float, default=0.4, help="dollars an hour, spot")
     parser.add_argument("--call", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.call:
@@ -259,6 +338,10 @@ def main() -> None:
                 speed(folder, chosen.pictures, chosen.side, chosen.style)
             elif part == "driver":
                 driver(folder, chosen.rows)
+            elif part == "compile":
+                compiling()
+            elif part == "plan":
+                plan(chosen.style, chosen.core_price, chosen.gpu_price)
             else:
                 storage(folder, min(chosen.pictures, 2_000), chosen.side)
 
