@@ -164,7 +164,8 @@ def test_generated_requests(server: Running) -> None:
     statuses: Counter[int] = Counter()
     for number in range(COUNT):
         sent = request(rng)
-        answer = ask(server, sent)
+        # On a busy machine the server's short patience may end before it has read the request.
+        answer = ask(server, sent) or ask(server, sent) or ask(server, sent)
         found = STATUS.match(answer)
         status = int(found[1]) if found else 0
         statuses[status] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -25,8 +26,8 @@ HEADERS = b"Host: 127.0.0.1\r\nConnection: close\r\n"
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory, tiny_style: Path) -> Iterator[Running]:
-    """A server that waits for half a second only."""
-    settings = {"patience_s": 0.5, "slowest_bytes_per_s": 50_000, "picture_bytes": 400_000}
+    """A server that waits for a second only."""
+    settings = {"patience_s": 1.0, "slowest_bytes_per_s": 50_000, "picture_bytes": 400_000}
     with running(tmp_path_factory.mktemp("server"), tiny_style.parent, settings=settings) as server:
         yield server
 
@@ -220,6 +221,12 @@ def test_a_request_that_goes_wrong_midway_leaves_no_traceback(
                     then=b"zz\r\n",
                     after_s=0.03,
                 )
+        head = b"HEAD / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+        refused = server.send(head)
+        assert refused == b"" or refused.startswith(b"HTTP/1.1")
+        content = server.send(b"not HTTP\r\n\r\n").partition(b"\r\n\r\n")[2]
+        assert json.loads(content) == {"error": "this is not valid HTTP/1.1"}
+        assert len(content) == 39
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(10)
     assert (tmp_path / "server.log").read_text() == ""

@@ -30,6 +30,10 @@ _REASONS = {
     errno.EADDRNOTAVAIL: "this machine does not have that address; choose another with --host",
 }
 _MOST_CONNECTIONS = 512
+_NOT_HTTP = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 39\r\n\r\n{"error": "this is not valid HTTP/1.1"}'
+)
 _STOPPED_STATUS = 143  # 128 + SIGTERM
 
 
@@ -114,10 +118,10 @@ def _protocol(patience_s: float) -> type[H11Protocol]:
 
         def send_400_response(self, msg: str) -> None:
             """Answer what is not HTTP, also when it follows a request that is being answered."""
+            # An answer that is on its way, or was sent, cannot be followed by another.
             if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                super().send_400_response(msg)
-            else:  # an answer is on its way, or was sent; another cannot follow
-                self.transport.close()
+                self.transport.write(_NOT_HTTP)
+            self.transport.close()
             if self.cycle is not None:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
