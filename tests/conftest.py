@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ from sakuga.styles import StyleSpec, write_spec
 # How long an example takes depends on what else the machine does, and says nothing of the code.
 settings.register_profile("sakuga", deadline=None)
 settings.load_profile("sakuga")
+
+# A shell starts what runs in its background deaf to Ctrl-C, and children inherit that: the tests of
+# Ctrl-C must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def make_spec(name: str, receptive_radius: int | None) -> StyleSpec:

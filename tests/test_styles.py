@@ -158,7 +158,7 @@ def test_a_foreign_onnx_file_is_told_what_it_lacks(tmp_path: Path) -> None:
         read_spec(path)
     helper.set_model_props(model, {"sakuga.style": "{"})
     onnx.save(model, path)
-    with pytest.raises(StyleError, match="'sakuga.style' is not valid"):
+    with pytest.raises(StyleError, match=r"'sakuga.style' is not valid"):
         read_spec(path)
 
 

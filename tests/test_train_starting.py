@@ -98,6 +98,7 @@ def test_fine_tuning_moves_towards_other_drawings(tmp_path: Path) -> None:
         discriminator_lr=2e-3,
         ema_decay=0.8,
         guard_every=10_000,
+        save_every=10_000,  # guards look at what is saved, too
         steps=20,
         init_steps=1,
     )  # fmt: skip

@@ -613,7 +613,8 @@ def test_strength_reaches_the_style(tmp_path: Path) -> None:
 
 def test_a_still_shot_is_painted_once(tmp_path: Path) -> None:
     still = [picture(0)] * 10 + [picture(5)] * 10
-    source = make_clip(tmp_path / "in.mp4", pictures=still)
+    # At a low quality the encoder sharpens a still in steps that are no still to us.
+    source = make_clip(tmp_path / "in.mp4", pictures=still, options={"crf": "1"})
     style = Invert()
     result = paint_video(source, tmp_path / "out.mp4", style=style)
     assert result.frames == 20

@@ -557,9 +557,7 @@ def serve(
 def evaluate(
     *,
     style: Annotated[tuple[str, ...], Parameter(consume_multiple=True, show_default=False)] = (),
-    results: Annotated[
-        tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)
-    ] = (),
+    results: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)] = (),
     photos: Path,
     anime: Path,
     network: str = "inception",

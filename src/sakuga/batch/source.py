@@ -71,7 +71,7 @@ class Source:
                 yield name, f"{self.root.path}/{name}"
 
     def _shards(self) -> Iterator[tuple[str, str]]:
-        if self.root.name.endswith(SHARD_SUFFIXES):
+        if self.root.path.endswith(SHARD_SUFFIXES):
             yield posixpath.basename(self.root.path), self.root.path
             return
         for name in self.root.walk():
@@ -101,9 +101,9 @@ def find_source(text: str) -> Source:
         return Source("shards" if shards else "folder", root)
     if kind == "nothing":
         raise InputError(f"{root.name}: there is no such file or folder; check the spelling")
-    if root.name.endswith(SHARD_SUFFIXES):
+    if root.path.endswith(SHARD_SUFFIXES):
         return Source("shards", root)
-    if root.name.endswith(LIST_SUFFIXES):
+    if root.path.endswith(LIST_SUFFIXES):
         return Source("list", root)
     raise InputError(
         f"{root.name}: is neither a folder, nor a list ({', '.join(LIST_SUFFIXES)}), nor a shard "
