@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sakuga.batch import manifest as manifest_module
-from sakuga.batch.job import Job, claim
+from sakuga.batch.job import Job, alone_in, claim
 from sakuga.batch.manifest import SCHEMA, Manifest
 from sakuga.batch.places import Place, open_place
 from sakuga.batch.source import TASK, key_of
@@ -166,3 +166,20 @@ def test_choices_out_of_range_are_refused() -> None:
         replace(JOB, file_format="gif2")
     with pytest.raises(OptionError, match="strength"):
         replace(JOB, strength=2.0)
+
+
+def test_a_second_run_is_kept_out_until_the_first_ends(tmp_path: Path) -> None:
+    out = open_place(str(tmp_path / "deep/out"))
+    with alone_in(out):
+        with pytest.raises(OutputError, match="another run is at work there"), alone_in(out):
+            pass
+        with alone_in(open_place(str(tmp_path / "other"))):
+            pass
+    with alone_in(out):
+        pass
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(OutputError, match="is a file"),
+        alone_in(open_place(str(tmp_path / "file"))),
+    ):
+        pass

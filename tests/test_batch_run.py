@@ -29,7 +29,7 @@ from sakuga.batch.run import Options, run_batch
 from sakuga.errors import ClusterError, InputError, OptionError, OutputError
 from sakuga.stylizer import Stylizer
 
-pytestmark = pytest.mark.filterwarnings("default")  # Ray's are not ours to mend
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's are not ours to mend
 
 CHAOS_PICTURES = int(os.environ.get("SAKUGA_CHAOS_PICTURES", "150"))
 WAIT_S = 240

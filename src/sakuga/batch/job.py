@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from sakuga.batch.places import Place
@@ -61,6 +66,41 @@ def style_digest(style: Style) -> tuple[bytes, str]:
     """The content of a style's file, and its sha256."""
     content = style.path.read_bytes()
     return content, hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def alone_in(out: Place) -> Iterator[None]:
+    """Keep a second run out of OUT until the block ends, also if it ends by a crash.
+
+    On object stores, on Windows, and on shared disks without locks, nothing is kept out.
+
+    Raises:
+        OutputError: another run is at work there, or OUT cannot be made.
+    """
+    if not out.is_local or sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    folder = Path(out.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(f"{out.name}: is a file; name a folder for the results") from error
+    except OSError as error:
+        raise OutputError(f"{out.name}: cannot be written ({error.strerror})") from error
+    try:
+        with suppress(OSError):  # a disk without locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OutputError(
+                    f"{out.name}: another run is at work there; wait for it, or stop it first"
+                ) from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def claim(out: Place, job: Job, style: bytes, *, overwrite: bool) -> None:

@@ -66,7 +66,8 @@ class Place:
         at_once = self.name.partition("://")[0] in _WHOLE_OR_NOTHING
         path = self.path if at_once else f"{self.path}.{uuid.uuid4().hex[:8]}.tmp"
         try:
-            self.filesystem.create_dir(posixpath.dirname(self.path), recursive=True)
+            if not at_once:  # object stores have no folders
+                self.filesystem.create_dir(posixpath.dirname(self.path), recursive=True)
             with self.filesystem.open_output_stream(path) as file:
                 file.write(content)
             if not at_once:

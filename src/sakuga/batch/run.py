@@ -20,7 +20,16 @@ from sakuga.batch.cluster import (
     check_nodes,
     joined,
 )
-from sakuga.batch.job import FOLDERS, MANIFEST_FOLDER, STYLE_FILE, Job, Output, claim, style_digest
+from sakuga.batch.job import (
+    FOLDERS,
+    MANIFEST_FOLDER,
+    STYLE_FILE,
+    Job,
+    Output,
+    alone_in,
+    claim,
+    style_digest,
+)
 from sakuga.batch.manifest import Done, Manifest
 from sakuga.batch.places import Place, open_place
 from sakuga.batch.results import write_parquet, write_shard, write_tree
@@ -97,7 +106,15 @@ def run_batch(
         file_format=file_format,
         output=output,
     )
-    claim(target, job, content, overwrite=options.overwrite)
+    with alone_in(target):
+        claim(target, job, content, overwrite=options.overwrite)
+        summary = _go_on(origin, target, job, options)
+    summary.elapsed_s = time.monotonic() - started_s
+    return summary
+
+
+def _go_on(origin: Source, target: Place, job: Job, options: Options) -> Summary:
+    """Do what is left of a job whose place is claimed."""
     manifest = Manifest(target.child(MANIFEST_FOLDER))
     manifest.merge()
     if options.retry:
@@ -112,7 +129,6 @@ def run_batch(
     manifest.merge()
     _delete_orphans(target, job, manifest)
     summary.failures = manifest.failures(SHOWN_FAILURES)
-    summary.elapsed_s = time.monotonic() - started_s
     return summary
 
 
@@ -200,7 +216,7 @@ def _stream(
                 1,
                 sakuga.__version__,
             ),
-            compute=ActorPoolStrategy(size=cluster.painters),
+            compute=ActorPoolStrategy(size=min(cluster.painters, len(tasks))),
             num_cpus=PAINTER_CPUS,
             num_gpus=cluster.gpus_each,
             **whole,
