@@ -140,8 +140,14 @@ def test_a_term_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(
 def test_guards_name_what_broke(painted, message):
     photo = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0)) - 0.5
     with pytest.raises(TrainingError, match=message):
-        check_health(measure_health(photo, painted(photo)), {}, 7)
-    check_health(measure_health(photo, photo), {}, 7)
+        check_health(measure_health(photo, painted(photo)), 7, chroma_limit=15.0)
+    check_health(measure_health(photo, photo), 7, chroma_limit=15.0)
+
+
+def test_pictures_are_judged_after_the_initialisation(config, tmp_path):
+    strict = replace(config, guard_every=1, chroma_limit=0.0)
+    with pytest.raises(TrainingError, match=rf"step {config.init_steps + 1}: colours drift"):
+        train(strict, tmp_path / "run", accelerator="cpu", devices=1)
 
 
 def test_a_set_larger_than_memory_is_streamed_and_resumes_exactly(config, tmp_path):

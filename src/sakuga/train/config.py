@@ -85,6 +85,7 @@ class TrainConfig:
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
     log_every: int = 20  # steps between lines of the log
     guard_every: int = 100  # steps between checks against collapse
+    chroma_limit: float = 15.0  # CIELAB units: a larger shift of the colours stops the training
     sheet_every: int = 500  # steps between contact sheets
     save_every: int = 500  # steps between checkpoints
 

@@ -11,7 +11,6 @@ from sakuga.errors import TrainingError
 from sakuga.train.flatten import gaussian_blur
 from sakuga.train.losses import srgb_to_lab
 
-CHROMA_SHIFT_MAX = 15.0  # CIELAB units: beyond it the pictures have a cast
 TEXTURE_RANGE = (0.2, 1.2)  # of the photo's gradient: below, one flat colour; above, noise
 CLIPPED_SHARE_MAX = 0.30  # of all values, at black or white, above the photo's own share
 DEVIATION_MIN = 0.02  # of [-1, 1]: below it the picture is one colour
@@ -40,21 +39,30 @@ def _gradient(lab: Tensor) -> Tensor:
     return (across.square() + down.square()).sqrt().mean()
 
 
-def check_health(health: Mapping[str, float], terms: Mapping[str, Tensor], step: int) -> None:
-    """Raise TrainingError, naming the guard, what was found and what to try, if one is broken."""
+def check_terms(terms: Mapping[str, Tensor], step: int) -> None:
+    """Raise TrainingError naming the first term that is not finite."""
     for name, term in terms.items():
         if not torch.isfinite(term):
             raise TrainingError(
                 f"step {step}: the term {name} is {float(term)}: "
                 "lower generator_lr or set precision=32-true"
             )
+
+
+def check_health(health: Mapping[str, float], step: int, *, chroma_limit: float) -> None:
+    """Raise TrainingError, naming the guard, what was found and what to try, if one is broken.
+
+    Args:
+        health: what `measure_health` gave.
+        chroma_limit: CIELAB units; a larger chroma shift is a cast.
+    """
     low, high = TEXTURE_RANGE
     if health["deviation"] < DEVIATION_MIN:
         broken = f"pictures are one flat colour (deviation {health['deviation']:.3f})"
         remedy = "raise flat_weight or structure_weights, lower texture_weight"
-    elif health["chroma_shift"] > CHROMA_SHIFT_MAX:
+    elif health["chroma_shift"] > chroma_limit:
         broken = (
-            f"colours drift (chroma shift {health['chroma_shift']:.1f}, at most {CHROMA_SHIFT_MAX})"
+            f"colours drift (chroma shift {health['chroma_shift']:.1f}, at most {chroma_limit})"
         )
         remedy = "raise colour_weight, lower surface_weight"
     elif not low <= health["texture"] <= high:

@@ -28,7 +28,7 @@ from sakuga.train.config import TrainConfig, config_to_json
 from sakuga.train.dataset import CropSampler
 from sakuga.train.devices import mean_over_ranks, open_fabric
 from sakuga.train.features import load_vgg
-from sakuga.train.guards import check_health, measure_health
+from sakuga.train.guards import check_health, check_terms, measure_health
 from sakuga.train.journal import Journal
 from sakuga.train.networks import CartoonDiscriminator, PatchDiscriminator
 from sakuga.train.objective import Batch, discriminator_terms, generator_terms
@@ -43,7 +43,7 @@ def train(
     run: Path,
     *,
     resume: bool = False,
-    start_from: Path | None = None,
+    start_from: str | Path | None = None,
     devices: int | str = "auto",
     nodes: int = 1,
     accelerator: str = "auto",
@@ -55,8 +55,8 @@ def train(
         config: the settings; with `resume`, they replace those the run began with.
         run: folder of the run, made if need be.
         resume: go on from the run's checkpoint, exactly as if it had never stopped.
-        start_from: begin with the averaged generator of another checkpoint, or with the published
-            weights of a CartoonGAN (fine-tuning).
+        start_from: begin with the averaged generator of another checkpoint, a style's, or the
+            published weights of a CartoonGAN (fine-tuning).
         devices, nodes, accelerator: as `open_fabric` takes them.
         progress: called on rank 0 after each step.
 
@@ -221,8 +221,14 @@ def train(
             if guarding or logging:  # on every rank, so that all of them stop, or none
                 terms = mean_over_ranks(fabric, terms)
             if guarding:
+                check_terms(terms, done)
                 health = mean_over_ranks(fabric, measure_health(part.photo, painted.detach()))
-                check_health({name: float(value) for name, value in health.items()}, terms, done)
+                if done > config.init_steps:  # a network fresh from chance may look like anything
+                    check_health(
+                        {name: float(value) for name, value in health.items()},
+                        done,
+                        chroma_limit=config.chroma_limit,
+                    )
             if journal:
                 if logging:
                     journal.log(done, terms, config.generator_lr * rate)
