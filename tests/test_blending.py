@@ -8,7 +8,7 @@ from PIL import Image
 from samples import photo
 from scipy.ndimage import uniform_filter1d
 
-from sakuga.blending import CHROMA_RADIUS, keep_chroma, mix
+from sakuga.blending import CHROMA_RADIUS, blend, keep_chroma, mix
 
 PHOTO = photo(80, 120, 1)
 ANIME = photo(80, 120, 2)
@@ -70,3 +70,15 @@ def test_chroma_of_a_single_pixel() -> None:
     gray = np.array([[[100, 100, 100]]], np.uint8)
     result = keep_chroma(one, gray)
     assert np.abs(ycbcr(result)[0, 0, 1:] - ycbcr(one)[0, 0, 1:]).max() < 2
+
+
+@pytest.mark.parametrize("strip_rows", [1, CHROMA_RADIUS, 33, 79, 80])
+@pytest.mark.parametrize(("strength", "keep_colour"), [(1.0, True), (0.3, True), (0.3, False)])
+def test_strips_equal_the_whole(
+    monkeypatch: pytest.MonkeyPatch, strip_rows: int, strength: float, keep_colour: bool
+) -> None:
+    monkeypatch.setattr("sakuga.blending._STRIP_PIXELS", strip_rows * PHOTO.shape[1])
+    blended = ANIME.copy()
+    blend(PHOTO, blended, strength=strength, keep_colour=keep_colour)
+    whole = mix(PHOTO, keep_chroma(PHOTO, ANIME) if keep_colour else ANIME, strength)
+    assert (blended == whole).all()

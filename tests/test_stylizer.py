@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import photo
 
+from sakuga.blending import keep_chroma
 from sakuga.errors import DeviceError, InputError, OptionError, StyleError
 from sakuga.styles import write_spec
 from sakuga.stylizer import AUTO_TILE_PIXELS, Stylizer
@@ -85,6 +86,12 @@ def test_automatic_tiles_equal_the_whole(tiny_style: Path) -> None:
 def test_any_size(stylizer: Stylizer, shape: tuple[int, int], keep_colour: bool) -> None:
     picture = noise(*shape)
     assert stylizer(picture, keep_colour=keep_colour).shape == (*shape, 3)
+
+
+def test_colours_are_kept_without_a_look_at_the_padding(stylizer: Stylizer) -> None:
+    picture = photo(50, 70)  # sides that the style pads
+    anime = stylizer(picture)
+    assert (stylizer(picture, keep_colour=True) == keep_chroma(picture, anime)).all()
 
 
 def test_many_threads_give_the_bytes_of_one(stylizer: Stylizer) -> None:

@@ -100,8 +100,7 @@ def test_the_divider_uncovers_the_photo(shown: Any) -> None:
 def test_strength_and_colour_are_blended_as_python_does(
     shown: Any, served: Running, tiny_style: Path
 ) -> None:
-    # Higher than a strip of the blur; multiples of 8, because Python blurs what it pads as well.
-    photo = picture(136, 560)
+    photo = picture(133, 561)  # higher than a strip of the blur, and sides that the style pads
     add_photo(shown, photo)
     choose_style(shown, "tiny")
     shown.wait_for_selector("#download:not([disabled])")

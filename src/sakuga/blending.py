@@ -1,6 +1,6 @@
 """How much of the style, and whose colours: both decided pixel by pixel or within a known radius.
 
-Sums are of whole numbers, so that a tile gives the very numbers the whole picture gives.
+Sums are of whole numbers, so that a strip gives the very numbers the whole picture gives.
 """
 
 from __future__ import annotations
@@ -14,6 +14,31 @@ _BOX_RADIUS = 8  # three boxes of 17 are nearly a Gaussian of sigma 8.5 pixels
 _BOX_PASSES = 3
 CHROMA_RADIUS = _BOX_RADIUS * _BOX_PASSES  # pixels `keep_chroma` looks in each direction
 _FRACTION = 16  # chroma is kept in sixteenths of a grey level
+_STRIP_PIXELS = 2_000_000  # bounds the memory of `blend`, which takes some 60 bytes a pixel
+
+
+def blend(photo: Pixels, anime: Pixels, *, strength: float, keep_colour: bool) -> None:
+    """Blend a whole picture, in place of `anime`, strip by strip.
+
+    Args:
+        photo, anime: uint8 (H, W, 3).
+        strength: see `mix`.
+        keep_colour: see `keep_chroma`.
+    """
+    if strength == 1 and not keep_colour:
+        return
+    height, width = photo.shape[:2]
+    radius = CHROMA_RADIUS if keep_colour else 0
+    strip_rows = max(CHROMA_RADIUS, _STRIP_PIXELS // width)
+    above = anime[:0].copy()  # rows over the strip that it looks at, as they were painted
+    for top in range(0, height, strip_rows):
+        bottom = min(top + strip_rows, height)
+        start, stop = top - len(above), min(bottom + radius, height)
+        painted = np.concatenate([above, anime[top:stop]])
+        above = painted[max(0, bottom - radius - start) : bottom - start].copy()
+        seen = photo[start:stop]
+        mixed = mix(seen, keep_chroma(seen, painted) if keep_colour else painted, strength)
+        anime[top:bottom] = mixed[top - start : bottom - start]
 
 
 def mix(photo: Pixels, anime: Pixels, strength: float) -> Pixels:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import onnxruntime as ort
 
-from sakuga.blending import CHROMA_RADIUS, keep_chroma, mix
+from sakuga.blending import blend
 from sakuga.colours import Pixels
 from sakuga.errors import DeviceError, InputError, OptionError, StyleError
 from sakuga.pixels import to_float, to_pixels
@@ -98,22 +98,17 @@ class Stylizer:
         if strength == 0:
             return photo.copy()
 
-        def paint_window(window: Pixels) -> Pixels:
-            anime = self._run(window)
-            if keep_colour:
-                anime = keep_chroma(window, anime)
-            return mix(window, anime, strength)
-
-        radius = self.spec.receptive_radius
-        return paint_tiles(
+        anime = paint_tiles(
             photo,
-            paint_window,
+            self._run,
             tile=self._tile_for(photo.shape[0], photo.shape[1]),
-            margin=(radius or 0) + (CHROMA_RADIUS if keep_colour else 0),
+            margin=self.spec.receptive_radius or 0,
             multiple=self.spec.size_multiple,
             minimum=self.spec.minimum_side,
             progress=progress,
         )
+        blend(photo, anime, strength=strength, keep_colour=keep_colour)
+        return anime
 
     def _run(self, window: Pixels) -> Pixels:
         """The graph itself, (H, W, 3) to (H, W, 3)."""
