@@ -119,6 +119,26 @@ def test_cel_target_leaves_flat_colours_but_for_grading():
     assert vivid[0, 0].mean() - vivid[0, 2].mean() == pytest.approx(0.45, abs=0.01)
 
 
+def test_black_and_white_are_printed_as_ink_on_paper():
+    ramp = torch.linspace(0, 1, 96).view(1, 1, 1, 96).expand(1, 3, 48, 96).round()
+    cel, _ = cel_target(ramp, ink_colour=(0.2, 0.1, 0.0), paper_colour=(1.0, 0.9, 0.8))
+    assert cel[0, :, 24, 8].tolist() == pytest.approx([0.2, 0.1, 0.0], abs=1e-3)
+    assert cel[0, :, 24, 88].tolist() == pytest.approx([1.0, 0.9, 0.8], abs=1e-3)
+
+
+def test_a_broader_brush_paints_over_more_texture():
+    photo = 0.5 + 0.4 * (noise(1, 3, 96, 96) - 0.5)
+    spread = [luma(cel_target(photo, brush=brush, ink=0.0)[0]).std() for brush in (1, 2, 4)]
+    assert spread[0] > spread[1] > spread[2]
+
+
+def test_lines_are_drawn_on_light_ground_when_asked():
+    photo = torch.full((1, 3, 64, 64), 0.95)
+    photo[..., 30:] = 0.6
+    dark, light = (cel_target(photo, line_light=limit)[1].mean() for limit in (0.3, 0.7))
+    assert dark < 1e-3 < light
+
+
 def test_a_picture_becomes_the_same_whatever_its_batch():
     pictures = torch.cat([noise(1, 3, 40, 40), 0.5 + 0.02 * noise(1, 3, 40, 40, seed=1)])
     together, _ = cel_target(pictures)

@@ -66,6 +66,12 @@ class TrainConfig:
     vividness: float = 1.1  # factor on the distance of a colour from its gray
     gamma: float = 0.94  # exponent, below 1 brightens
     detail: float = 0.25  # share of fine detail left on texture
+    brush: int = 2  # pixels, radius of the brush on texture
+    line_width: float = 0.8  # pixels, sigma of the contours
+    line_slope: float = 60.0  # how surely a dip of lightness becomes a line
+    line_light: float = 0.5  # lightness above which lines fade
+    ink_colour: tuple[float, ...] = (0.0, 0.0, 0.0)  # what black becomes, RGB, 0 to 1
+    paper_colour: tuple[float, ...] = (1.0, 1.0, 1.0)  # what white becomes
 
     # --- schedule
     steps: int = 20_000  # optimiser steps of the generator, initialisation included
@@ -114,6 +120,13 @@ class TrainConfig:
                 32 <= low <= high, f"{name} {low}, {high}: two sizes in rising order, at least 32"
             )
         _check(0 <= self.ink <= 1, f"ink {self.ink}: between 0 and 1")
+        _check(self.brush >= 1, f"brush {self.brush}: at least 1")
+        for name in ("ink_colour", "paper_colour"):
+            colour = getattr(self, name)
+            _check(
+                len(colour) == 3 and all(0 <= value <= 1 for value in colour),
+                f"{name} {colour}: three values between 0 and 1",
+            )
         _check(0 < self.ema_decay < 1, f"ema_decay {self.ema_decay}: between 0 and 1")
         for name in ("structure_weights", "gram_weights"):
             layers, weights = len(self.feature_layers), len(getattr(self, name))

@@ -6,6 +6,8 @@ tensor's device, without gradients, inside a training step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -56,6 +58,7 @@ def l0_flatten(
     height, width = pictures.shape[-2:]
     margin = min(16, height - 1, width - 1)
     guide = F.pad(pictures.float(), (margin,) * 4, mode="reflect")
+    beta: Tensor | float
     if isinstance(strength, Tensor):
         strength = F.pad(strength.float(), (margin,) * 4, mode="reflect")
         # Of each picture by itself: what a picture becomes must not depend on its batch.
@@ -141,6 +144,12 @@ def cel_target(
     vividness: float = 1.1,
     gamma: float = 0.94,
     detail: float = 0.25,
+    brush: int = 2,
+    line_width: float = 0.8,
+    line_slope: float = 60.0,
+    line_light: float = 0.5,
+    ink_colour: Sequence[float] = (0.0, 0.0, 0.0),
+    paper_colour: Sequence[float] = (1.0, 1.0, 1.0),
 ) -> tuple[Tensor, Tensor]:
     """Paint photos as flat colour blocks with dark contours: what the structure terms aim at.
 
@@ -157,6 +166,12 @@ def cel_target(
         vividness: factor on the distance of each colour from its gray.
         gamma: exponent on the result; below 1 brightens.
         detail: share of fine detail that is left on texture, 0 to 1.
+        brush: radius of `kuwahara` on texture, pixels; calm places keep 2, or eyes would go.
+        line_width: sigma of the lines, pixels.
+        line_slope: how surely a dip of lightness becomes a line.
+        line_light: lightness of the ground, 0 to 1, above which lines begin to fade.
+        ink_colour: RGB in [0, 1] that black is printed as.
+        paper_colour: RGB in [0, 1] that white is printed as; colours between are mixed linearly.
 
     Returns:
         The picture, (B, 3, H, W) in [0, 1], and its lines, (B, 1, H, W): 0 paper, 1 ink.
@@ -165,15 +180,21 @@ def cel_target(
     contrast = gaussian_blur((lightness - gaussian_blur(lightness, 2)).abs(), 8)
     texture = ((contrast - 0.015) / 0.05).clamp(0, 1)  # 0: sky, skin; 1: foliage, fur
     painted = kuwahara(photos)
+    if brush != 2:
+        painted = torch.lerp(painted, kuwahara(photos, brush), texture)
     fine = photos - painted
     base = painted + fine * (0.5 * (1 - texture) + detail * texture)
     local_strength = strength * (0.5 + 1.5 * texture)
     flat = l0_flatten(base, local_strength)
     contours = luma(l0_flatten(painted, 4 * local_strength))
-    lines = 1 - ink_lines(contours, sigma=0.8, tau=0.98, slope=60)
+    lines = 1 - ink_lines(contours, sigma=line_width, tau=0.98, slope=line_slope)
     crowding = gaussian_blur(lines, 8)
     lines = lines * (1 - ((crowding - 0.12) / 0.15).clamp(0, 0.9))
-    lines = lines * (1 - ((contours - 0.5) / 0.3).clamp(0, 1))
+    lines = lines * (1 - ((contours - line_light) / 0.3).clamp(0, 1))
     inked = flat * (1 - ink * lines)
     gray = luma(inked)
-    return (gray + (inked - gray) * vividness).clamp(0, 1) ** gamma, lines
+    vivid = (gray + (inked - gray) * vividness).clamp(0, 1) ** gamma
+    black, white = (
+        vivid.new_tensor(colour).view(1, 3, 1, 1) for colour in (ink_colour, paper_colour)
+    )
+    return torch.lerp(black, white, vivid), lines

@@ -51,6 +51,12 @@ class Batch:
             vividness=config.vividness,
             gamma=config.gamma,
             detail=config.detail,
+            brush=config.brush,
+            line_width=config.line_width,
+            line_slope=config.line_slope,
+            line_light=config.line_light,
+            ink_colour=config.ink_colour,
+            paper_colour=config.paper_colour,
         )
         return painted * 2 - 1, lines
 
@@ -116,27 +122,35 @@ def generator_terms(
 
     style = adversarial and any(config.gram_weights)
     if style or any(config.structure_weights):
-        assert vgg is not None and cel is not None
+        assert vgg is not None
         layers = config.feature_layers
+        aims = {} if cel is None else {"cel": cel}
+        if style:
+            aims["anime"] = batch.anime
         with torch.no_grad():
-            targets = [_gray(cel), _gray(batch.anime)] if style else [_gray(cel)]
-            wanted = {
-                name: f.chunk(len(targets)) for name, f in vgg(torch.cat(targets), layers).items()
-            }
-        features = vgg(_gray(painted), layers)
+            looks = vgg(torch.cat([_gray(aim) for aim in aims.values()]), layers)
+        wanted = {
+            name: dict(zip(aims, look.chunk(len(aims)), strict=True))
+            for name, look in looks.items()
+        }
+        found = vgg(_gray(painted), layers)
         for name, structure, gram in zip(
             layers, config.structure_weights, config.gram_weights, strict=True
         ):
             if structure:
-                distance = losses.feature_distance(features[name], wanted[name][0])
+                distance = losses.feature_distance(found[name], wanted[name]["cel"])
                 terms[f"structure_{name}"] = structure * distance
             if style and gram:
-                terms[f"gram_{name}"] = gram * losses.gram_distance(features[name], wanted[name][1])
+                terms[f"gram_{name}"] = gram * losses.gram_distance(
+                    found[name], wanted[name]["anime"]
+                )
 
     if config.flat_weight:
+        assert cel is not None and lines is not None
         emphasis = 1 + config.ink_emphasis * lines
         terms["flat"] = config.flat_weight * losses.pixel_distance(painted, cel, emphasis)
     if config.colour_weight:
+        assert cel is not None
         terms["colour"] = config.colour_weight * losses.lab_distance(painted, cel)
     if config.variation_weight:
         terms["variation"] = config.variation_weight * losses.total_variation(painted)
