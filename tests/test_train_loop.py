@@ -139,9 +139,10 @@ def test_a_term_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(
 )
 def test_guards_name_what_broke(painted, message):
     photo = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0)) - 0.5
+    limits = {"chroma_limit": 15.0, "texture_limit": 1.2}
     with pytest.raises(TrainingError, match=message):
-        check_health(measure_health(photo, painted(photo)), 7, chroma_limit=15.0)
-    check_health(measure_health(photo, photo), 7, chroma_limit=15.0)
+        check_health(measure_health(photo, painted(photo)), 7, **limits)
+    check_health(measure_health(photo, photo), 7, **limits)
 
 
 def test_pictures_are_judged_after_the_initialisation(config, tmp_path):

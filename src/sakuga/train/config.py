@@ -92,6 +92,7 @@ class TrainConfig:
     log_every: int = 20  # steps between lines of the log
     guard_every: int = 100  # steps between checks against collapse
     chroma_limit: float = 15.0  # CIELAB units: a larger shift of the colours stops the training
+    texture_limit: float = 1.2  # of the photo's gradient: more, which is noise, stops it too
     sheet_every: int = 500  # steps between contact sheets
     save_every: int = 500  # steps between checkpoints
 

@@ -11,7 +11,7 @@ from sakuga.errors import TrainingError
 from sakuga.train.flatten import gaussian_blur
 from sakuga.train.losses import srgb_to_lab
 
-TEXTURE_RANGE = (0.2, 1.2)  # of the photo's gradient: below, one flat colour; above, noise
+TEXTURE_MIN = 0.2  # of the photo's gradient: below it the picture is one flat colour
 CLIPPED_SHARE_MAX = 0.30  # of all values, at black or white, above the photo's own share
 DEVIATION_MIN = 0.02  # of [-1, 1]: below it the picture is one colour
 
@@ -49,14 +49,16 @@ def check_terms(terms: Mapping[str, Tensor], step: int) -> None:
             )
 
 
-def check_health(health: Mapping[str, float], step: int, *, chroma_limit: float) -> None:
+def check_health(
+    health: Mapping[str, float], step: int, *, chroma_limit: float, texture_limit: float
+) -> None:
     """Raise TrainingError, naming the guard, what was found and what to try, if one is broken.
 
     Args:
         health: what `measure_health` gave.
         chroma_limit: CIELAB units; a larger chroma shift is a cast.
+        texture_limit: of the photo's gradient; more is noise.
     """
-    low, high = TEXTURE_RANGE
     if health["deviation"] < DEVIATION_MIN:
         broken = f"pictures are one flat colour (deviation {health['deviation']:.3f})"
         remedy = "raise flat_weight or structure_weights, lower texture_weight"
@@ -65,8 +67,11 @@ def check_health(health: Mapping[str, float], step: int, *, chroma_limit: float)
             f"colours drift (chroma shift {health['chroma_shift']:.1f}, at most {chroma_limit})"
         )
         remedy = "raise colour_weight, lower surface_weight"
-    elif not low <= health["texture"] <= high:
-        broken = f"texture is {health['texture']:.2f} of the photo's, outside {low} to {high}"
+    elif not TEXTURE_MIN <= health["texture"] <= texture_limit:
+        broken = (
+            f"texture is {health['texture']:.2f} of the photo's, "
+            f"outside {TEXTURE_MIN} to {texture_limit}"
+        )
         remedy = "lower the adversarial weights or discriminator_lr"
     elif health["clipped_share"] > CLIPPED_SHARE_MAX:
         broken = f"{health['clipped_share']:.0%} more values than in the photo are black or white"
