@@ -228,6 +228,7 @@ def train(
                         {name: float(value) for name, value in health.items()},
                         done,
                         chroma_limit=config.chroma_limit,
+                        texture_limit=config.texture_limit,
                     )
             if journal:
                 if logging:
