@@ -328,7 +328,7 @@ def train(
     set: Annotated[tuple[str, ...], Parameter(consume_multiple=True, show_default=False)] = (),
     run: Path | None = None,
     resume: Path | None = None,
-    start_from: Path | None = None,
+    start_from: str | None = None,
     dry_run: bool = False,
     devices: int | Literal["auto"] = "auto",
     nodes: int = 1,
@@ -350,7 +350,7 @@ def train(
     resume
         Folder of a run to go on with, exactly as if it had never stopped.
     start_from
-        A checkpoint, or CartoonGAN weights, whose generator to start from (fine-tuning).
+        A run, checkpoint, style or CartoonGAN weights whose generator to start from (fine-tuning).
     dry_run
         Print the settings and the plan, and train nothing.
     devices
@@ -390,6 +390,7 @@ def export(
     *,
     precision: Literal["fp16", "fp32", "int8"] = "fp16",
     calibrate: Path | None = None,
+    page: Path | None = None,
 ) -> None:
     """Make a style file of a training, or turn a style into another form.
 
@@ -400,18 +401,20 @@ def export(
     source
         A run's folder, or a checkpoint; or a style's name or file.
     out
-        The style file, .onnx; or .safetensors for the tensors alone.
+        The style file, .onnx; or .safetensors for the tensors alone; or a page's folder.
     precision
         Of the weights: fp16 halves the file, int8 is faster where the processor has VNNI.
     calibrate
         Photos for int8, a folder or tar file; half of them measure what it costs.
+    page
+        A built page: OUT becomes one like it that paints in the browser, with this style.
     """
     from sakuga.extras import need
 
     need("sakuga export", "train", "onnx", "safetensors")
     from sakuga.exporting import command
 
-    print(command.export(source, out, precision, calibrate))
+    print(command.export(source, out, precision, calibrate, page))
     if out.suffix == ".onnx":
         print(f"to use it: sakuga paint photo.jpg --style {out}")
 

@@ -19,14 +19,21 @@ STRIP_SIDE = 384  # pixels: longer side of a picture on a strip
 Precision = Literal["fp16", "fp32", "int8"]
 
 
-def export(source: str, out: Path, precision: Precision, calibrate: Path | None) -> str:
-    """Write a style or a training as a style file, or as tensors.
+def export(
+    source: str,
+    out: Path,
+    precision: Precision,
+    calibrate: Path | None,
+    page: Path | None = None,
+) -> str:
+    """Write a style or a training as a style file, as tensors, or into a page for the browser.
 
     Args:
         source: a run's folder or checkpoint; else a style's name or file.
-        out: ends in .onnx or .safetensors.
+        out: ends in .onnx or .safetensors; a folder for a page.
         precision: of the weights in a style file; safetensors are float32 always.
         calibrate: photos, a folder or tar file; needed for int8.
+        page: a built page, for a new one.
 
     Returns:
         What is worth knowing of the result, in lines.
@@ -34,27 +41,45 @@ def export(source: str, out: Path, precision: Precision, calibrate: Path | None)
     Raises:
         SakugaError: the source, the options or the place cannot be used.
     """
-    if out.suffix not in (".onnx", ".safetensors"):
-        raise OptionError(f"{out}: ends neither in .onnx nor in .safetensors")
+    as_page = page is not None or out.is_dir()
+    if not as_page and out.suffix not in (".onnx", ".safetensors"):
+        raise OptionError(
+            f"{out}: ends neither in .onnx nor in .safetensors; for a folder that paints in the "
+            "browser, give --page too"
+        )
     if (precision == "int8") != (calibrate is not None):
         raise OptionError("--precision int8 and --calibrate PHOTOS go together")
-    if out.suffix == ".safetensors" and precision == "int8":
+    if not as_page and out.suffix == ".safetensors" and precision == "int8":
         raise OptionError(f"{out}: int8 is a form of style files; name one, .onnx")
     with tempfile.TemporaryDirectory() as folder:
         style = _style(source, Path(folder))
+        if as_page:
+            from sakuga.exporting.page import export_page
+
+            file = Path(folder) / "exported.onnx"
+            told = _export_file(style, file, precision, calibrate)
+            names = export_page(file, out, page)
+            return f"{told}{out}: a page with {', '.join(names)}"
         if out.suffix == ".safetensors":
             from sakuga.exporting.tensors import write_tensors
 
             count = write_tensors(style, out)
             return f"{out}: {count} tensors of {style.spec.name}, {_megabytes(out)}"
-        if calibrate is not None:
-            return _export_int8(style, out, calibrate)
-        model = onnx.load(style.path)
-        store_full(model)
-        if precision == "fp16":
-            store_half(model)
-        write_bytes(out, model.SerializeToString())
-    return f"{out}: {style.spec.name} {style.spec.version}, {_megabytes(out)}"
+        told = _export_file(style, out, precision, calibrate)
+    spec = read_spec(out)
+    return f"{told}{out}: {spec.name} {spec.version}, {_megabytes(out)}"
+
+
+def _export_file(style: Style, out: Path, precision: Precision, calibrate: Path | None) -> str:
+    """Write a style file with weights of that precision; what int8 costs, in lines."""
+    if calibrate is not None:
+        return _export_int8(style, out, calibrate)
+    model = onnx.load(style.path)
+    store_full(model)
+    if precision == "fp16":
+        store_half(model)
+    write_bytes(out, model.SerializeToString())
+    return ""
 
 
 def _style(source: str, folder: Path) -> Style:
@@ -80,7 +105,7 @@ def _export_int8(style: Style, out: Path, calibrate: Path) -> str:
         onnx.save(quantise(style, photos[::2]), temporary)
         small = Style(read_spec(temporary), temporary, "file")
         comparison = compare(style, small, photos[1::2])
-    return f"{comparison}\n{out}: {small.spec.name} {small.spec.version}, {_megabytes(out)}"
+    return f"{comparison}\n"
 
 
 def _megabytes(path: Path) -> str:
