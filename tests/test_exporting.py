@@ -12,38 +12,26 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
+from training import export_as, lively_generator
 
 from sakuga.cli import run
 from sakuga.errors import DataError, OptionError
 from sakuga.exporting.command import export
 from sakuga.exporting.quantize import KEPT_CONVOLUTIONS, compare, quantise, read_photos
 from sakuga.pixels import to_float, to_pixels
-from sakuga.styles import SPEC_KEY, Style, StyleSpec, find, read_spec, spec_from_json
+from sakuga.styles import SPEC_KEY, Style, find, read_spec, spec_from_json
 from sakuga.stylizer import Stylizer
-from sakuga.train.export import export_onnx
 from sakuga.train.networks import LocalGenerator
 
 
 @pytest.fixture(scope="module")
 def generator() -> LocalGenerator:
-    """A generator with biases, that does something, unlike a fresh one."""
-    torch.manual_seed(0)
-    network = LocalGenerator(8, 1)
-    with torch.no_grad():
-        network.tail[-1].weight.mul_(20)
-        for name, parameter in network.named_parameters():
-            if name.endswith("bias"):
-                parameter.normal_(0, 0.05)
-    return network
+    return lively_generator()
 
 
 @pytest.fixture(scope="module")
 def style(generator: LocalGenerator, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("export") / "mine.onnx"
-    radius = generator.receptive_radius
-    spec = StyleSpec("mine", "1.0.0", "A test.", 8, 8, radius, "CC0-1.0", ("nobody",), {})
-    export_onnx(generator, spec, out)
-    return out
+    return export_as(generator, "mine", tmp_path_factory.mktemp("export"))
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from sakuga.styles import StyleSpec
 from sakuga.train.config import TrainConfig, config_from
+from sakuga.train.export import export_onnx
 from sakuga.train.features import PLAN
+from sakuga.train.networks import LocalGenerator
 
 CAFFE_METADATA = {
     "scale": "255 (pixels 0..255)",
@@ -52,6 +55,27 @@ def write_vgg(path: Path, metadata: dict[str, str] | None = None) -> Path:
     halves = {name: value.half() for name, value in random_vgg_weights().items()}
     save_file(halves, path, CAFFE_METADATA if metadata is None else metadata)
     return path
+
+
+def lively_generator() -> LocalGenerator:
+    """A small generator with biases, that does something, unlike a fresh one."""
+    torch.manual_seed(0)
+    network = LocalGenerator(8, 1)
+    with torch.no_grad():
+        network.tail[-1].weight.mul_(20)
+        for name, parameter in network.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_(0, 0.05)
+    return network
+
+
+def export_as(generator: LocalGenerator, name: str, folder: Path) -> Path:
+    """Write a generator as a style file of that name."""
+    out = folder / f"{name}.onnx"
+    radius = generator.receptive_radius
+    spec = StyleSpec(name, "1.0.0", "A test.", 8, 8, radius, "CC0-1.0", ("nobody",), {})
+    export_onnx(generator, spec, out)
+    return out
 
 
 def tiny_config(photos: Path, anime: Path, vgg: Path, **changes: object) -> TrainConfig:

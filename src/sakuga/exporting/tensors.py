@@ -1,4 +1,4 @@
-"""The learned tensors of a style as a safetensors file, for PyTorch and what else reads those."""
+"""The learned tensors of a style: to start from, and as a safetensors file for what reads those."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
+from sakuga.errors import StyleError
 from sakuga.exporting.precision import store_full
 from sakuga.files import replacing
 from sakuga.styles import SPEC_KEY, Style, spec_to_json
@@ -17,7 +18,7 @@ _WRAPPER = "generator."  # before the names of a network that Sakuga exported
 
 
 def write_tensors(style: Style, out: Path) -> int:
-    """Write every float tensor of a style by its name in the network, in float32.
+    """Write the tensors of `read_tensors` to a file.
 
     For a style of ours these are the generator's `state_dict`. The style's spec goes into the
     file's metadata, under the same key as in the style.
@@ -26,20 +27,37 @@ def write_tensors(style: Style, out: Path) -> int:
         How many tensors were written.
 
     Raises:
+        StyleError: it is int8.
         OutputError: `out` cannot be written.
     """
     from safetensors.numpy import save_file
 
+    tensors = read_tensors(style)
+    with replacing(out) as temporary:
+        save_file(tensors, temporary, {SPEC_KEY: spec_to_json(style.spec)})
+    return len(tensors)
+
+
+def read_tensors(style: Style) -> dict[str, NDArray[np.float32]]:
+    """Every learned float tensor of a style, by its name in the network.
+
+    Weights that the file holds as float16 come as the float32 numbers they stand for.
+
+    Raises:
+        StyleError: it is int8, whose numbers are no longer those that were learned.
+    """
     model = onnx.load(style.path)
+    if any(tensor.data_type == TensorProto.INT8 for tensor in model.graph.initializer):
+        raise StyleError(
+            f"{style.path}: its weights are int8, not those that were learned; give the style it "
+            "was made of"
+        )
     store_full(model)
-    tensors: dict[str, NDArray[np.float32]] = {
+    return {
         tensor.name.removeprefix(_WRAPPER): numpy_helper.to_array(tensor).copy()
         for tensor in model.graph.initializer
         if tensor.data_type == TensorProto.FLOAT and _is_learned(tensor, model.graph)
     }
-    with replacing(out) as temporary:
-        save_file(tensors, temporary, {SPEC_KEY: spec_to_json(style.spec)})
-    return len(tensors)
 
 
 def _is_learned(tensor: onnx.TensorProto, graph: onnx.GraphProto) -> bool:

@@ -69,7 +69,8 @@ def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: s
     for name, value in own.items():
         if name not in weights:
             raise TrainingError(
-                f"{source}: lacks the layer {name}: it is of another generator or width"
+                f"{source}: lacks the layer {name} {tuple(value.shape)}: it is of another "
+                "generator, or has fewer blocks than this config"
             )
         if weights[name].shape != value.shape:
             raise TrainingError(
@@ -79,6 +80,7 @@ def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: s
     extra = sorted(set(weights) - set(own))
     if extra:
         raise TrainingError(
-            f"{source}: has the layer {extra[0]} that this config's generator lacks"
+            f"{source}: has the layer {extra[0]} {tuple(weights[extra[0]].shape)}, which this "
+            "config's generator lacks: set generator and blocks as they were in that training"
         )
     network.load_state_dict(weights)

@@ -31,7 +31,7 @@ class Request:
     overrides: Sequence[str]
     run: Path | None  # folder of the run; by default runs/NAME
     resume: Path | None  # folder of a run to go on with
-    start_from: Path | None  # checkpoint to fine-tune from
+    start_from: str | None  # training, style or published weights to fine-tune from
     dry_run: bool
     devices: int | str
     nodes: int

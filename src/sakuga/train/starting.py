@@ -1,43 +1,61 @@
-"""Where a fine-tuning begins: a checkpoint of ours, or the published weights of CartoonGAN."""
+"""Where a fine-tuning begins: a training, a style, or the published weights of CartoonGAN."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sakuga.errors import TrainingError
+from sakuga.exporting.tensors import read_tensors
 from sakuga.importing import cartoongan
-from sakuga.importing.recognise import read_layers
+from sakuga.importing.recognise import is_onnx, read_layers
 from sakuga.importing.torch_file import is_torch_file
+from sakuga.styles import find
 from sakuga.train.checkpoint import CHECKPOINT, load_checkpoint
 from sakuga.train.config import TrainConfig
 
-_MARKER = b"conv01_1.weight"  # a layer that no network of ours has
+_MARKER = "conv01_1.weight"  # a layer that no network of ours has
 
 
-def starting_weights(source: Path, config: TrainConfig) -> dict[str, Tensor]:
+def starting_weights(source: str | Path, config: TrainConfig) -> dict[str, Tensor]:
     """The weights a generator begins with, by the names of its own layers.
 
     Args:
-        source: a run's folder or checkpoint; or a CartoonGAN as .pth or folder of .npy, for a
-            config whose generator is "cartoongan".
+        source: a run's folder or checkpoint; a style's name or file; or, for a config whose
+            generator is "cartoongan", a CartoonGAN as .pth, folder of .npy or imported style.
 
     Raises:
         TrainingError: no checkpoint, or a published network that the config's generator is not.
-        StyleError: published weights that are damaged or of another network.
+        StyleError: no such style, one in int8, or published weights that are damaged or of another
+            network.
     """
-    if not _is_published(source):
-        _, origin = load_checkpoint(source)
+    path = Path(source)
+    if _is_style(path):
+        tensors = read_tensors(find(path if path.exists() else source))
+        if _MARKER not in tensors:
+            return {name: torch.from_numpy(values) for name, values in tensors.items()}
+    elif _is_published(path):
+        tensors = cartoongan.read_weights(read_layers(path))
+    else:
+        _, origin = load_checkpoint(path)
         weights: dict[str, Tensor] = origin["ema"]
         return weights
+    return _in_our_names(tensors, source, config)
+
+
+def _in_our_names(
+    published: dict[str, NDArray[np.float32]], source: str | Path, config: TrainConfig
+) -> dict[str, Tensor]:
+    """Published weights by the names of `CartoonGenerator`, if that is what the config asks for."""
     if config.generator != "cartoongan":
         raise TrainingError(
             f"{source}: holds published CartoonGAN weights, the config's generator is "
             f'{config.generator}; set generator = "cartoongan"'
         )
-    published = cartoongan.read_weights(read_layers(source))
     return {ours: torch.from_numpy(published[theirs].copy()) for theirs, ours in published_names()}
 
 
@@ -62,10 +80,17 @@ def published_names() -> list[tuple[str, str]]:
     return names
 
 
+def _is_style(source: Path) -> bool:
+    """True for a style file, and for a word that is no file: a style's name."""
+    if source.exists():
+        return is_onnx(source)
+    return source.suffix == ".onnx" or len(source.parts) == 1
+
+
 def _is_published(source: Path) -> bool:
     """True for what is no checkpoint of ours, but may be somebody's weights."""
     if source.is_dir():
         return not (source / CHECKPOINT).exists() and any(source.glob("*.npy"))
     if not source.is_file() or not is_torch_file(source):
         return False
-    return _MARKER in source.read_bytes()  # names stand in a torch file as they are
+    return _MARKER.encode() in source.read_bytes()  # names stand in a torch file as they are
