@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
@@ -78,4 +79,5 @@ def mean_over_ranks(fabric: Fabric, values: Mapping[str, Tensor | float]) -> dic
         ]
     )
     means = fabric.all_reduce(own, reduce_op="mean")
+    assert isinstance(means, Tensor)
     return dict(zip(values, means.unbind(), strict=True))

@@ -8,6 +8,7 @@ import datetime
 import io
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +138,7 @@ def trace(network: nn.Module, spec: StyleSpec) -> onnx.ModelProto:
             verbose=False,
         )
         assert program is not None
-        model = onnxslim.slim(program.model_proto)
+        model: onnx.ModelProto = onnxslim.slim(program.model_proto)
     for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
         for value in (model.graph.input[0], model.graph.output[0]):
             value.type.tensor_type.shape.dim[axis].dim_param = name
@@ -146,7 +147,7 @@ def trace(network: nn.Module, spec: StyleSpec) -> onnx.ModelProto:
 
 
 @contextlib.contextmanager
-def _silenced(name: str):
+def _silenced(name: str) -> Iterator[None]:
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

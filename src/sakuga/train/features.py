@@ -53,6 +53,9 @@ class VGGFeatures(nn.Module):
         mean, std: of the network's own input, per RGB channel.
     """
 
+    factor: Tensor
+    offset: Tensor
+
     def __init__(
         self,
         weights: dict[str, Tensor],

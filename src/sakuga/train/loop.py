@@ -92,7 +92,7 @@ def train(
             f"batch {config.batch} cannot be shared evenly by {fabric.world_size} devices "
             f"in {config.accumulate} passes: set batch to a multiple of both"
         )
-    shared = {
+    shared: dict[str, Any] = {
         "memory_gb": config.memory_gb / 2,
         "seed": config.seed,
         "crops_a_step": config.batch // fabric.world_size,
@@ -107,7 +107,8 @@ def train(
     )
     vgg = None
     if needs_vgg(config):
-        vgg = load_vgg(config.vgg or None).to(fabric.device, memory_format=torch.channels_last)
+        features = _channels_last(load_vgg(config.vgg or None).to(fabric.device))
+        vgg = _in_autocast(fabric, features)
     ema.to(fabric.device)
 
     betas = (config.beta1, config.beta2)
@@ -120,18 +121,15 @@ def train(
         generator_adam.load_state_dict(state["generator_adam"])
         for name, adam in discriminator_adam.items():
             adam.load_state_dict(state["discriminator_adam"][name])
-    painter, generator_adam = fabric.setup(
-        generator.to(memory_format=torch.channels_last), generator_adam
-    )
+    painter, generator_adam = fabric.setup(_channels_last(generator), generator_adam)
     critics = {}
     for name, discriminator in discriminators.items():
         critics[name], discriminator_adam[name] = fabric.setup(
-            discriminator.to(memory_format=torch.channels_last), discriminator_adam[name]
+            _channels_last(discriminator), discriminator_adam[name]
         )
 
-    # In the generator's step the critics and VGG only look: their bare modules, in autocast.
+    # In the generator's step the critics only look: their bare modules, in autocast, like VGG.
     judges = {name: _in_autocast(fabric, critic.module) for name, critic in critics.items()}
-    vgg = _in_autocast(fabric, vgg) if vgg else None
 
     first_step = state["step"] if state else 0
     elapsed_before_s = state["elapsed_s"] if state else 0.0
@@ -273,6 +271,12 @@ def _add_terms(sums: dict[str, Tensor], terms: Mapping[str, Tensor], share: floa
     """Add a pass's share to the terms of the step."""
     for name, term in terms.items():
         sums[name] = sums.get(name, 0.0) + term.detach() * share
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    """Lay a network's weights out as convolutions are fastest with."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub
+    return network
 
 
 def _in_autocast(fabric: Fabric, network: nn.Module) -> Callable[..., Any]:

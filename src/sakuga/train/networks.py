@@ -16,7 +16,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 # --- CartoonGAN (Chen, Lai, Liu, CVPR 2018, section 3 and figure 2) ------------------------------
 
 
-def conv_norm(inputs: int, outputs: int, *, padding: str = "zeros") -> nn.Sequential:
+def conv_norm(
+    inputs: int, outputs: int, *, padding: Literal["zeros", "reflect"] = "zeros"
+) -> nn.Sequential:
     """3x3 convolution and instance norm with affine parameters, as in the published weights."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, 1, 1, padding_mode=padding),
@@ -162,19 +164,20 @@ class LocalGenerator(nn.Module):
         self.up_quarter = nn.Conv2d(eighth, quarter, 1)
         self.quarter_out = ResidualBlock(quarter)
         self.up_half = nn.Conv2d(quarter, half, 1)
-        self.tail = nn.Sequential(
-            nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), nn.Conv2d(half, 16, 3, 1, 1)
-        )
+        last = nn.Conv2d(half, 16, 3, 1, 1)
+        self.tail = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), last)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                assert module.bias is not None
                 nn.init.zeros_(module.bias)
+        assert last.bias is not None
         with torch.no_grad():
             for module in self.modules():
                 if isinstance(module, ResidualBlock):
                     module.second.weight.mul_(0.1)
-            self.tail[-1].weight.mul_(0.01)  # starts near the identity:
-            self.tail[-1].bias[12:] = 2.0  # no residual, the gate 88 % open
+            last.weight.mul_(0.01)  # starts near the identity:
+            last.bias[12:] = 2.0  # no residual, the gate 88 % open
 
     @property
     def receptive_radius(self) -> int:
