@@ -41,6 +41,7 @@ app.command(prepare_app)
 
 
 Device = Literal["auto", "cpu", "cuda"]
+Stroke = int | Literal["auto", "fine", "bold"]
 
 
 @app.command(group=PAINTING)
@@ -51,6 +52,7 @@ def paint(
     strength: float = 1.0,
     keep_colour: bool = False,
     max_side: int | None = None,
+    stroke: Stroke = "auto",
     format: Literal["png", "jpg", "webp", "gif"] | None = None,
     overwrite: bool = False,
     tile: int | Literal["auto", "none"] = "auto",
@@ -78,6 +80,8 @@ def paint(
         Keep the photo's colours; lines and lightness are the style's.
     max_side
         Shrink larger pictures to this many pixels first.
+    stroke
+        Weight of strokes in large photos: auto, fine, bold, or the longer side to paint at.
     format
         Format of the results; otherwise that of the photo.
     overwrite
@@ -97,7 +101,7 @@ def paint(
     from sakuga.mixture import open_stylizer
     from sakuga.pictures import Look
 
-    look = Look(strength, keep_colour, max_side)
+    look = Look(strength, keep_colour, max_side, stroke)
     stylizer = open_stylizer(style, device=device, threads=threads, tile=tile)
     return paint_inputs(
         inputs,
@@ -114,32 +118,35 @@ def paint(
 
 @app.command(group=PAINTING)
 def compare(
-    *photos: Path,
+    *photos: str,
     styles: Annotated[list[str], Parameter(consume_multiple=True)],
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("comparison.png"),
     side: int = 512,
+    quality: int | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Draw a sheet of photos, each beside itself in several styles.
+    """Draw a sheet of photos, each beside itself in several styles, or a strip of each.
 
     Example:  sakuga compare cat.jpg street.jpg --styles novel storybook --out sheet.png
 
     Parameters
     ----------
     photos
-        Pictures, a row each.
+        Pictures, folders or patterns; a row each.
     styles
         Names of styles or style files, a column each.
     out
-        The sheet; PNG, JPEG or WebP by its suffix.
+        The sheet; PNG, JPEG or WebP by its suffix. A folder: in it a JPEG for each photo.
     side
         Longer side of a picture on the sheet, pixels. Photos are painted at that size.
+    quality
+        Of a JPEG or WebP, 1 to 100; otherwise so good that no loss is seen.
     overwrite
-        Replace a sheet that is there.
+        Replace sheets that are there.
     """
     from sakuga.compare import draw_comparison
 
-    draw_comparison(photos, styles, out, side=side, overwrite=overwrite)
+    draw_comparison(photos, styles, out, side=side, quality=quality, overwrite=overwrite)
 
 
 @styles_app.default
@@ -237,6 +244,7 @@ def batch(
     strength: float = 1.0,
     keep_colour: bool = False,
     max_side: int | None = None,
+    stroke: Stroke = "auto",
     format: Literal["png", "jpg", "webp", "gif"] | None = None,
     output: Literal["tree", "shards", "parquet"] = "tree",
     pictures_per_shard: int = 256,
@@ -268,6 +276,8 @@ def batch(
         Keep the photo's colours.
     max_side
         Shrink larger pictures to this many pixels first.
+    stroke
+        Weight of strokes in large photos: auto, fine, bold, or the longer side to paint at.
     format
         Format of the results; otherwise that of each source.
     output
@@ -299,7 +309,7 @@ def batch(
         source,
         out,
         style=style,
-        look=Look(strength, keep_colour, max_side),
+        look=Look(strength, keep_colour, max_side, stroke),
         file_format=format,
         output=output,
         options=Options(workers, device, address, pictures_per_shard, retry, overwrite, quiet),

@@ -23,7 +23,13 @@ _SAVE: dict[str, dict[str, Any]] = {
 }
 
 
-def write_picture(picture: Picture, target: Path, file_format: str | None = None) -> None:
+def write_picture(
+    picture: Picture,
+    target: Path,
+    file_format: str | None = None,
+    *,
+    quality: int | None = None,
+) -> None:
     """Write a picture to `target`, wholly or not at all.
 
     It is encoded in memory first, so that a partial file exists for no longer than writing takes.
@@ -32,10 +38,11 @@ def write_picture(picture: Picture, target: Path, file_format: str | None = None
         picture: its alpha is kept by PNG, WebP and GIF and laid on white by JPEG; its EXIF data is
             kept by all but GIF; an animation is kept by all but JPEG.
         file_format: "png", "jpg", "webp" or "gif"; by default what the suffix of `target` says.
+        quality: of JPEG and WebP, 1 to 100; None: so good that no loss is seen.
 
     Raises:
         OutputError: the place cannot be written, or the format cannot hold the picture's size.
-        OptionError: the format is unknown, or is jpg for an animation.
+        OptionError: the format is unknown, is jpg for an animation, or has no such quality.
     """
     file_format = file_format or format_of(target)
     if file_format is None:
@@ -44,18 +51,26 @@ def write_picture(picture: Picture, target: Path, file_format: str | None = None
             "use .png, .jpg, .webp or .gif, or say --format"
         )
     buffer = io.BytesIO()
-    encode_picture(picture, buffer, file_format, name=str(target))
+    encode_picture(picture, buffer, file_format, name=str(target), quality=quality)
     write_bytes(target, buffer.getbuffer())
 
 
 def encode_picture(
-    picture: Picture, file: BinaryIO, file_format: str, *, name: str = "the picture"
+    picture: Picture,
+    file: BinaryIO,
+    file_format: str,
+    *,
+    name: str = "the picture",
+    quality: int | None = None,
 ) -> None:
     """Encode a picture into an open binary file; see `write_picture`."""
     if file_format not in WRITABLE:
         raise OptionError(f"format {file_format!r} is not one of {', '.join(WRITABLE)}")
     pillow_name, _ = WRITABLE[file_format]
     options = dict(_SAVE[file_format])
+    if quality is not None:
+        check_quality(quality, file_format)
+        options["quality"] = quality
     if picture.exif is not None and file_format != "gif":
         options["exif"] = picture.exif
     if len(picture.frames) > 1:
@@ -78,6 +93,14 @@ def encode_picture(
             f"{name}: {first.width} x {first.height} pixels cannot be written as {file_format} "
             f"({error}); use --format png"
         ) from error
+
+
+def check_quality(quality: int, file_format: str) -> None:
+    """Raise OptionError unless the format has a quality, and this is one."""
+    if "quality" not in _SAVE[file_format]:
+        raise OptionError(f"{file_format} pictures have no quality to choose; leave --quality out")
+    if not 1 <= quality <= 100:
+        raise OptionError(f"quality is {quality}; it must be from 1 (small) to 100 (good)")
 
 
 def to_image(frame: Frame, transparent: bool) -> Image.Image:

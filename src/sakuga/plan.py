@@ -76,6 +76,24 @@ def plan(
     return jobs
 
 
+def find_pictures(inputs: Sequence[str]) -> list[Path]:
+    """Find every picture file that the inputs mean.
+
+    Args:
+        inputs: paths, folders (with all below them), patterns with * ? [].
+
+    Raises:
+        InputError: an input that does not exist, a pattern or folder without pictures.
+    """
+    pictures: list[Path] = []
+    for path in (Path(name) for given in inputs for name in _expanded(given)):
+        found = [one for one in _media(path) if not is_video(one)] if path.is_dir() else [path]
+        if not found:
+            raise InputError(f"{path}: this folder holds no pictures")
+        pictures += found
+    return pictures
+
+
 def _expanded(given: str) -> list[str]:
     """A pattern as the files it matches; anything else as it is, if it exists."""
     if given == STREAM or is_url(given) or is_live(given) or Path(given).exists():
@@ -152,14 +170,7 @@ def _tree(
         root = whole.parent / f"{name}-{style}"
     else:
         root = out if alone else out / name
-    sources = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if (path.suffix.lower() in PICTURE_SUFFIXES or is_video(path))
-        and path.is_file()
-        and not path.name.startswith(".")
-        and (root == folder or root not in path.parents)
-    ]
+    sources = [path for path in _media(folder) if root == folder or root not in path.parents]
     if not sources:
         raise InputError(f"{folder}: this folder holds no pictures or videos")
     taken: set[Path] = set()
@@ -171,6 +182,14 @@ def _tree(
             target = place.with_name(place.name + suffix)
         taken.add(target)
         yield Job(str(source), target)
+
+
+def _media(folder: Path) -> Iterator[Path]:
+    """The pictures and videos below a folder, by their names, in order; none that is hidden."""
+    for path in sorted(folder.rglob("*")):
+        known = path.suffix.lower() in PICTURE_SUFFIXES or is_video(path)
+        if known and path.is_file() and not path.name.startswith("."):
+            yield path
 
 
 def _check(jobs: list[Job]) -> None:
