@@ -93,11 +93,10 @@ def test_your_own_style_leads_to_a_style_too(desk: Path, server: Server) -> None
             picture_bytes(200 + n, side=270, file_format="PNG")
         )
     lines = commands("your-own-style.md")
-    assert any("--start-from runs/large" in line for line in lines)
+    assert any("--start-from novel" in line for line in lines)
     for line in lines:
-        if "--start-from runs/large" in line:  # which the page has from before
-            scratch = "sakuga train configs/sakuga-novel.toml --run runs/large --set photos=photos"
-            assert run_line(scratch + " anime=drawings", server) == 0
+        if "--start-from novel" in line:  # which has another shape than the tiny training
+            line += " width=24 blocks=5"
         assert run_line(line, server) == 0, line
     assert find("mine").spec.name == "mine"
     assert (desk / "painted.jpg").exists()
