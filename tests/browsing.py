@@ -33,21 +33,28 @@ def chromium() -> str:
 @contextmanager
 def browser() -> Iterator[Any]:
     """A headless browser with a made-up camera."""
-    path = chromium()
+    chromium()
     pytest.importorskip("playwright")
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",  # tests may run as root, in a container
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-            ],
-        )
+    with sync_playwright() as playwright, launch(playwright.chromium) as launched:
         yield launched
-        launched.close()
+
+
+@contextmanager
+def launch(kind: Any, *flags: str) -> Iterator[Any]:
+    """A browser of a kind of Playwright's, which another one has as its `browser_type`."""
+    launched = kind.launch(
+        executable_path=chromium(),
+        args=[
+            "--no-sandbox",  # tests may run as root, in a container
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            *flags,
+        ],
+    )
+    yield launched
+    launched.close()
 
 
 @contextmanager

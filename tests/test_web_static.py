@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import shutil
@@ -12,7 +13,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from browsing import NODE_MODULES, add_photo, browser, download, furthest, page, pixels_of
+from browsing import (
+    NODE_MODULES,
+    add_photo,
+    browser,
+    download,
+    furthest,
+    launch,
+    page,
+    pixels_of,
+    set_slider,
+)
 from conftest import make_style
 from serving import picture
 
@@ -51,15 +62,24 @@ def built(tmp_path_factory: pytest.TempPathFactory, styles: Path) -> Path:
     return out
 
 
-@pytest.fixture(scope="module")
-def host(built: Path) -> Iterator[http.server.ThreadingHTTPServer]:
-    handler = functools.partial(Host, directory=str(built))
+@contextlib.contextmanager
+def hosted(folder: Path) -> Iterator[str]:
+    """The address of a static host of the folder."""
+    handler = functools.partial(Host, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(built: Path) -> Iterator[str]:
+    with hosted(built) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +89,8 @@ def chromium() -> Iterator[Any]:
 
 
 def test_it_paints_as_python_does_and_goes_on_offline(
-    chromium: Any, host: http.server.ThreadingHTTPServer, styles: Path
+    chromium: Any, address: str, styles: Path
 ) -> None:
-    address = f"http://127.0.0.1:{host.server_port}/"
     photo = picture(1301, 700)  # several tiles, and sides that are no multiple of anything
     expected = sakuga.paint(pixels_of(photo), styles / "tiny.onnx")
     with page(chromium, address) as shown:
@@ -80,6 +99,13 @@ def test_it_paints_as_python_does_and_goes_on_offline(
         assert "1 thread" in shown.locator("#engine").inner_text()
         add_photo(shown, photo)
         assert furthest(download(shown)[1], expected) <= 2
+        for strength, keep_colour in ((100, True), (40, True), (40, False)):
+            set_slider(shown, "#strength", strength)
+            set_slider(shown, "#keep", 100 * keep_colour)
+            look: dict[str, Any] = {"strength": strength / 100, "keep_colour": keep_colour}
+            blended = sakuga.paint(pixels_of(photo), styles / "tiny.onnx", **look)
+            assert furthest(download(shown)[1], blended) <= 2, look
+        set_slider(shown, "#strength", 100)
         small = picture(90, 70)
         shown.locator('input[value="whole"]').check(force=True)
         add_photo(shown, small)
@@ -99,10 +125,37 @@ def test_it_paints_as_python_does_and_goes_on_offline(
         shown.context.set_offline(False)
 
 
-def test_the_camera_works_and_videos_are_told_where_to_go(
-    chromium: Any, host: http.server.ThreadingHTTPServer
+def test_webgpu_paints_as_python_does(
+    chromium: Any, built: Path, styles: Path, tmp_path: Path
 ) -> None:
-    with page(chromium, f"http://127.0.0.1:{host.server_port}/") as shown:
+    site = tmp_path / "site"
+    shutil.copytree(built, site)
+    # A GPU made of software is slower than wasm, so the page does not use it; here it is asked to.
+    worker = site / "paint-worker.js"
+    before = worker.read_text(encoding="utf-8")
+    after = before.replace(
+        "!(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter)", "true"
+    )
+    assert after != before
+    worker.write_text(after, encoding="utf-8")
+    flags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+    with (
+        hosted(site) as address,
+        launch(chromium.browser_type, *flags, "--enable-features=Vulkan") as launched,
+        page(launched, address) as shown,
+    ):
+        if not shown.evaluate("navigator.gpu?.requestAdapter().then(Boolean)"):
+            pytest.skip("this Chromium has no WebGPU, not even in software (SwiftShader)")
+        assert "WebGPU" in shown.locator("#engine").inner_text()
+        shown.set_default_timeout(300_000)  # its shaders are compiled for, and run on, the CPU
+        photo = picture(61, 43)
+        add_photo(shown, photo)
+        expected = sakuga.paint(pixels_of(photo), styles / "tiny.onnx")
+        assert furthest(download(shown)[1], expected) <= 2
+
+
+def test_the_camera_works_and_videos_are_told_where_to_go(chromium: Any, address: str) -> None:
+    with page(chromium, address) as shown:
         shown.click("nav a[href='#video']")
         assert "sakuga serve" in shown.locator("#video-elsewhere").inner_text()
         shown.click("nav a[href='#camera']")
