@@ -3,15 +3,16 @@
 #   docker build -t sakuga .
 #   docker run --rm -p 127.0.0.1:8000:8000 -e SAKUGA_TOKEN=$(openssl rand -hex 16) sakuga
 
-FROM python:3.12-slim AS build
+FROM python:3.13-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
-RUN python -m venv /opt/sakuga && /opt/sakuga/bin/pip install --no-cache-dir ".[web,heic]"
+RUN python -m venv --without-pip /opt/sakuga \
+  && python -m pip --python /opt/sakuga install --no-cache-dir ".[web,heic]"
 
-FROM python:3.12-slim
+FROM python:3.13-slim
+RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin sakuga
 COPY --from=build /opt/sakuga /opt/sakuga
-RUN useradd --system --uid 10001 --create-home sakuga
 USER sakuga
 ENV PATH=/opt/sakuga/bin:$PATH PYTHONUNBUFFERED=1
 EXPOSE 8000
