@@ -35,7 +35,7 @@ class Pool:
         self._counting = threading.Lock()
         self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._threads = threads
-        self._usual_s = 1.0  # what a task takes, a running mean
+        self._usual_s: float | None = None  # what a task takes, a running mean
         for number in range(threads):
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
 
@@ -49,7 +49,8 @@ class Pool:
             if self.taken < self.places:
                 self.taken += 1
                 return
-        wait_s = math.ceil(self._usual_s * self.places / self._threads)
+        usual_s = 1.0 if self._usual_s is None else self._usual_s
+        wait_s = math.ceil(usual_s * self.places / self._threads)
         raise Problem(
             429,
             f"all {self.places} places are taken; try again in a moment",
@@ -80,6 +81,8 @@ class Pool:
 
     def note_seconds(self, seconds: float) -> None:
         """Learn how long tasks take, for Retry-After."""
+        if self._usual_s is None:
+            self._usual_s = seconds
         self._usual_s += 0.2 * (seconds - self._usual_s)
 
     def _work(self) -> None:
