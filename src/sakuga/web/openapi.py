@@ -234,7 +234,13 @@ _MAX_SIDE = _query(
     {"type": "integer", "minimum": 16, "maximum": 8192},
     "Larger frames are shrunk to this many pixels.",
 )
-_ID = {"name": "id", "in": "path", "required": True, "schema": _text()}
+_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
+    "description": "As in the answer that started the job.",
+}
 
 
 def _content(kind: str, description: str) -> Schema:
