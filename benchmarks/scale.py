@@ -1,14 +1,18 @@
 """What decides how far a batch scales, measured on this machine in one run.
 
-    python benchmarks/scale.py [--pictures 10000] [--side 128] [--style novel] [--parts speed ...]
+    python benchmarks/scale.py [--pictures 10000] [--side 176] [--style novel] [--parts workers ...]
 
-speed    pictures a second: a plain loop, a batch with 1 worker, a batch with 2; Ray's overhead
+overhead a plain loop and a batch with 1 worker, each on a core of its own, at the same time
+workers  pictures a second of a batch with 1 worker and with 2; and how long it takes to start
 driver   what the driver keeps and does for a million pictures: listing, manifest, resuming
 storage  small files against shards, on this disk and on storage that takes 30 ms to answer
+listing  a folder of very many files: time and memory before the first name
 compile  the generator's forward and backward pass in training, plain and with torch.compile
-
 plan     what a million pictures, a thousand million and 1,000 hours of film take at this speed
 
+A worker is a painter with one thread, and the reading and writing for it. "On one core" means that
+it shares this core with Ray's own processes, as a machine of one core would. The seconds of a
+batch count from the start of its process to its end, those of the loop from loading the style.
 Everything is made for the purpose in a temporary folder and deleted again. Each measurement runs
 in a process of its own, so that its memory is its own.
 """
@@ -16,6 +20,7 @@ in a process of its own, so that its memory is its own.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import platform
@@ -26,6 +31,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +40,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
+from plan import Assumptions, Speeds, add_assumptions, assumptions_of, table
 
 from sakuga.batch.manifest import SCHEMA, Manifest
 from sakuga.batch.places import Place, open_place
@@ -41,13 +48,7 @@ from sakuga.batch.source import Source, find_source
 from sakuga.batch.stages import read
 from sakuga.doctor import processor
 
-# Work -> megapixels of all of it. A picture: 1 megapixel. Film: 24 frames a second of 1920 x 1080.
-WORK = {
-    "1,000,000 pictures of 1 megapixel": 1e6,
-    "1,000,000,000 pictures of 1 megapixel": 1e9,
-    "1,000 hours of film in 1080p": 1000 * 3600 * 24 * 1920 * 1080 / 1e6,
-}
-PARTS = ("speed", "driver", "storage", "compile", "plan")
+PARTS = ("overhead", "workers", "driver", "storage", "listing", "compile", "plan")
 LATENCY_S = 0.03  # of a request to an object store in the same region, at the median
 MILLION = 1_000_000
 
@@ -71,8 +72,8 @@ def plain_loop(folder: Path, out: Path, style: str) -> dict[str, float]:
     from sakuga.pixels import read_picture
     from sakuga.stylizer import Stylizer
 
-    stylizer, look = Stylizer(style, device="cpu", threads=1), Look()
     started_s = time.perf_counter()
+    stylizer, look = Stylizer(style, device="cpu", threads=1), Look()
     count = 0
     for path in sorted(folder.rglob("*.jpg")):
         painted = paint_picture(read_picture(path), stylizer, look)
@@ -193,6 +194,40 @@ def training_pass(compiled: bool) -> dict[str, float]:
     return {"pictures": 8, "seconds": float(np.median(seconds[3:])), "first_s": seconds[0]}
 
 
+def files_megapixels() -> dict[str, float]:
+    """Decode and encode JPEG files of one megapixel on one core; megapixels, not pictures."""
+    from sakuga.encoding import encode_picture
+    from sakuga.pixels import read_picture
+
+    # Smooth shapes with a little grain: 0.3 MB a megapixel, as photos have.
+    dice = np.random.default_rng(0)
+    coarse = Image.fromarray(dice.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    smooth = np.asarray(coarse.resize((1000, 1000), Image.Resampling.BICUBIC), np.int16)
+    grainy = np.clip(smooth + dice.integers(-4, 5, smooth.shape), 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(grainy).save(file, "JPEG", quality=85)
+    started_s, count = time.perf_counter(), 0
+    while time.perf_counter() - started_s < 5:
+        result = io.BytesIO()
+        encode_picture(read_picture(file.getvalue()), result, "jpg")
+        count += 1
+    seconds = time.perf_counter() - started_s
+    sizes = {"in_mb": file.tell() / 1e6, "out_mb": result.tell() / 1e6}
+    return {"pictures": count, "seconds": seconds, **sizes}
+
+
+def flat_folder(folder: Path) -> dict[str, float]:
+    """List a folder of very many files, as `sakuga batch FOLDER` does, up to the first name."""
+    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    started_s = time.perf_counter()
+    names = open_place(str(folder)).walk()
+    next(names)
+    seconds = time.perf_counter() - started_s
+    count = 1 + sum(1 for _ in names)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb
+    return {"pictures": count, "seconds": seconds, "peak_mb": peak_mb}
+
+
 def megapixels(style: str, device: str) -> dict[str, float]:
     """Paint photos of 1024 x 1024 pixels on one core, or on a GPU; megapixels, not pictures."""
     from sakuga.stylizer import Stylizer
@@ -210,12 +245,12 @@ def megapixels(style: str, device: str) -> dict[str, float]:
 
 
 def apart(
-    work: Callable[..., dict[str, float]], *arguments: object, cores: int = 2
+    work: Callable[..., dict[str, float]], *arguments: object, cores: tuple[int, ...] = (0, 1)
 ) -> dict[str, float]:
-    """Run one measurement in a process of its own, on the first `cores` cores."""
+    """Run one measurement in a process of its own, on the cores of these numbers."""
     call = [work.__name__, *[str(a) if isinstance(a, Path) else a for a in arguments]]
     command = [sys.executable, __file__, "--call", json.dumps(call)]
-    ours = sorted(os.sched_getaffinity(0))[:cores]
+    ours = [core for at, core in enumerate(sorted(os.sched_getaffinity(0))) if at in cores]
     done = subprocess.run(
         command,
         check=True,
@@ -237,18 +272,36 @@ def tell(*lines: tuple[str, str]) -> None:
         print(f"| {name:<64} | {value:>14} |", flush=True)
 
 
-def speed(folder: Path, pictures: int, side: int, style: str) -> None:
-    """Painting, with and without Ray."""
+def overhead(folder: Path, pictures: int, side: int, style: str) -> None:
+    """The same pictures by a plain loop on one core and by a batch on the other."""
     draw_pictures(folder / "in", pictures, side)
-    plain = apart(plain_loop, folder / "in", folder / "plain", style, cores=1)
-    one = apart(batch, folder / "in", folder / "one", style, 1, cores=1)
-    two = apart(batch, folder / "in", folder / "two", style, 2, cores=2)
+    with ThreadPoolExecutor(2) as both:
+        loop = both.submit(apart, plain_loop, folder / "in", folder / "plain", style, cores=(1,))
+        batched = both.submit(apart, batch, folder / "in", folder / "one", style, 1, cores=(0,))
+        plain, one = loop.result(), batched.result()
+    assert plain["pictures"] == one["pictures"] == pictures
+    more = one["seconds"] / plain["seconds"] - 1
     tell(
-        (f"plain loop, 1 core, {pictures} pictures of {side} px", f"{rate(plain):.2f}/s"),
-        ("sakuga batch, 1 worker, 1 core, start included", f"{rate(one):.2f}/s"),
-        ("sakuga batch, 2 workers, 2 cores, start included", f"{rate(two):.2f}/s"),
-        ("2 workers against 1", f"{rate(two) / rate(one):.2f} x"),
-        ("Ray's overhead against the loop", f"{(rate(plain) / rate(one) - 1) * 100:.1f} %"),
+        (f"plain loop, 1 core, {pictures} pictures of {side} px", f"{plain['seconds']:.1f} s"),
+        ("sakuga batch, 1 worker, 1 core, start included", f"{one['seconds']:.1f} s"),
+        ("Ray's overhead against the loop", f"{more * 100:.1f} %"),
+    )
+
+
+def workers(folder: Path, pictures: int, side: int, style: str) -> None:
+    """One worker and two, each with a core."""
+    draw_pictures(folder / "few", 4, side)
+    draw_pictures(folder / "in", pictures, side)
+    start = apart(batch, folder / "few", folder / "start", style, 1, cores=(0,))
+    one = apart(batch, folder / "in", folder / "one", style, 1, cores=(0,))
+    two = apart(batch, folder / "in", folder / "two", style, 2, cores=(0, 1))
+    free = apart(batch, folder / "in", folder / "free", style, 1, cores=(0, 1))
+    tell(
+        ("sakuga batch of 4 pictures, 1 core: start and end", f"{start['seconds']:.1f} s"),
+        (f"1 worker, 1 core, {pictures} pictures of {side} px", f"{rate(one):.2f}/s"),
+        ("2 workers, 2 cores", f"{rate(two):.2f}/s"),
+        ("2 workers against 1, starts included", f"{rate(two) / rate(one):.2f} x"),
+        ("1 worker, 2 cores: reading and writing on the other", f"{rate(free):.2f}/s"),
     )
 
 
@@ -292,33 +345,51 @@ def compiling() -> None:
     )
 
 
-def plan(style: str, core_price: float, gpu_price: float) -> None:
-    """Time and money for work of three sizes, from the speed found here."""
-    import onnxruntime
+def listing(folder: Path, count: int) -> None:
+    """One folder, or prefix of an object store, with very many names in it."""
+    (folder / "flat").mkdir()
+    for number in range(count):
+        (folder / f"flat/{number:09}.jpg").touch()
+    found = apart(flat_folder, folder / "flat")
+    pages_s = 1e9 / 1000 * LATENCY_S
+    tell(
+        (f"a flat folder of {count:,}: until the first name", f"{found['seconds']:.1f} s"),
+        ("memory for it", f"{found['peak_mb']:.0f} MB"),
+        ("the same for 1e9 names, by extrapolation", f"{found['peak_mb'] * 1e3 / count:,.1f} TB"),
+        ("and its 1e6 pages from storage 30 ms away", f"{pages_s / 3600:.1f} h"),
+    )
 
-    units = [("core", "cpu", core_price)]
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        units.append(("GPU", "cuda", gpu_price))
-    for unit, device, price in units:
-        found = apart(megapixels, style, device, cores=1)
-        tell((f"painting, one {unit}", f"{rate(found):.2f} MP/s"))
-        tell((f"memory of one painter on a {unit}", f"{found['peak_mb']:.0f} MB"))
-        for work, total in WORK.items():
-            hours = total / rate(found) / 3600
-            cost = f"{hours:,.0f} h, ${hours * price:,.0f}"
-            tell((f"{work}, {unit}-hours and cost at ${price:g}/h", cost))
+
+def plan(folder: Path, style: str, assumed: Assumptions) -> None:
+    """Time and money for work of three sizes, from the speeds found here."""
+    painting = apart(megapixels, style, "cpu", cores=(0,))
+    files = apart(files_megapixels, cores=(0,))
+    found = apart(list_and_resume, folder, 200_000)
+    speeds = Speeds(rate(painting), rate(files), found["listed_a_second"], found["noted_a_second"])
+    tell(
+        ("painting, one core", f"{speeds.core_mp_s:.2f} MP/s"),
+        ("memory of one painter on a core", f"{painting['peak_mb']:.0f} MB"),
+        ("decoding and encoding JPEG, one core", f"{speeds.files_mp_s:.1f} MP/s"),
+        (
+            "size of such a JPEG, read and written",
+            f"{files['in_mb']:.2f}, {files['out_mb']:.2f} MB",
+        ),
+        ("listing, rows a second", f"{speeds.listed:,.0f}"),
+        ("noting, rows a second", f"{speeds.noted:,.0f}"),
+    )
+    for name, value in table(speeds, assumed):
+        print(f"| {name} | {value} |", flush=True)
 
 
 def main() -> None:
     """Measure the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pictures", type=int, default=10_000)
-    parser.add_argument("--side", type=int, default=128, help="pixels")
+    parser.add_argument("--side", type=int, default=176, help="pixels")
     parser.add_argument("--style", default="novel")
     parser.add_argument("--rows", type=int, default=MILLION, help="pictures of the driver's part")
-    parser.add_argument("--parts", nargs="+", default=list(PARTS))
-    parser.add_argument("--core-price", type=float, default=0.015, help="dollars an hour, spot")
-    parser.add_argument("--gpu-price", type=float, default=0.4, help="dollars an hour, spot")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    add_assumptions(parser)
     parser.add_argument("--call", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.call:
@@ -334,16 +405,20 @@ def main() -> None:
         for part in chosen.parts:
             folder = Path(work) / part
             folder.mkdir()
-            if part == "speed":
-                speed(folder, chosen.pictures, chosen.side, chosen.style)
+            if part == "overhead":
+                overhead(folder, chosen.pictures, chosen.side, chosen.style)
+            elif part == "workers":
+                workers(folder, chosen.pictures * 3 // 10, chosen.side, chosen.style)
             elif part == "driver":
                 driver(folder, chosen.rows)
+            elif part == "storage":
+                storage(folder, min(chosen.pictures, 2_000), chosen.side)
+            elif part == "listing":
+                listing(folder, chosen.rows // 5)
             elif part == "compile":
                 compiling()
-            elif part == "plan":
-                plan(chosen.style, chosen.core_price, chosen.gpu_price)
             else:
-                storage(folder, min(chosen.pictures, 2_000), chosen.side)
+                plan(folder, chosen.style, assumptions_of(chosen))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,8 +25,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from sakuga.batch import cluster as cluster_module
 from sakuga.batch import source
-from sakuga.batch.cluster import joined
+from sakuga.batch.cluster import check_address, joined
 from sakuga.batch.run import Options, run_batch
 from sakuga.errors import ClusterError, InputError, OptionError, OutputError
 from sakuga.stylizer import Stylizer
@@ -192,6 +195,48 @@ def test_more_painters_than_the_cluster_has_are_refused(
         run_batch(
             str(folder), str(tmp_path / "out"), style=str(tiny_style), options=Options(workers=500)
         )
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [(b"HTTP/1.1 400 Bad Request\r\n\r\n", "is no Ray cluster"), (b"", r"\(timed out\)")],
+)
+def test_what_answers_and_is_no_cluster_is_told(
+    monkeypatch: pytest.MonkeyPatch, said: bytes, message: str
+) -> None:
+    monkeypatch.setattr(cluster_module, "_CONNECT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def answer() -> None:
+            link, _ = listening.accept()
+            with link:
+                link.sendall(said)
+                while link.recv(100):  # until the other hangs up
+                    pass
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(ClusterError, match=message):
+            check_address(f"127.0.0.1:{port}")
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_cluster_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(cluster_module, "_start", fail)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    with pytest.raises(ClusterError, match=r"on this machine cannot be used \(The current node"):
+        joined(None, 1, "cpu").__enter__()
+
+
+def test_a_cluster_is_known_by_its_answer(cluster: None) -> None:
+    import ray
+
+    check_address(ray.get_runtime_context().gcs_address)
 
 
 def test_what_cannot_work_is_told_before_anything_starts(tmp_path: Path, tiny_style: Path) -> None:

@@ -24,8 +24,17 @@ TASK_CPUS = 0.125
 BLOCK_BYTES = (4 * 2**20, 32 * 2**20)  # of pictures in memory that are handed on at once
 OBJECT_STORE_BYTES = 4 * 2**30  # at most, of a cluster started here
 _CONNECT_S = 5.0
-# Ray ends a worker that waits for a second, and a new one takes seconds of a core to start.
-_SYSTEM = {"idle_worker_killing_time_threshold_ms": 600_000}
+# What a client of HTTP/2 says first, with empty settings. Ray's head speaks gRPC, which is HTTP/2,
+# so it answers with a frame of settings: 3 bytes of length, then this type (RFC 9113, 3.4, 6.5).
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_SETTINGS = 4
+_SYSTEM = {
+    # Ray ends a worker that waits for a second, and a new one takes seconds of a core to start.
+    "idle_worker_killing_time_threshold_ms": 600_000,
+    # For a dashboard, which a cluster of one's own does not have.
+    "enable_metrics_collection": False,
+    "task_events_report_interval_ms": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ def check_address(address: str | None) -> None:
     """Find out within seconds that a cluster does not answer; Ray itself tries for minutes.
 
     Raises:
-        ClusterError: nothing answers there.
+        ClusterError: nothing answers there, or something else than Ray.
         OptionError: not an address.
     """
     if address is None or address == "auto":
@@ -54,13 +63,19 @@ def check_address(address: str | None) -> None:
     host, separator, port = address.rpartition(":")
     if not separator or not port.isdigit():
         raise OptionError(f"address {address!r} is neither auto nor HOST:PORT")
+    remedy = "start one with `ray start --head`, or leave --address away to paint on this machine"
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S) as link:
+            if os.environ.get("RAY_USE_TLS", "0") != "0":
+                return  # behind TLS, it would not understand
+            link.sendall(_HELLO)
+            answer = link.makefile("rb").read(9)
     except OSError as error:
         raise ClusterError(
-            f"no Ray cluster answers at {address} ({error.strerror or error}); start one with "
-            "`ray start --head`, or leave --address away to paint on this machine"
+            f"no Ray cluster answers at {address} ({error.strerror or error}); {remedy}"
         ) from error
+    if len(answer) < 9 or answer[3] != _SETTINGS:
+        raise ClusterError(f"what answers at {address} is no Ray cluster; {remedy}")
 
 
 @contextmanager
@@ -89,7 +104,7 @@ def joined(address: str | None, workers: int | None, device: Device) -> Iterator
         if mine:
             with _silence():
                 _start(address, workers)
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except Exception as error:  # a node that starts too late is a bare Exception of Ray's
         reason = " ".join(str(error).split())[:300]
         where = f"at {address}" if address else "on this machine"
         raise ClusterError(
