@@ -39,7 +39,12 @@ class Invert:
         self.calls = 0
 
     def __call__(
-        self, photo: np.ndarray, *, strength: float = 1.0, keep_colour: bool = False
+        self,
+        photo: np.ndarray,
+        *,
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        stroke: int | str = "auto",
     ) -> np.ndarray:
         self.calls += 1
         return np.round(photo + strength * (255.0 - 2.0 * photo)).astype(np.uint8)
@@ -359,7 +364,12 @@ class Same:
         self.calls = 0
 
     def __call__(
-        self, photo: np.ndarray, *, strength: float = 1.0, keep_colour: bool = False
+        self,
+        photo: np.ndarray,
+        *,
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        stroke: int | str = "auto",
     ) -> np.ndarray:
         self.calls += 1
         return photo.copy()

@@ -222,6 +222,7 @@ def _paint_video(
             strength=look.strength,
             keep_colour=look.keep_colour,
             max_side=look.max_side,
+            stroke=look.stroke,
             overwrite=overwrite,
             options=options,
         )
@@ -235,6 +236,7 @@ def _paint_video(
         strength=look.strength,
         keep_colour=look.keep_colour,
         max_side=look.max_side,
+        stroke=look.stroke,
         overwrite=overwrite,
         options=options,
         on_progress=advance,

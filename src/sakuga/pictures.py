@@ -17,6 +17,7 @@ from sakuga.errors import OptionError
 from sakuga.kinds import format_like
 from sakuga.mixture import open_stylizer
 from sakuga.pixels import Frame, Picture, fit_within, picture_of, read_picture, shrink
+from sakuga.strokes import Stroke, check_stroke
 from sakuga.styles import DEFAULT_STYLE, Style
 from sakuga.stylizer import Device, Stylizer, check_strength
 
@@ -32,9 +33,11 @@ class Look:
     strength: float = 1.0  # 0: the photo, 1: the style
     keep_colour: bool = False  # keep the photo's colours
     max_side: int | None = None  # pixels; larger pictures are shrunk first
+    stroke: Stroke = "auto"  # the size at which large pictures are painted
 
     def __post_init__(self) -> None:
         check_strength(self.strength)
+        check_stroke(self.stroke)
         if self.max_side is not None and self.max_side < 1:
             raise OptionError(f"max-side is {self.max_side} pixels; it must be 1 or more")
 
@@ -50,6 +53,7 @@ def paint(
     strength: float = ...,
     keep_colour: bool = ...,
     max_side: int | None = ...,
+    stroke: Stroke = ...,
     device: Device = ...,
     threads: int | None = ...,
 ) -> Pixels: ...
@@ -61,6 +65,7 @@ def paint(
     strength: float = ...,
     keep_colour: bool = ...,
     max_side: int | None = ...,
+    stroke: Stroke = ...,
     device: Device = ...,
     threads: int | None = ...,
 ) -> bytes: ...
@@ -72,6 +77,7 @@ def paint(
     strength: float = ...,
     keep_colour: bool = ...,
     max_side: int | None = ...,
+    stroke: Stroke = ...,
     device: Device = ...,
     threads: int | None = ...,
 ) -> Image.Image: ...
@@ -82,6 +88,7 @@ def paint(
     strength: float = 1.0,
     keep_colour: bool = False,
     max_side: int | None = None,
+    stroke: Stroke = "auto",
     device: Device = "auto",
     threads: int | None = None,
 ) -> Pixels | bytes | Image.Image:
@@ -97,6 +104,8 @@ def paint(
         strength: 0 is the photo, 1 the style.
         keep_colour: keep the photo's colours; lines and lightness are the style's.
         max_side: pixels; a larger photo is shrunk first.
+        stroke: "auto", "fine", "bold" or the longer side in pixels to paint at: how heavy strokes
+            are. Large photos are painted small and brought to full size again.
         device, threads: as for `Stylizer`; not with a `Stylizer`, which has its own.
 
     Raises:
@@ -107,7 +116,7 @@ def paint(
         if isinstance(style, Stylizer)
         else open_stylizer(style, device=device, threads=threads)
     )
-    look = Look(strength, keep_colour, max_side)
+    look = Look(strength, keep_colour, max_side, stroke)
     if isinstance(photo, np.ndarray):
         return paint_picture(Picture((Frame(photo),)), stylizer, look).frames[0].colour
     if isinstance(photo, bytes):
@@ -145,6 +154,7 @@ def paint_picture(
                 small.colour,
                 strength=look.strength,
                 keep_colour=look.keep_colour,
+                stroke=look.stroke,
                 progress=advance,
             )
             yield replace(small, colour=anime)

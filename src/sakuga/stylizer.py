@@ -12,7 +12,9 @@ import onnxruntime as ort
 from sakuga.blending import blend
 from sakuga.colours import Pixels
 from sakuga.errors import DeviceError, InputError, OptionError, StyleError
-from sakuga.pixels import to_float, to_pixels
+from sakuga.pixels import Frame, shrink, to_float, to_pixels
+from sakuga.redrawing import redraw
+from sakuga.strokes import Stroke, working_size
 from sakuga.styles import DEFAULT_STYLE, GRAPH_INPUT, GRAPH_OUTPUT, Style, find
 from sakuga.tiling import paint_tiles
 
@@ -21,6 +23,7 @@ Device = Literal["auto", "cpu", "cuda"]
 AUTO_TILE_PIXELS = 1024
 # A network that sees the whole picture keeps up to 2.2 kB a pixel (CartoonGAN): 9 GB at this size.
 WHOLE_LIMIT_PIXELS = 2048 * 2048
+_PAINTING_SHARE = 0.6  # of the time for a large photo, about; the rest brings it to full size
 
 
 class Stylizer:
@@ -72,6 +75,7 @@ class Stylizer:
         *,
         strength: float = 1.0,
         keep_colour: bool = False,
+        stroke: Stroke = "auto",
         progress: Callable[[float], None] | None = None,
     ) -> Pixels:
         """Paint a photo.
@@ -81,13 +85,15 @@ class Stylizer:
             strength: 0 gives the photo itself, 1 the style, between them a mix.
             keep_colour: keep the photo's colours (its low-frequency chroma); lines and lightness
                 are the style's.
+            stroke: at which size to paint, for strokes of the right weight; the result has the
+                photo's size whatever it is. See `sakuga.strokes.working_size`.
             progress: called with the share that is done, up to 1.0.
 
         Returns:
             uint8 (H, W, 3), a new array.
 
         Raises:
-            OptionError: strength is not within 0 to 1.
+            OptionError: strength is not within 0 to 1, or there is no such stroke.
             InputError: the picture is too large for a style that must see it whole.
         """
         if not (isinstance(photo, np.ndarray) and photo.dtype == np.uint8):
@@ -95,10 +101,33 @@ class Stylizer:
         if photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
             raise ValueError(f"photo has the shape {photo.shape}; it must be (H, W, 3), not empty")
         check_strength(strength)
+        height, width = photo.shape[:2]
+        size = working_size((width, height), stroke)
         if strength == 0:
             return photo.copy()
+        if size == (width, height):
+            anime = self._paint(photo, progress)
+            blend(photo, anime, strength=strength, keep_colour=keep_colour)
+            return anime
 
-        anime = paint_tiles(
+        def painting(share: float) -> None:
+            if progress is not None:
+                progress(_PAINTING_SHARE * share)
+
+        def redrawing(share: float) -> None:
+            if progress is not None:
+                progress(_PAINTING_SHARE + (1 - _PAINTING_SHARE) * share)
+
+        small = shrink(Frame(photo), size).colour
+        painted = self._paint(small, painting)
+        blend(small, painted, strength=1, keep_colour=keep_colour)
+        anime = redraw(painted, (width, height), redrawing)
+        blend(photo, anime, strength=strength, keep_colour=False)
+        return anime
+
+    def _paint(self, photo: Pixels, progress: Callable[[float], None] | None) -> Pixels:
+        """Run the graph over a photo at its own size, in tiles if it is large."""
+        return paint_tiles(
             photo,
             self._run,
             tile=self._tile_for(photo.shape[0], photo.shape[1]),
@@ -107,8 +136,6 @@ class Stylizer:
             minimum=self.spec.minimum_side,
             progress=progress,
         )
-        blend(photo, anime, strength=strength, keep_colour=keep_colour)
-        return anime
 
     def _run(self, window: Pixels) -> Pixels:
         """The graph itself, (H, W, 3) to (H, W, 3)."""
@@ -129,7 +156,8 @@ class Stylizer:
             raise InputError(
                 f"the style {self.spec.name} must see the whole picture at once, and {width} x "
                 f"{height} pixels are more than the {WHOLE_LIMIT_PIXELS / 1e6:.1f} megapixels that "
-                "fit most machines; shrink it with --max-side 2048, or insist with --tile none"
+                "fit most machines; use --stroke auto, shrink it with --max-side 2048, or insist "
+                "with --tile none"
             )
         return None
 

@@ -22,6 +22,7 @@ from sakuga.batch.places import Place
 from sakuga.errors import OptionError, OutputError
 from sakuga.kinds import WRITABLE
 from sakuga.pictures import Look
+from sakuga.strokes import Stroke
 from sakuga.styles import Style
 
 Output = Literal["tree", "shards", "parquet"]
@@ -45,6 +46,7 @@ class Job:
     strength: float = 1.0
     keep_colour: bool = False
     max_side: int | None = None  # pixels
+    stroke: Stroke = "auto"
     file_format: str | None = None  # "png", "jpg", "webp" or "gif"; None: like each source
     output: Output = "tree"
 
@@ -59,7 +61,7 @@ class Job:
     @property
     def look(self) -> Look:
         """How the pictures are painted, beside the style."""
-        return Look(self.strength, self.keep_colour, self.max_side)
+        return Look(self.strength, self.keep_colour, self.max_side, self.stroke)
 
 
 def style_digest(style: Style) -> tuple[bytes, str]:

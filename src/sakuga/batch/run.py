@@ -103,6 +103,7 @@ def run_batch(
         strength=look.strength,
         keep_colour=look.keep_colour,
         max_side=look.max_side,
+        stroke=look.stroke,
         file_format=file_format,
         output=output,
     )

@@ -15,6 +15,7 @@ import av
 import av.error
 
 from sakuga.errors import OptionError, OutputError
+from sakuga.strokes import Stroke, check_stroke
 from sakuga.video.ahead import Ahead, Behind
 from sakuga.video.animated import PICTURE_SUFFIXES, AnimatedClip
 from sakuga.video.containers import choose_codec
@@ -70,6 +71,7 @@ def paint_video(
     strength: float = 1.0,
     keep_colour: bool = False,
     max_side: int | None = None,
+    stroke: Stroke = "auto",
     overwrite: bool = False,
     options: VideoOptions | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -83,6 +85,7 @@ def paint_video(
         strength: 0 (the source) to 1 (the style).
         keep_colour: keep the colours of the source.
         max_side: pixels; larger frames are shrunk so that their longer side is this.
+        stroke: weight of the strokes in large frames, see `sakuga.strokes.working_size`.
         overwrite: replace `out` if it exists.
         on_progress: called after every frame, from the calling thread.
 
@@ -96,13 +99,14 @@ def paint_video(
         OptionError: options that contradict each other or the file's kind.
     """
     options = options or VideoOptions()
+    check_stroke(stroke)
     stylizer = load_painter(style)
     target = Path(out) if out is not None else default_target(source, style_name(stylizer))
     codec = choose_codec(target, options.codec, options.crf)
     _refuse_target(source, target, overwrite=overwrite or options.resume)
     clip = _open_clip(source, options, max_side)
     try:
-        job = _Job(clip, target, codec, options, Painter(stylizer, strength, keep_colour))
+        job = _Job(clip, target, codec, options, Painter(stylizer, strength, keep_colour, stroke))
         described = {
             "sakuga.video": 1,  # raised when the same job would give other frames
             "source": _identity(source),
@@ -110,6 +114,7 @@ def paint_video(
             "strength": strength,
             "keep_colour": keep_colour,
             "max_side": max_side,
+            "stroke": stroke,
             "part": [str(options.start), str(options.stop), str(options.fps)],
             "side_by_side": options.side_by_side,
             "steady": options.steady,

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sakuga.strokes import Stroke
 from sakuga.video.frames import Pixels
 
 _SAME_LEVELS = 2  # grey levels a pixel may differ, which is what encoding leaves in a still shot
@@ -17,16 +18,23 @@ class Paints(Protocol):
     """What a painter needs of a `sakuga.Stylizer`; any function of this kind will do."""
 
     def __call__(
-        self, photo: Pixels, *, strength: float = 1.0, keep_colour: bool = False
+        self,
+        photo: Pixels,
+        *,
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        stroke: Stroke = "auto",
     ) -> Pixels: ...
 
 
 class Painter:
     """Paints the frames of one video in order."""
 
-    def __init__(self, stylizer: Paints, strength: float, keep_colour: bool) -> None:
+    def __init__(
+        self, stylizer: Paints, strength: float, keep_colour: bool, stroke: Stroke
+    ) -> None:
         self._paint: Callable[[Pixels], Pixels] = lambda photo: stylizer(
-            photo, strength=strength, keep_colour=keep_colour
+            photo, strength=strength, keep_colour=keep_colour, stroke=stroke
         )
         self._photo: Pixels | None = None  # the last photo that was painted
         self._anime: Pixels | None = None  # and what it became

@@ -12,6 +12,7 @@ from sakuga.encoding import write_picture
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.pixels import Frame, Picture, fit_within, shrink
 from sakuga.sheets import contact_sheet
+from sakuga.strokes import Stroke
 from sakuga.video.frames import Pixels
 from sakuga.video.job import load_painter, style_name
 from sakuga.video.options import VideoOptions, is_live
@@ -30,6 +31,7 @@ def preview_video(
     strength: float = 1.0,
     keep_colour: bool = False,
     max_side: int | None = None,
+    stroke: Stroke = "auto",
     overwrite: bool = False,
     options: VideoOptions | None = None,
 ) -> tuple[Path, float | None]:
@@ -74,7 +76,7 @@ def preview_video(
             clip.close()
         assert photo is not None
         began = time.monotonic()
-        anime = stylizer(photo, strength=strength, keep_colour=keep_colour)
+        anime = stylizer(photo, strength=strength, keep_colour=keep_colour, stroke=stroke)
         painting_s += time.monotonic() - began
         pairs.append((_small(photo), _small(anime)))
     frame_s = painting_s / len(pairs)

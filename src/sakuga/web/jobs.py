@@ -14,6 +14,7 @@ from typing import Any
 
 from sakuga.colours import Pixels
 from sakuga.errors import SakugaError
+from sakuga.strokes import Stroke
 from sakuga.stylizer import Stylizer
 from sakuga.video import Progress, paint_video, preview_video
 from sakuga.web.painting import Styles
@@ -217,9 +218,18 @@ class _Stoppable:
         self._check = check
 
     def __call__(
-        self, photo: Pixels, *, strength: float = 1.0, keep_colour: bool = False
+        self,
+        photo: Pixels,
+        *,
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        stroke: Stroke = "auto",
     ) -> Pixels:
         self._check()
         return self._stylizer(
-            photo, strength=strength, keep_colour=keep_colour, progress=self._check
+            photo,
+            strength=strength,
+            keep_colour=keep_colour,
+            stroke=stroke,
+            progress=self._check,
         )
