@@ -45,8 +45,8 @@ export class Compare {
     new ResizeObserver(() => this.#place()).observe(this.box);
   }
 
-  /** Show a picture: `photo`, `painted` and `kept` are addresses; null: not there yet. */
-  show({ photo, painted, kept, width, height, busy }) {
+  /** Show a picture: `photo`, `painted` and `kept` are addresses; null: not there yet. `busy` says why. */
+  show({ photo, painted, kept, width, height, busy, failed }) {
     this.width = width;
     this.height = height;
     this.box.style.setProperty("--ratio", width / height);
@@ -54,6 +54,7 @@ export class Compare {
     set(this.painted, painted);
     set(this.kept, kept);
     this.box.classList.toggle("waiting", painted === null);
+    this.box.classList.toggle("failed", failed);
     this.busy.hidden = !busy;
     this.busy.textContent = busy ?? "";
     this.zoom.hidden = painted === null;

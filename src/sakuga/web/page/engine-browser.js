@@ -6,7 +6,7 @@ let calls;
 
 export const engine = {
   label: "",
-  privacy: "They never leave this device.",
+  privacy: "Your pictures never leave this device.",
   videos: null,
 
   async begin() {
@@ -16,7 +16,7 @@ export const engine = {
       navigator.serviceWorker.register("sw.js").catch((error) => console.warn(error.message));
     }
     const { how } = await calls.call({ task: "begin" });
-    this.label = `Painting in this browser with ${how}`;
+    this.label = `In this browser, ${how}`;
   },
 
   async styles() {

@@ -72,8 +72,8 @@ function question(entries) {
 }
 
 export const engine = {
-  label: "Painting on your own machine",
-  privacy: "They are painted by the Sakuga that serves this page, and go nowhere else.",
+  label: "On your own machine",
+  privacy: "Your pictures are painted by the Sakuga that serves this page, and go nowhere else.",
 
   async begin() {
     const secret = location.hash.match(/^#token=(.+)$/);

@@ -93,13 +93,16 @@ class Studio {
 
   #fail(item, error) {
     item.error = error.message || "this browser cannot show it";
-    say(`${item.file.name || "The picture"}: ${item.error}`);
+    const tell = item === this.current ? whisper : say; // eyes see it in the picture's place
+    tell(`${item.file.name || "The picture"}: ${item.error}`);
+    if (item === this.current && item.photo === null) this.picker.clear();
     this.update();
   }
 
   select(item) {
     this.current = item;
     if (item.photo) this.picker.paintThumbnails(item);
+    else this.picker.clear();
     this.update();
   }
 
@@ -141,7 +144,7 @@ class Studio {
   #show(item) {
     const painting = item.paintings.get(this.style) ?? null;
     let busy = null;
-    if (item.error !== null) busy = "Cannot be painted";
+    if (item.error !== null) busy = `It cannot be painted: ${item.error}`;
     else if (item.photo === null) busy = "Opening…";
     else if (painting === null && this.running?.item === item && item.share > 0) {
       busy = `Painting… ${Math.round(item.share * 100)} %`;
@@ -153,6 +156,7 @@ class Studio {
       width: item.width ?? 4,
       height: item.height ?? 3,
       busy,
+      failed: item.error !== null,
     });
   }
 
@@ -188,10 +192,7 @@ class Studio {
       item.paintings.set(run.style, { blob, address: URL.createObjectURL(blob), kept: null });
       if (item === this.current) whisper(`${item.name} is painted in the style ${run.style}.`);
     } catch (error) {
-      if (error.name !== "AbortError") {
-        item.error = error.message;
-        say(`${item.file.name || "The picture"}: ${error.message}`);
-      }
+      if (error.name !== "AbortError") this.#fail(item, error);
     }
     this.running = null;
     this.update();

@@ -45,6 +45,13 @@ class Thumbnails {
     this.#next();
   }
 
+  /** Show nothing: the picture cannot be shown, or not yet. */
+  clear() {
+    this.item = null;
+    this.todo = [];
+    for (const image of this.images.values()) show(image, null);
+  }
+
   hold() {
     this.held = true;
   }
@@ -70,11 +77,12 @@ class Thumbnails {
   }
 }
 
-/** Show the photo (its address belongs to the item) or a thumbnail (its address is ours). */
+/** Show the photo (its address belongs to the item), a thumbnail (its address is ours), or nothing. */
 function show(image, address, own = false) {
   if (image.dataset.own) URL.revokeObjectURL(image.dataset.own);
   image.dataset.own = own ? address : "";
-  image.src = address;
+  if (address === null) image.removeAttribute("src");
+  else image.src = address;
 }
 
 async function shrink(photo) {
