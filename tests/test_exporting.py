@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from training import export_as, lively_generator
 
 from sakuga.cli import run
-from sakuga.errors import DataError, OptionError
+from sakuga.errors import DataError, OptionError, StyleError
 from sakuga.exporting.command import export
-from sakuga.exporting.quantize import KEPT_CONVOLUTIONS, compare, quantise, read_photos
+from sakuga.exporting.quantize import KEPT_FIRST, KEPT_LAST, compare, quantise, read_photos
 from sakuga.pixels import to_float, to_pixels
 from sakuga.styles import SPEC_KEY, Style, find, read_spec, spec_from_json
 from sakuga.stylizer import Stylizer
@@ -90,7 +90,7 @@ def test_int8_keeps_the_picture_and_says_what_it_costs(
         for tensor in model.graph.initializer
         if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 4
     ]
-    assert len(whole) == kinds.count("Conv") - KEPT_CONVOLUTIONS
+    assert len(whole) == kinds.count("Conv") - KEPT_FIRST - KEPT_LAST
     onnx.save(model, tmp_path / "int8.onnx")
     small = find(tmp_path / "int8.onnx")
     assert small.spec == replace(read_spec(style), name="mine-int8")
@@ -123,11 +123,15 @@ def test_export_verb(
     assert "go together" in capsys.readouterr().err
 
 
-def test_what_cannot_be_exported_is_refused(style: Path, photos: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_exported_is_refused(
+    style: Path, tiny_style: Path, photos: Path, tmp_path: Path
+) -> None:
     with pytest.raises(OptionError, match=r"neither in \.onnx nor in \.safetensors"):
         export(str(style), tmp_path / "a.pt", "fp16", None)
     with pytest.raises(OptionError, match="int8 is a form of style files"):
         export(str(style), tmp_path / "a.safetensors", "int8", photos)
+    with pytest.raises(StyleError, match="has 2 convolutions"):
+        export(str(tiny_style), tmp_path / "a.onnx", "int8", photos)
     one = tmp_path / "one"
     one.mkdir()
     (one / "0.png").write_bytes((photos / "0.png").read_bytes())

@@ -1,18 +1,20 @@
 """int8: the convolutions of a style in whole numbers, and what that costs, measured.
 
 Static quantisation (Jacob et al., CVPR 2018) with onnxruntime's tool: weights int8 a channel each,
-activations uint8 between the least and greatest values seen on photos. Everything but convolutions
-stays float32, and so do the last two convolutions, whose rounding would be seen as it is. Worth it
-on processors with whole-number dot products (VNNI, or dot product on Arm).
+activations uint8 over the range of nearly all values seen on photos. Everything but convolutions
+stays float32, and so do the first and the last convolutions: between them and the picture there is
+little that would smooth their rounding, which then answers to noise. Worth it on processors with
+whole-number dot products (VNNI, or dot product on Arm).
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +24,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from sakuga.colours import Pixels
-from sakuga.errors import DataError
+from sakuga.errors import DataError, StyleError
 from sakuga.evaluate.sources import list_pictures
 from sakuga.evaluate.statistics import medians, noise_gain, picture_statistics
 from sakuga.exporting.precision import store_full
@@ -32,7 +34,10 @@ from sakuga.stylizer import Stylizer
 
 PHOTO_SIDE = 512  # pixels: photos are shrunk to this
 MAX_PHOTOS = 64
-KEPT_CONVOLUTIONS = 2  # the last ones
+# The choice is between speed, noise gain and exactness: docs/weights.md has the table.
+KEPT_FIRST = 3  # convolutions
+KEPT_LAST = 3
+PERCENTILE = 99.9  # of the values of an activation; the rare larger ones are cut off
 TIMED_SIDE = 512  # pixels
 TIMED_RUNS = 7
 
@@ -90,13 +95,26 @@ def quantise(style: Style, photos: Sequence[Pixels]) -> onnx.ModelProto:
 
     Returns:
         A model with the style's spec; -int8 is added to its name, so that both can be installed.
+
+    Raises:
+        StyleError: it has no convolution but those that are kept.
     """
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
 
     model = onnx.load(style.path)
     store_full(model)
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
-    with tempfile.TemporaryDirectory() as folder, _no_advice():
+    if len(convolutions) <= KEPT_FIRST + KEPT_LAST:
+        raise StyleError(
+            f"{style.spec.name}: has {len(convolutions)} convolutions, of which the first "
+            f"{KEPT_FIRST} and the last {KEPT_LAST} are never int8; leave it as it is"
+        )
+    with tempfile.TemporaryDirectory() as folder, _quiet():
         out = Path(folder) / "int8.onnx"
         quantize_static(
             model,
@@ -104,10 +122,13 @@ def quantise(style: Style, photos: Sequence[Pixels]) -> onnx.ModelProto:
             _Photos(photos, style.spec),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=convolutions[-KEPT_CONVOLUTIONS:],
+            nodes_to_exclude=convolutions[:KEPT_FIRST] + convolutions[-KEPT_LAST:],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Percentile,
+            # By strides of one photo: activations of all at once would fill gigabytes.
+            extra_options={"CalibPercentile": PERCENTILE, "CalibStridedMinMax": 1},
         )
         small = onnx.load(out)
     write_spec(small, replace(style.spec, name=f"{style.spec.name[:58]}-int8"))
@@ -135,23 +156,33 @@ def compare(style: Style, small: Style, photos: Sequence[Pixels]) -> Comparison:
 
 
 class _Photos:
-    """Photos as onnxruntime's calibration wants them: one input after the other, then None."""
+    """Photos as onnxruntime's calibration wants them: those of a range one by one, then None."""
 
     def __init__(self, photos: Sequence[Pixels], spec: StyleSpec) -> None:
-        self._inputs = (_fitting(photo, spec) for photo in photos)
+        self._photos = photos
+        self._spec = spec
+        self._inputs: Iterator[NDArray[np.float32]] = iter(())
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        chosen = self._photos[start_index:end_index]
+        self._inputs = (_fitting(photo, self._spec) for photo in chosen)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         photo = next(self._inputs, None)
         return None if photo is None else {GRAPH_INPUT: photo}
 
 
-@contextmanager
-def _no_advice() -> Iterator[None]:
-    """Keep back what the quantiser says of itself on the root logger."""
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what the quantiser says of itself, on the root logger and on standard output."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         logging.disable(before)
 
