@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -150,16 +151,45 @@ def test_passes_add_up_to_a_batch(config: TrainConfig, tmp_path: Path) -> None:
     assert compare(log_of(tmp_path / "1"), log_of(tmp_path / "2")) < TOLERANCE
 
 
-def test_the_command_starts_its_own_ranks(config: TrainConfig, tmp_path: Path) -> None:
+def write_recipe(config: TrainConfig, folder: Path) -> None:
     short = json.loads(config_to_json(replace(config, steps=1, init_steps=0)))
     toml = "\n".join(f"{key} = {json.dumps(value)}" for key, value in short.items())
-    (tmp_path / "tiny.toml").write_text(toml)
+    (folder / "tiny.toml").write_text(toml)
+
+
+def test_the_command_starts_its_own_ranks(config: TrainConfig, tmp_path: Path) -> None:
+    write_recipe(config, tmp_path)
     command = [sys.executable, "-m", "sakuga", "train", "tiny.toml", "--run", "run"]
     command += ["--devices", "2", "--accelerator", "cpu"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert load_checkpoint(tmp_path / "run")[1]["hardware"].startswith("CPU, 2 x")
     assert done.stdout.count("trained:") == 1
+
+
+def test_the_command_runs_on_two_nodes_without_torchrun(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    write_recipe(config, tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    command = [sys.executable, "-m", "sakuga", "train", "tiny.toml", "--run", "run"]
+    command += ["--devices", "1", "--nodes", "2", "--accelerator", "cpu"]
+    nodes = [
+        subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, **meeting, "NODE_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    answers = [node.communicate(timeout=300) for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], answers
+    assert ["trained:" in told for told, _ in answers] == [True, False]
+    assert load_checkpoint(tmp_path / "run")[1]["hardware"].startswith("CPU, 2 x")
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(config: TrainConfig, tmp_path: Path) -> None:
