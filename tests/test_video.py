@@ -761,12 +761,14 @@ def wait_for(path: Path, seconds: float = 20) -> None:
 def restless(frames: int) -> list[np.ndarray]:
     """Frames that both memories treat by what came before: noise, and nearly still shots."""
     rng = np.random.default_rng(1)
-    scene = rng.integers(60, 190, (HEIGHT, WIDTH, 1)).repeat(3, axis=2)
+    patches = rng.integers(60, 190, (HEIGHT // 4, WIDTH // 4, 1))
+    scene = patches.repeat(4, axis=0).repeat(4, axis=1).repeat(3, axis=2)
     shown = []
     for index in range(frames):
         nearly_still = index % 70 >= 20
         noise = rng.integers(0, 2) if nearly_still else rng.normal(0, 3, scene.shape)
-        shown.append(np.clip(scene + noise + 40 * (index // 70), 0, 255).astype(np.uint8))
+        moved = np.roll(scene, min(index % 70, 20), axis=1)  # the noisy shots pan
+        shown.append(np.clip(moved + noise + 40 * (index // 70), 0, 255).astype(np.uint8))
     return shown
 
 

@@ -22,6 +22,7 @@ _CORE = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "av", "cyclopts", 
 # An extra -> the module that tells whether it is installed.
 _EXTRAS = {
     "heic": "pi_heif",
+    "steady": "cv2",
     "data": "webdataset",
     "train": "lightning_fabric",
     "eval": "scipy",

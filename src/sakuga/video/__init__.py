@@ -1,7 +1,8 @@
 """Clips in, anime clips out, with their sound and timing.
 
     source     a file, camera or stream -> upright RGB frames and their times
-    painter    a frame -> anime, painted once for a still shot and calmed by `steady`
+    painter    a frame -> anime, painted once for a still shot
+    steady     anime frames -> calmer ones, blended along the `motion` of the source
     segments   anime frames -> a row of short encoded files, so that a killed job resumes
     tracks     the sound and subtitles of the source, copied or converted
     finish     segments + tracks + chapters -> the file the user asked for

@@ -25,6 +25,7 @@ from sakuga.video.painter import Painter, Paints
 from sakuga.video.recorder import Painted, Recorder
 from sakuga.video.segments import Encoding, Parts, Segment, describe
 from sakuga.video.source import Clip, ClipFrame
+from sakuga.video.steady import NOT_FOLLOWED, can_follow, describe_steady
 from sakuga.video.tracks import Window
 
 _FRAMES_AHEAD = 4  # decoded and waiting; 4 x 6 MB at 1080p
@@ -108,7 +109,7 @@ def paint_video(
     try:
         job = _Job(clip, target, codec, options, Painter(stylizer, strength, keep_colour, stroke))
         described = {
-            "sakuga.video": 1,  # raised when the same job would give other frames
+            "sakuga.video": 2,  # raised when the same job would give other frames
             "source": _identity(source),
             "style": _style_identity(stylizer),
             "strength": strength,
@@ -117,7 +118,7 @@ def paint_video(
             "stroke": stroke,
             "part": [str(options.start), str(options.stop), str(options.fps)],
             "side_by_side": options.side_by_side,
-            "steady": options.steady,
+            "steady": describe_steady() if options.steady else "no",
             "segment_frames": options.segment_frames,
             "encoding": describe(job.encoding),
             "ffmpeg": [list(version) for version in av.library_versions.values()],
@@ -229,6 +230,8 @@ class _Job:
     ) -> VideoResult:
         total = sum(segment.frames for segment in segments)
         notes = list(self._clip.notes)
+        if self._options.steady and not can_follow():
+            notes.append(NOT_FOLLOWED)
         if frames.dropped:
             notes.append(f"{frames.dropped} frames came too fast to be painted and were dropped")
         path: Path | None = None

@@ -103,7 +103,7 @@ class VideoOptions:
     preview
         Only paint a sheet of ten moments.
     steady
-        Calm the flicker between frames.
+        Calm the flicker between frames, along the motion if OpenCV is installed.
     codec
         h264, hevc, av1, vp9 or prores; otherwise what suits the file's ending.
     crf
