@@ -80,7 +80,7 @@ def table(speeds: Speeds, assumed: Assumptions) -> list[tuple[str, str]]:
             slowest = max(times, key=lambda part: times[part])
             value = f"{hours:,.0f} h, ${cost:,.0f}; {times[slowest] / 3600:,.1f} h by {slowest}"
             if not core:
-                value += f"; {beside:.0f} cores beside each"
+                value += f"; {beside:.1f} cores beside each"
             rows.append((f"{work}, {fleet:.0f} x {name}", value))
         puts = pictures / 1000 * assumed.put_price
         value = (

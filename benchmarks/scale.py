@@ -293,14 +293,18 @@ def workers(folder: Path, pictures: int, side: int, style: str) -> None:
     draw_pictures(folder / "few", 4, side)
     draw_pictures(folder / "in", pictures, side)
     start = apart(batch, folder / "few", folder / "start", style, 1, cores=(0,))
+    start_two = apart(batch, folder / "few", folder / "start2", style, 2, cores=(0, 1))
     one = apart(batch, folder / "in", folder / "one", style, 1, cores=(0,))
     two = apart(batch, folder / "in", folder / "two", style, 2, cores=(0, 1))
     free = apart(batch, folder / "in", folder / "free", style, 1, cores=(0, 1))
+    busy_one, busy_two = one["seconds"] - start["seconds"], two["seconds"] - start_two["seconds"]
     tell(
         ("sakuga batch of 4 pictures, 1 core: start and end", f"{start['seconds']:.1f} s"),
+        ("the same with 2 workers, 2 cores", f"{start_two['seconds']:.1f} s"),
         (f"1 worker, 1 core, {pictures} pictures of {side} px", f"{rate(one):.2f}/s"),
         ("2 workers, 2 cores", f"{rate(two):.2f}/s"),
         ("2 workers against 1, starts included", f"{rate(two) / rate(one):.2f} x"),
+        ("2 workers against 1, starts taken off", f"{busy_one / busy_two:.2f} x"),
         ("1 worker, 2 cores: reading and writing on the other", f"{rate(free):.2f}/s"),
     )
 
