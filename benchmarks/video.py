@@ -98,7 +98,7 @@ def cost(arguments: argparse.Namespace, stylizer: Stylizer, photos: list[np.ndar
 def steadiness(stylizer: Stylizer, photos: list[np.ndarray]) -> None:
     """Warp error of the clip, and what a still shot with noise becomes."""
     try:
-        from sakuga.evaluate.statistics import warp_errors
+        from sakuga.evaluate.statistics import picture_statistics, warp_errors
     except ImportError:
         print("\nsteadiness was not measured: pip install 'sakuga[eval]'")
         return
@@ -110,7 +110,11 @@ def steadiness(stylizer: Stylizer, photos: list[np.ndarray]) -> None:
     print(f"\nwarp error, grey levels: the clip's own {own:.2f}")
     for label, animes in (("painted", plain), ("painted, steady", calmed)):
         error = statistics.median(painted for _, painted in warp_errors(photos, animes))
-        print(f"  {label:16} {error:.2f} = {error / own:.2f} x")
+        edges = statistics.median(
+            picture_statistics(photo, anime)["edges"]
+            for photo, anime in list(zip(photos, animes, strict=True))[20::8]
+        )
+        print(f"  {label:16} {error:.2f} = {error / own:.2f} x, edges {edges:.3f}")
     generator = np.random.default_rng(0)
     still = [
         np.clip(photos[0] + generator.normal(0, 3, photos[0].shape), 0, 255).astype(np.uint8)
