@@ -36,7 +36,7 @@ PHOTO_SIDE = 512  # pixels: photos are shrunk to this
 MAX_PHOTOS = 64
 # The choice is between speed, noise gain and exactness: docs/weights.md has the table.
 KEPT_FIRST = 3  # convolutions
-KEPT_LAST = 3
+KEPT_LAST = 5
 PERCENTILE = 99.9  # of the values of an activation; the rare larger ones are cut off
 TIMED_SIDE = 512  # pixels
 TIMED_RUNS = 7
