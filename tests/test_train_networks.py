@@ -4,12 +4,14 @@ import pytest
 import torch
 from torch import nn
 
+from sakuga.train.flatten import gaussian_blur
 from sakuga.train.networks import (
     CartoonDiscriminator,
     CartoonGenerator,
     LocalGenerator,
     PatchDiscriminator,
     count_parameters,
+    drop_checkers,
 )
 
 
@@ -62,7 +64,7 @@ def test_local_generator_is_small_starts_as_the_identity_and_has_no_norm():
     assert count_parameters(generator) < 1_200_000
     kinds = {type(module).__name__ for module in generator.modules()}
     assert not any("Norm" in kind for kind in kinds)
-    photo = torch.rand(1, 3, 64, 72) * 2 - 1
+    photo = gaussian_blur(torch.rand(1, 3, 64, 72), 1.0) * 2 - 1  # a photo has no pixel noise
     with torch.no_grad():
         assert (generator(photo) - photo).abs().mean() < 0.1
 
@@ -81,3 +83,15 @@ def test_local_generator_looks_no_further_than_it_says(blocks):
         rows = gradient.abs().sum((0, 1, 3)).nonzero().flatten()
         furthest = max(furthest, int(rows.max()) - at, at - int(rows.min()))
     assert furthest <= generator.receptive_radius <= furthest + 8
+
+
+def test_checkers_are_dropped_and_lines_are_kept():
+    rows = torch.arange(32.0).view(1, 1, -1, 1)
+    columns = torch.arange(24.0).view(1, 1, 1, -1)
+    checkers = torch.cos(torch.pi * (rows + columns)).expand(1, 3, 32, 24)
+    stripes = torch.cos(torch.pi * columns).expand(1, 3, 32, 24)
+    sky = (0.01 * rows + 0.02 * columns).expand(1, 3, 32, 24)
+    inner = (..., slice(2, -2), slice(2, -2))
+    assert drop_checkers(checkers)[inner].abs().max() < 1e-6
+    torch.testing.assert_close(drop_checkers(stripes)[inner], stripes[inner])
+    torch.testing.assert_close(drop_checkers(sky), sky)

@@ -53,11 +53,14 @@ def read_tensors(style: Style) -> dict[str, NDArray[np.float32]]:
             "was made of"
         )
     store_full(model)
-    return {
-        tensor.name.removeprefix(_WRAPPER): numpy_helper.to_array(tensor).copy()
+    learned = {
+        tensor.name: numpy_helper.to_array(tensor).copy()
         for tensor in model.graph.initializer
         if tensor.data_type == TensorProto.FLOAT and _is_learned(tensor, model.graph)
     }
+    ours = {name: values for name, values in learned.items() if name.startswith(_WRAPPER)}
+    # In a file of ours the rest are fixed kernels.
+    return {name.removeprefix(_WRAPPER): values for name, values in (ours or learned).items()}
 
 
 def _is_learned(tensor: onnx.TensorProto, graph: onnx.GraphProto) -> bool:
