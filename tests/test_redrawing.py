@@ -110,6 +110,12 @@ def test_dots_are_calmed_and_flat_stays_flat() -> None:
     assert (redraw(flat, (50, 30)) == flat[0, 0]).all()
 
 
+def test_a_faint_rim_beside_a_contour_is_halved() -> None:
+    small = np.full((40, 40, 3), 200, np.uint8)
+    small[:, 18:20], small[:, 20] = 40, 216  # a dark line, and beside it a row of light pixels
+    assert 200 < redraw(small, (140, 140))[20:-20, 70:].max() <= 209
+
+
 @settings(max_examples=25)
 @given(
     st.integers(1, 60), st.integers(1, 60), st.floats(1, 6), st.floats(1, 6), st.integers(1, 300)

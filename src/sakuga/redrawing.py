@@ -28,11 +28,11 @@ _STEP = np.float32(0.2)  # explicit diffusion is stable up to 0.25
 _FLAT = np.float32(16)  # squared grey levels over two pixels; what is flatter has no direction
 # Where colours within a small pixel differ by less, nothing is sharpened; from the second on, all.
 _FAINT, _DISTINCT = np.float32(6), np.float32(24)
-_DOTS = np.float32(16)  # grey levels; what sticks out further is a thin line, and stays
+_RIM = np.float32(16)  # grey levels that a pixel is calmed by at most: thin lines have many more
 _STEEPNESS = 1.3  # lets a contour rise from 10 % to 90 % over 1.5 to 2 pixels of the result
 _HALF = np.float32(0.5)
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
-# How many small pixels further the preparation looks: dots, diffusion, its direction, the range.
+# How many small pixels further the preparation looks: rims, diffusion, its direction, the range.
 MARGIN = 1 + _STEPS + 3 + 1
 
 
@@ -97,24 +97,26 @@ def _prepare(painted: Pixels) -> tuple[Planes, Planes]:
     channel, and from 0 to 1 how much is to be sharpened.
     """
     picture = np.ascontiguousarray(painted.transpose(2, 0, 1), np.float32)
-    picture = _along_contours(_without_dots(picture))
+    picture = _along_contours(_without_rims(picture))
     least, greatest = _extreme(picture, np.minimum), _extreme(picture, np.maximum)
     contrast = (greatest - least).max(axis=0, keepdims=True)
     share = np.clip((contrast - _FAINT) / (_DISTINCT - _FAINT), 0, 1)
     return picture, np.concatenate([least, greatest, share])
 
 
-def _without_dots(picture: Planes) -> Planes:
-    """Calm pixels that alternate, as networks leave them beside contours; edges and ramps stay.
+def _without_rims(picture: Planes) -> Planes:
+    """Calm what is one pixel wide and faint; edges and ramps stay.
 
-    Along each axis a pixel is brought between its means with either neighbour, which lie on both
-    sides of it on an edge or a ramp, and on one side where it sticks out.
+    Networks leave pale and coloured rims beside contours, and some a checkerboard: diffusion along
+    the contour would keep them, and sharpening bring them out. Along each axis a pixel is brought
+    between its means with either neighbour, which lie on both sides of it on an edge or a ramp, and
+    on one side where it sticks out.
     """
     for axis in (1, 2):
         before, here, behind = _three(picture, axis)
         before, behind = (before + here) * _HALF, (here + behind) * _HALF
         calm = np.clip(here, np.minimum(before, behind), np.maximum(before, behind))
-        picture = np.clip(calm, here - _DOTS, here + _DOTS)
+        picture = np.clip(calm, here - _RIM, here + _RIM)
     return picture
 
 
@@ -136,9 +138,8 @@ def _along_contours(picture: Planes) -> Planes:
     for axis in (1, 2):
         tensor = _means(_means(tensor, axis), axis)
     whole = tensor[0] + tensor[1]
-    coherent = np.hypot(
-        tensor[0] - tensor[1], 2 * tensor[2]
-    )  # of the eigenvalues: their difference
+    # The difference of the eigenvalues, then the smaller of them.
+    coherent = np.hypot(tensor[0] - tensor[1], 2 * tensor[2])
     smaller = (whole - coherent) / 2
     whole = whole + 2 * _FLAT
     across = _STEP * (tensor[1] - smaller + _FLAT) / whole
@@ -168,9 +169,9 @@ def _sharpened(picture: Planes, bounds: Planes, steepness: np.float32) -> Pixels
     least, greatest, share = bounds[:3], bounds[3:6], bounds[6:]
     extent = greatest - least
     place = (picture - least) / np.maximum(extent, 1)  # 0: the least, 1: the greatest
-    place -= np.float32(0.5)
+    place -= _HALF
     place *= steepness
-    place += np.float32(0.5)
+    place += _HALF
     np.clip(place, 0, 1, out=place)
     place *= place * (3 - 2 * place)  # place^2 (3 - 2 place): no corners at the ends
     place *= extent
@@ -178,7 +179,7 @@ def _sharpened(picture: Planes, bounds: Planes, steepness: np.float32) -> Pixels
     place -= picture
     place *= share
     place += picture
-    np.clip(place + np.float32(0.5), 0, 255, out=place)
+    np.clip(place + _HALF, 0, 255, out=place)
     tile: Pixels = place.astype(np.uint8).transpose(1, 2, 0)
     return tile
 
