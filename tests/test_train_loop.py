@@ -61,6 +61,16 @@ def test_two_and_two_steps_equal_four(config, run, tmp_path):
     assert not same(whole["generator"], load_checkpoint(tmp_path / "other")[1]["generator"])
 
 
+def test_a_hundred_steps_repeat_to_the_last_bit(config, tmp_path):
+    rare = {"log_every": 10, "guard_every": 200, "sheet_every": 200, "save_every": 200}
+    long = replace(config, steps=100, **rare)
+    for name in ("once", "again"):
+        train(long, tmp_path / name, accelerator="cpu", devices=1)
+    once, again = (load_checkpoint(tmp_path / name)[1] for name in ("once", "again"))
+    for part in ("generator", "ema", "discriminators"):
+        assert same(once[part], again[part]), part
+
+
 def test_every_term_is_logged_and_sheets_are_drawn(config, run):
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
