@@ -35,8 +35,10 @@ class Container:
 
 
 # Presets: the encoder shares two cores with the painting, and flat anime pictures compress well.
+# No mbtree: with AVX-512, x264 (build 165) reads memory there that was never written, for frames of
+# many sizes, so the same pictures come out differently from run to run.
 ENCODERS = {
-    "h264": Encoder("libx264", "yuv420p", "mp4", {"preset": "veryfast"}, crf=19),
+    "h264": Encoder("libx264", "yuv420p", "mp4", {"preset": "veryfast", "mbtree": "0"}, crf=19),
     "hevc": Encoder(
         "libx265",
         "yuv420p",

@@ -109,7 +109,7 @@ def paint_video(
     try:
         job = _Job(clip, target, codec, options, Painter(stylizer, strength, keep_colour, stroke))
         described = {
-            "sakuga.video": 2,  # raised when the same job would give other frames
+            "sakuga.video": 3,  # raised when the same job would give other frames
             "source": _identity(source),
             "style": _style_identity(stylizer),
             "strength": strength,
