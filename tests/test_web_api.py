@@ -76,7 +76,8 @@ def test_styles_are_listed_with_one_default(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{}, {"strength": "0.4"}, {"keep_colour": "true"}, {"style": "whole"}]
+    "query",
+    [{}, {"strength": "0.4"}, {"keep_colour": "true"}, {"style": "whole"}, {"stroke": "24"}],
 )
 def test_painting_equals_the_library(
     client: TestClient, tiny_style: Path, whole_style: Path, query: dict[str, str]
@@ -90,6 +91,7 @@ def test_painting_equals_the_library(
         whole_style if query.get("style") == "whole" else tiny_style,
         strength=float(query.get("strength", 1)),
         keep_colour="keep_colour" in query,
+        stroke=int(query["stroke"]) if "stroke" in query else "auto",
     )
     np.testing.assert_array_equal(pixels_of(answer.content), expected)
 
@@ -144,6 +146,8 @@ def test_nothing_is_left_behind(client: TestClient, folder: Path) -> None:
         (picture(), "strength=nan", 422, "0 (the photo) to 1"),
         (picture(), "strength=", 422, "0 (the photo) to 1"),
         (picture(), "keep_colour=maybe", 422, "not true or false"),
+        (picture(), "stroke=heavy", 422, "auto, fine, bold or a number of pixels from 16"),
+        (picture(), "stroke=9", 422, "from 16 to 8192"),
         (picture(), "format=svg", 422, "png, jpg, webp, gif"),
         (picture(), "stile=tiny", 422, "did you mean style?"),
         (picture(), "style=tiny&style=whole", 422, "twice"),

@@ -20,6 +20,7 @@ import pytest
 from serving import Running, bomb, picture, running
 
 from sakuga.web.openapi import describe
+from sakuga.web.questions import PICTURE_NAMES, VIDEO_NAMES
 from sakuga.web.settings import Settings
 
 COUNT = int(os.environ.get("SAKUGA_HOSTILE_REQUESTS", "400"))
@@ -103,7 +104,7 @@ def target(rng: random.Random) -> str:
     path = rng.choice(PATHS).replace("{id}", rng.choice([*TRICKS, "abc"]))
     if rng.random() < 0.2:
         path += "/" + rng.choice(TRICKS)
-    names = ["style", "strength", "keep_colour", "format", "max_side", "x", "style[]", "__proto__"]
+    names = [*VIDEO_NAMES, *PICTURE_NAMES, "x", "style[]", "__proto__"]
     values = [*TRICKS, "0.5", "png", "jpg", "svg", "2", "64"]
     pairs = [
         f"{rng.choice(names)}={rng.choice(values)}" for _ in range(rng.choice([0, 0, 1, 2, 9]))

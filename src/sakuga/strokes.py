@@ -7,12 +7,14 @@ on a screen has strokes too fine to see; painted with one megapixel, it looks dr
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 from sakuga.errors import OptionError
 from sakuga.pixels import fit_within
 
-Stroke = int | Literal["auto", "fine", "bold"]
+NamedStroke = Literal["auto", "fine", "bold"]
+Stroke = int | NamedStroke
+STROKES: tuple[NamedStroke, ...] = get_args(NamedStroke)
 
 # 1182 x 887 fills most of a screen or a page as it is, and styles are trained on pictures of
 # 0.1 to 0.4 megapixels, shown at that size.
@@ -24,8 +26,7 @@ SMALLEST_SIDE = 16  # pixels
 
 def check_stroke(stroke: Stroke) -> None:
     """Raise OptionError unless stroke is auto, fine, bold or a number of pixels."""
-    known = ("auto", "fine", "bold")
-    if stroke in known or (isinstance(stroke, int) and stroke >= SMALLEST_SIDE):
+    if stroke in STROKES or (isinstance(stroke, int) and stroke >= SMALLEST_SIDE):
         return
     raise OptionError(
         f"stroke is {stroke}; it must be auto, fine, bold, or the longer side to paint at, "

@@ -7,7 +7,7 @@
     endpoints  what each of them does
     uploads    a request's body -> a private file, within limits of size and time
     accepted   which kinds of files are let in, by their first bytes
-    questions  what may be asked of a painting: style, strength, keep_colour, format
+    questions  what may be asked of a painting: style, strength, stroke, format ...
     pool       threads that paint, and how many may wait for them
     painting   one uploaded picture, painted
     jobs       videos, painted one after the other; progress, preview, cancel

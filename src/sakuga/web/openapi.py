@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from sakuga.kinds import WRITABLE
+from sakuga.strokes import STROKES
 from sakuga.web.questions import MEDIA_TYPES
 from sakuga.web.settings import Settings
 
@@ -47,11 +48,11 @@ def describe(settings: Settings) -> Schema:
                     }
                 },
                 *(400, 401, 404, 408, 413, 415, 422, 429, 503),
-                parameters=[_STYLE, _STRENGTH, _KEEP_COLOUR, _FORMAT],
+                parameters=[_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE, _FORMAT],
                 body=_upload(
                     f"At most {settings.picture_bytes / 1e6:g} MB and "
                     f"{settings.picture_pixels / 1e6:g} megapixels.",
-                    [_STYLE, _STRENGTH, _KEEP_COLOUR, _FORMAT],
+                    [_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE, _FORMAT],
                 ),
             )
         },
@@ -215,6 +216,7 @@ def _query(name: str, schema: Schema, description: str) -> Schema:
     return {"name": name, "in": "query", "schema": schema, "description": description}
 
 
+_SIDE: Schema = {"type": "integer", "minimum": 16, "maximum": 8192}  # pixels
 _STYLE = _query("style", _text(), "A name from /api/styles; otherwise the default one.")
 _STRENGTH = _query(
     "strength",
@@ -226,14 +228,15 @@ _KEEP_COLOUR = _query(
     {"type": "boolean", "default": False},
     "Keep the photo's colours; lines and lightness are the style's.",
 )
+_STROKE = _query(
+    "stroke",
+    {"anyOf": [{"type": "string", "enum": list(STROKES)}, _SIDE], "default": "auto"},
+    "Weight of strokes in large photos: auto, fine, bold, or the longer side to paint at.",
+)
 _FORMAT = _query(
     "format", {"type": "string", "enum": list(WRITABLE)}, "Otherwise that of the photo."
 )
-_MAX_SIDE = _query(
-    "max_side",
-    {"type": "integer", "minimum": 16, "maximum": 8192},
-    "Larger frames are shrunk to this many pixels.",
-)
+_MAX_SIDE = _query("max_side", _SIDE, "Larger frames are shrunk to this many pixels.")
 _ID = {
     "name": "id",
     "in": "path",

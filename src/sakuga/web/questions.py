@@ -1,4 +1,4 @@
-"""What a request asks of a painting: style, strength, keep_colour, format, max_side."""
+"""What a request asks of a painting: style, strength, keep_colour and more."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from sakuga.kinds import WRITABLE
 from sakuga.pictures import Look
+from sakuga.strokes import STROKES, Stroke
 from sakuga.web.problems import Problem
 
 _YES_NO = {"true": True, "1": True, "false": False, "0": False}
 MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
-PICTURE_NAMES = ("style", "strength", "keep_colour", "format")
+PICTURE_NAMES = ("style", "strength", "keep_colour", "stroke", "format")
 VIDEO_NAMES = ("style", "strength", "keep_colour", "max_side")
 
 
@@ -43,12 +44,14 @@ def read_question(values: Iterable[tuple[str, str]], known: tuple[str, ...]) -> 
     file_format = given.get("format")
     if file_format is not None and file_format not in WRITABLE:
         raise Problem(422, f"format {file_format[:40]!r} is not one of {', '.join(WRITABLE)}")
+    max_side = given.get("max_side")
     return Question(
         style=given.get("style"),
         look=Look(
             _strength(given.get("strength", "1")),
             _yes_or_no(given.get("keep_colour", "false")),
-            _side(given.get("max_side")),
+            None if max_side is None else _side("max_side", max_side),
+            _stroke(given.get("stroke", "auto")),
         ),
         file_format=file_format,
     )
@@ -71,9 +74,16 @@ def _yes_or_no(text: str) -> bool:
         raise Problem(422, f"keep_colour {text[:40]!r} is not true or false") from None
 
 
-def _side(text: str | None) -> int | None:
-    if text is None:
-        return None
+def _stroke(text: str) -> Stroke:
+    for name in STROKES:
+        if text == name:
+            return name
+    return _side("stroke", text, "auto, fine, bold or ")
+
+
+def _side(name: str, text: str, instead: str = "") -> int:
     if not (text.isascii() and text.isdigit() and 16 <= int(text[:6]) <= 8192 and len(text) < 6):
-        raise Problem(422, f"max_side {text[:40]!r} is not a number of pixels from 16 to 8192")
+        raise Problem(
+            422, f"{name} {text[:40]!r} is not {instead}a number of pixels from 16 to 8192"
+        )
     return int(text)
