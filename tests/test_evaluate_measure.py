@@ -8,9 +8,8 @@ import sys
 
 import av
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from networks import save_grid_network
 from PIL import Image
 
 pytest.importorskip("torch")
@@ -60,24 +59,7 @@ def drawings(tmp_path):
 
 @pytest.fixture
 def network(tmp_path):
-    """A feature network that averages over a 4 x 4 grid: (B, 48)."""
-    nodes = [
-        helper.make_node("AveragePool", ["x"], ["grid"], kernel_shape=[8, 8], strides=[8, 8]),
-        helper.make_node("Flatten", ["grid"], ["y"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "grid",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["b", 3, 32, 32])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["b", 48])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(
-        model, {"size": "32", "scale": "1", "mean": "0.5,0.5,0.5", "std": "0.5,0.5,0.5"}
-    )
-    path = tmp_path / "grid.onnx"
-    onnx.save(model, path)
-    return path
+    return save_grid_network(tmp_path / "grid.onnx")
 
 
 @pytest.fixture

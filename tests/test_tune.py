@@ -6,9 +6,8 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from networks import save_grid_network
 from PIL import Image
 
 pytest.importorskip("optuna")
@@ -95,21 +94,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     save_pictures(folder / "photos", 6, 3)
     save_pictures(folder / "drawings", 6, 0, drawn=True)
-    nodes = [
-        helper.make_node("AveragePool", ["x"], ["grid"], kernel_shape=[8, 8], strides=[8, 8]),
-        helper.make_node("Flatten", ["grid"], ["y"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "grid",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["b", 3, 32, 32])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["b", 48])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(
-        model, {"size": "32", "scale": "1", "mean": "0.5,0.5,0.5", "std": "0.5,0.5,0.5"}
-    )
-    onnx.save(model, folder / "grid.onnx")
+    save_grid_network(folder / "grid.onnx")
     return folder
 
 
