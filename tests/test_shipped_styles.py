@@ -12,6 +12,7 @@ from sakuga.styles import SHIPPED_FOLDER, read_spec
 from sakuga.stylizer import Stylizer
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.jpg"))
+CHROMA_SHIFT = {"novel": 5, "storybook": 7}  # at most; storybook prints on cream paper, on purpose
 STYLES = sorted(SHIPPED_FOLDER.glob("*.onnx"))
 
 
@@ -38,11 +39,11 @@ def test_a_style_is_small_and_gives_credit(path):
 
 
 def test_it_flattens_and_keeps_contours_and_colours(painted):
-    _, pairs = painted
+    stylizer, pairs = painted
     found = medians([picture_statistics(photo, anime) for photo, anime in pairs])
     assert found["texture"] <= 0.60
     assert found["edges"] >= 0.95
-    assert found["chroma_shift"] <= 5
+    assert found["chroma_shift"] <= CHROMA_SHIFT[stylizer.spec.name]
     assert 0.95 <= found["saturation"] <= 1.3
 
 
