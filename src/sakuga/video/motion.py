@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.uint8]  # (H, W) brightness
 Values = NDArray[np.float32]  # (H, W) or (H, W, C)
+Mask = NDArray[np.uint8]  # (H, W), set where it is not 0
 Flow = NDArray[np.float32]  # (H, W, 2): (right, down) in pixels, from a pixel to where it was
 
 VERSION = str(cv2.__version__)
@@ -32,18 +33,34 @@ def find_flow(last: Plane, now: Plane) -> Flow | None:
     return np.asarray(search.calc(now, last, no_start), np.float32)
 
 
-def fetch(values: Values, flow: Flow) -> Values:
-    """Move the last frame's values to where they are now; beyond the border it is repeated.
+def find_places(flow: Flow) -> Flow:
+    """(x, y) of where each pixel was, in the memory of the flow."""
+    flow += _places(*flow.shape[:2])
+    return flow
+
+
+def fetch(values: Values, places: Flow) -> Values:
+    """Read the last frame's values at the places (h, w, 2); beyond the border it is repeated.
 
     Cubic convolution (Keys 1981) keeps contours as sharp as they were, however many frames in a row
     they are fetched; bilinear fetching would blur them a little more each time.
     """
-    places: Any = _places(*flow.shape[:2]) + flow
     no_second_map: Any = None
     moved = cv2.remap(
         values, places, no_second_map, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(moved, np.float32)
+
+
+def find_box(mask: Mask) -> tuple[slice, slice]:
+    """The rows and columns that hold all of a mask (H, W): both empty if nothing is set."""
+    left, top, width, height = cv2.boundingRect(mask)
+    return slice(top, top + height), slice(left, left + width)
+
+
+def paste(values: Values, mask: Mask, target: Values) -> None:
+    """Copy values over the target where the mask is set."""
+    cv2.copyTo(values, mask, target)
 
 
 @lru_cache(maxsize=2)

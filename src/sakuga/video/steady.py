@@ -13,6 +13,7 @@ that drifts away.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -77,11 +78,14 @@ class Steady:
 
         change = _block_change(source, past_source)
         slip = np.zeros_like(change[0])
-        if self._follow:
-            past_source, past_anime, change, slip = _followed(
-                last, brightness, source, past_source, past_anime, change
-            )
+        moved = _find_moved(last, brightness, source, past_source, change) if self._follow else None
+        if moved is not None:
+            change = np.where(moved.better, moved.change, change)
+            detail = _block_detail(source[0])
+            slip = np.where(moved.better, np.float32(_SLIP_PIXELS) * detail, slip)
         share = _enlarge(_share_of_past(change, slip), brightness.shape)
+        if moved is not None:
+            _fetch_moved(moved, share, past_source, past_anime)
         # new + share x (past - new), in the memory of the past.
         past_source -= source
         past_source *= share
@@ -124,39 +128,45 @@ def describe_steady() -> str:
     return f"followed by OpenCV {motion.VERSION}"
 
 
-def _followed(
-    last: Pixels,
-    now: Pixels,
-    source: Planes,
-    past_source: Planes,
-    past_anime: Planes,
-    change: Planes,
-) -> tuple[Planes, Planes, Planes, Planes]:
-    """Fetch the past from where the source was, in the blocks which that suits better.
+@dataclass(frozen=True)
+class _Moved:
+    """What the flow tells about a frame."""
 
-    Returns:
-        past_source, past_anime and change anew, and the levels that a block may differ because it
-        was not followed exactly.
-    """
+    places: Planes  # (H, W, 2): (x, y) of where each pixel was
+    source: list[Planes]  # two of (H, W): the past of the source, fetched from there
+    change: Planes  # `_block_change` since then, (2, rows, columns)
+    better: NDArray[np.bool_]  # (rows, columns): blocks which that suits better
+
+
+def _find_moved(
+    last: Pixels, now: Pixels, source: Planes, past_source: Planes, change: Planes
+) -> _Moved | None:
+    """Look where the source was; None if no block moved."""
     from sakuga.video import motion
 
-    slip = np.zeros_like(change[0])
     flow = motion.find_flow(last, now)
     if flow is None:
-        return past_source, past_anime, change, slip
-    moved = np.stack([motion.fetch(plane, flow) for plane in past_source])
-    change_moved = _block_change(source, moved)
+        return None
+    places = motion.find_places(flow)
+    # One plane after the other: OpenCV fetches pairs at half the speed.
+    fetched = [motion.fetch(plane, places) for plane in past_source]
+    change_moved = _block_change(source, fetched)
     better = change_moved[0] < _CLEARLY * change[0]
-    if not better.any():
-        return past_source, past_anime, change, slip
-    take = _enlarge(better.astype(np.float32), now.shape) > 0.5
-    flow *= take[..., None]  # where nothing moved, cubic fetching gives what is there
-    return (
-        np.where(take, moved, past_source),
-        motion.fetch(past_anime, flow),
-        np.where(better, change_moved, change),
-        np.where(better, np.float32(_SLIP_PIXELS) * _block_detail(source[0]), slip),
-    )
+    return _Moved(places, fetched, change_moved, better) if better.any() else None
+
+
+def _fetch_moved(moved: _Moved, share: Planes, past_source: Planes, past_anime: Planes) -> None:
+    """Put what moved in its place in the past, wherever any of the past is kept."""
+    from sakuga.video import motion
+
+    nearer = _enlarge(moved.better.astype(np.float32), share.shape) > 0.5
+    mask = (nearer & (share > 0)).view(np.uint8)
+    box = motion.find_box(mask)
+    if mask[box].size == 0:
+        return
+    for plane, target in zip(moved.source, past_source, strict=True):
+        motion.paste(plane[box], mask[box], target[box])
+    motion.paste(motion.fetch(past_anime, moved.places[box]), mask[box], past_anime[box])
 
 
 def _redness(image: Image.Image) -> Pixels:
@@ -164,27 +174,42 @@ def _redness(image: Image.Image) -> Pixels:
     return np.asarray(image.convert("L", (0.5, 0, -0.5, 127.5)))
 
 
-def _block_change(source: Planes, past: Planes) -> Planes:
+def _block_change(source: Planes, past: Planes | list[Planes]) -> Planes:
     """How much each block changed, (2, rows, columns) in grey levels.
 
     First the mean absolute difference, which noise raises; then the absolute mean difference, in
     which noise cancels out. Of both the larger of brightness and colour.
     """
-    difference = source - past
-    absolute = [_block_means(plane) for plane in np.abs(difference)]
-    signed = [np.abs(_block_means(plane)) for plane in difference]
+    difference = np.empty_like(source[0])
+    absolute, signed = [], []
+    for plane, past_plane in zip(source, past, strict=True):
+        np.subtract(plane, past_plane, out=difference)
+        signed.append(np.abs(_block_means(difference)))
+        absolute.append(_block_means(np.abs(difference, out=difference)))
     return np.stack([np.maximum(*absolute), np.maximum(*signed)])
 
 
 def _block_means(plane: Planes) -> Planes:
-    return np.asarray(Image.fromarray(plane).reduce(_BLOCK), np.float32)
+    """(H, W) -> (rows, columns); blocks at the right and at the bottom may be smaller."""
+    rows, columns = (np.minimum(_BLOCK, side - np.arange(0, side, _BLOCK)) for side in plane.shape)
+    pixels: Planes = np.outer(rows, columns).astype(np.float32)
+    return _sum_runs(_sum_runs(plane).T).T / pixels
+
+
+def _sum_runs(plane: Planes) -> Planes:
+    """Sum each `_BLOCK` rows; whole rows at a time is what numpy is quick at."""
+    sums = plane[::_BLOCK].copy()
+    for offset in range(1, _BLOCK):
+        rows = plane[offset::_BLOCK]
+        sums[: len(rows)] += rows
+    return sums
 
 
 def _block_detail(plane: Planes) -> Planes:
     """How much each block changes if it slips by a pixel: (rows, columns)."""
     steep = np.zeros_like(plane)
-    steep[:-1] += np.abs(np.diff(plane, axis=0))
-    steep[:, :-1] += np.abs(np.diff(plane, axis=1))
+    np.abs(plane[1:] - plane[:-1], out=steep[:-1])
+    steep[:, :-1] += np.abs(plane[:, 1:] - plane[:, :-1])
     return _block_means(steep)
 
 
@@ -215,11 +240,22 @@ def _share_of_past(change: Planes, slip: Planes) -> Planes:
 
 def _enlarge(blocks: Planes, shape: tuple[int, ...]) -> Planes:
     """Spread one value a block over the pixels, bilinearly, to (H, W)."""
-    rows, columns = blocks.shape
-    smooth = Image.fromarray(blocks.astype(np.float32)).resize(
-        (columns * _BLOCK, rows * _BLOCK), Image.Resampling.BILINEAR
-    )
-    return np.asarray(smooth)[: shape[0], : shape[1]]
+    wide = _spread(blocks.T, shape[1]).T
+    return _spread(np.ascontiguousarray(wide), shape[0])
+
+
+def _spread(blocks: Planes, height: int) -> Planes:
+    """(rows, W) -> (height, W), from the middle of each block to that of the next."""
+    above = np.concatenate([blocks[:1], blocks[:-1]])
+    below = np.concatenate([blocks[1:], blocks[-1:]])
+    rows, width = blocks.shape
+    pixels = np.empty((rows, _BLOCK, width), np.float32)
+    for offset in range(_BLOCK):
+        away = (offset + 0.5) / _BLOCK - 0.5  # from the middle, in blocks
+        neighbours = above if away < 0 else below
+        share = np.float32(abs(away))
+        pixels[:, offset] = (1 - share) * blocks + share * neighbours
+    return pixels.reshape(-1, width)[:height]
 
 
 def _thrice(plane: Planes) -> Planes:
