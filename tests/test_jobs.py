@@ -148,14 +148,14 @@ def test_a_killed_run_leaves_no_partial_file_and_is_continued(
     command += ["--style", str(tiny_style), "--threads", "1"]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline_s = time.monotonic() + 30
-    while not list(results.glob("*.png")) and time.monotonic() < deadline_s:
+    while not list(results.glob("[!.]*.png")) and time.monotonic() < deadline_s:
         time.sleep(0.005)
     run.send_signal(by)
     _, told = run.communicate(timeout=30)
     assert run.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[by]
     if by == signal.SIGINT:
         assert told.splitlines() == ["sakuga: stopped"]
-    done = {path: path.stat().st_mtime_ns for path in results.glob("*.png")}
+    done = {path: path.stat().st_mtime_ns for path in results.glob("[!.]*.png")}
     assert 0 < len(done) < 40
     for path in done:
         assert read_picture(path).frames[0].colour.shape[0] == 150

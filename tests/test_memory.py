@@ -87,5 +87,6 @@ def test_memory_beyond_the_pictures_is_that_of_a_tile(
         write_photo(path, 3000, rows * 1000)
         options = ["--style", tiny_style, "--keep-colour", "--strength", "0.8", "--threads", "1"]
         peaks.append(peak_bytes("paint", path, "--stroke", stroke, *options))
-    # 6 megapixels more: 3 bytes read, 3 painted, 4 in Pillow, 2 for the JPEG; nothing of the model.
-    assert peaks[1] - peaks[0] < 6e6 * 16
+    # 6 megapixels more: 3 bytes read, 3 painted, 3 blended, 4 in Pillow, 2 for the JPEG; nothing of
+    # the model, which would be hundreds.
+    assert peaks[1] - peaks[0] < 6e6 * 20
