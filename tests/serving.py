@@ -128,3 +128,12 @@ def running(
             process.wait(10)
             assert process.stdout is not None
             process.stdout.close()
+
+
+@contextmanager
+def running_soundly(folder: Path, styles: Path, settings: dict[str, Any]) -> Iterator[Running]:
+    """As `running`; at the end its log must hold no traceback."""
+    with running(folder, styles, settings=settings) as server:
+        yield server
+        log = (folder / "server.log").read_text()
+        assert "Traceback" not in log, log[-3000:]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from serving import Running, bomb, picture, running
+from serving import Running, bomb, picture, running_soundly
 
 from sakuga.web.openapi import describe
 from sakuga.web.questions import PICTURE_NAMES, VIDEO_NAMES
@@ -60,10 +60,8 @@ STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_style: Path) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("hostile")
-    with running(folder, tiny_style.parent, settings=SETTINGS) as running_server:
+    with running_soundly(folder, tiny_style.parent, SETTINGS) as running_server:
         yield running_server
-        log = (folder / "server.log").read_text()
-        assert "Traceback" not in log, log[-3000:]
 
 
 def bodies(rng: random.Random) -> bytes:
