@@ -220,8 +220,8 @@ def train(
                 terms = mean_over_ranks(fabric, terms)
             if guarding:
                 check_terms(terms, done)
-                health = mean_over_ranks(fabric, measure_health(part.photo, painted.detach()))
                 if done > config.init_steps:  # a network fresh from chance may look like anything
+                    health = mean_over_ranks(fabric, measure_health(part.photo, painted.detach()))
                     check_health(
                         {name: float(value) for name, value in health.items()},
                         done,
