@@ -11,6 +11,7 @@ import av
 import av.error
 import av.filter
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from sakuga.pixels import Frame, read_picture
 from sakuga.video.frames import Pixels
@@ -102,12 +103,13 @@ def write_animation(
         stream.time_base = base
         if file_format == "webp":
             stream.codec_context.options = {"quality": _WEBP_QUALITY}
+        sizing, packing = VideoReformatter(), VideoReformatter()
         for index, frame in enumerate(_decoded(segments)):
-            frame = frame.reformat(width=width, height=height, format="rgb24")
+            frame = sizing.reformat(frame, width=width, height=height, format="rgb24")
             frame = (
                 _with_palette(frame)
                 if file_format == "gif"
-                else frame.reformat(format=pixel_format)
+                else packing.reformat(frame, format=pixel_format)
             )
             frame.pts = starts[index]
             frame.time_base = base

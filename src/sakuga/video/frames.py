@@ -1,6 +1,8 @@
 """A decoded frame <-> uint8 (H, W, 3) RGB, upright, in the colours of BT.709.
 
-Turning, mirroring, tone mapping and shrinking happen here, and nowhere else.
+Turning, mirroring, tone mapping and shrinking happen here, and nowhere else. A `VideoReformatter`
+holds the tables of a conversion: give all frames of a stream the same one. Left to themselves they
+would make one each, which live on until Python looks for cycles, a hundred megabytes at a time.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from sakuga.video import hdr
@@ -28,7 +30,8 @@ def orientation(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """Read how the frame is to be turned: the signs (a, b, c, d) of its display matrix.
 
     A stored pixel (x, y) belongs at (a x + c y, b x + d y). Angles that are not quarter turns,
-    which only instruments write, count as none.
+    which only instruments write, count as none. Ask this of a stream's first frame only: a frame
+    and its side data hold each other until Python looks for cycles, some hundred frames later.
     """
     try:
         matrix = struct.unpack("<9i", bytes(frame.side_data["DISPLAYMATRIX"])[:36])  # type: ignore[typeddict-item]
@@ -54,9 +57,14 @@ def make_upright(picture: Pixels, turn: tuple[int, int, int, int]) -> Pixels:
     return picture[:: (1 if d > 0 else -1), :: (1 if a > 0 else -1)]
 
 
-def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Pixels:
+def to_rgb(
+    frame: av.VideoFrame,
+    turn: tuple[int, int, int, int],
+    width: int,
+    height: int,
+    reformatter: VideoReformatter,
+) -> Pixels:
     """Convert one frame to upright RGB of width x height pixels (of the upright picture)."""
-    turn = orientation(frame)
     if swaps_sides(turn):
         width, height = height, width
     is_hdr = frame.color_trc in hdr.NAMES
@@ -66,7 +74,8 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Pixels:
         if is_hdr:
             space = Colorspace.BT2020
     shrinks = width < frame.width or height < frame.height
-    converted = frame.reformat(
+    converted = reformatter.reformat(
+        frame,
         width=width,
         height=height,
         format="rgb48le" if is_hdr else "rgb24",
@@ -80,7 +89,7 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Pixels:
     return np.ascontiguousarray(make_upright(picture, turn))
 
 
-def from_rgb(picture: Pixels, pixel_format: str) -> av.VideoFrame:
+def from_rgb(picture: Pixels, pixel_format: str, reformatter: VideoReformatter) -> av.VideoFrame:
     """Convert RGB (H, W, 3) to a frame an encoder takes, tagged BT.709.
 
     Most video formats store colour at half the width and height, so they need even sides: the last
@@ -92,7 +101,8 @@ def from_rgb(picture: Pixels, pixel_format: str) -> av.VideoFrame:
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
     if pixel_format == "rgb24":
         return frame
-    return frame.reformat(
+    return reformatter.reformat(
+        frame,
         format=pixel_format,
         src_color_range=ColorRange.JPEG,
         dst_colorspace=Colorspace.ITU709,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from sakuga.errors import OutputError
@@ -159,6 +160,7 @@ class SegmentWriter:
         self._begin: int | None = None
         self._durations: dict[int, int] = {}  # pts - begin -> duration
         self._order: list[int] = []  # pts - begin of the packets as they come out
+        self._reformatter = VideoReformatter()
         self._container = av.open(path, "w", format=encoding.encoder.segment_format)
         self._stream = _add_encoder(self._container, encoding)
 
@@ -170,7 +172,7 @@ class SegmentWriter:
         """Encode one frame (H, W, 3), shown at `pts` for `duration` units of the time base."""
         if self._begin is None:
             self._begin = pts
-        frame = from_rgb(picture, self._encoding.encoder.pixel_format)
+        frame = from_rgb(picture, self._encoding.encoder.pixel_format, self._reformatter)
         frame.pts = pts - self._begin
         frame.duration = duration
         frame.time_base = self._encoding.time_base

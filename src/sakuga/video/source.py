@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import av.error
 import av.filter
+from av.video.reformatter import VideoReformatter
 
 from sakuga.errors import InputError, OptionError
 from sakuga.pixels import fit_within
@@ -88,9 +89,9 @@ class Clip:
                 f"{self.name}: no frame can be decoded{wanted}; get a whole copy of it"
             )
         self.origin = self._choose_origin(self._first)  # seconds in the source, 0 in the result
-        turn = orientation(self._first)
+        self._turn = orientation(self._first)
         stored = (self._first.width, self._first.height)
-        if swaps_sides(turn):
+        if swaps_sides(self._turn):
             stored = stored[::-1]
             self.pixel_aspect = 1 / self.pixel_aspect
         self.width, self.height = fit_within(stored, max_side)  # pixels, upright
@@ -141,8 +142,11 @@ class Clip:
 
     def frames(self, skip: int = 0) -> Iterator[ClipFrame]:
         """Yield the frames with their times; the first `skip` without their pictures."""
+        reformatter = VideoReformatter()
         for index, (frame, pts, duration) in enumerate(self._resampled()):
-            picture = to_rgb(frame, self.width, self.height) if index >= skip else None
+            picture = None
+            if index >= skip:
+                picture = to_rgb(frame, self._turn, self.width, self.height, reformatter)
             yield ClipFrame(picture, pts, duration)
         if self.damaged:
             self.notes.append(
