@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.video import VideoOptions, is_video, paint_video, preview_video
 from sakuga.video.finish import decoding_times
 from sakuga.video.options import parse_rate, parse_time, parts_folder
+from sakuga.video.source import Clip
 
 PLAIN = VideoOptions(steady=False)
 CONTAINERS = ("mp4", "mov", "mkv", "webm")
@@ -993,6 +995,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         )
         peaks.append(int(told.stdout))
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_a_decoded_frame_is_let_go_at_once(tmp_path: Path) -> None:
+    """What waits in a cycle for Python to look is memory that grows with the clip."""
+    clip = Clip(make_clip(tmp_path / "in.mp4", frames=60), VideoOptions(), None)
+    gc.collect()
+    gc.disable()
+    try:
+        assert sum(frame.picture is not None for frame in clip.frames()) == 60
+        assert gc.collect() < 60
+    finally:
+        gc.enable()
+        clip.close()
 
 
 @pytest.mark.parametrize(
