@@ -83,7 +83,7 @@ class TrainConfig:
     warmup_steps: int = 100  # linear from 0
     final_lr: float = 0.05  # share of the rate left at the end of the cosine
     clip_norm: float = 1.0  # of the generator's gradient; 0: none
-    ema_decay: float = 0.999  # of the generator that is exported
+    ema_decay: float = 0.999  # of the generator that is exported; 0: no average
 
     # --- machine
     seed: int = 0
@@ -128,7 +128,7 @@ class TrainConfig:
                 len(colour) == 3 and all(0 <= value <= 1 for value in colour),
                 f"{name} {colour}: three values between 0 and 1",
             )
-        _check(0 < self.ema_decay < 1, f"ema_decay {self.ema_decay}: between 0 and 1")
+        _check(0 <= self.ema_decay < 1, f"ema_decay {self.ema_decay}: from 0 to below 1")
         for name in ("structure_weights", "gram_weights"):
             layers, weights = len(self.feature_layers), len(getattr(self, name))
             _check(layers == weights, f"{name}: {weights} values for {layers} feature_layers")
