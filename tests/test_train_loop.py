@@ -71,6 +71,13 @@ def test_a_hundred_steps_repeat_to_the_last_bit(config, tmp_path):
         assert same(once[part], again[part]), part
 
 
+def test_without_an_average_the_last_weights_are_exported(config, run, tmp_path):
+    train(replace(config, ema_decay=0.0), tmp_path / "last", accelerator="cpu", devices=1)
+    last, averaged = load_checkpoint(tmp_path / "last")[1], load_checkpoint(run)[1]
+    assert same(last["ema"], last["generator"])
+    assert not same(averaged["ema"], averaged["generator"])
+
+
 def test_every_term_is_logged_and_sheets_are_drawn(config, run):
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
