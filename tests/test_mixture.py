@@ -75,3 +75,10 @@ def test_paint_takes_a_mixture(tiny_style: Path, whole_style: Path) -> None:
     photo = photo_of(20, 20)
     text = f"{tiny_style}:0.5+{whole_style}:0.5"
     np.testing.assert_array_equal(sakuga.paint(photo, style=text), open_stylizer(text)(photo))
+
+
+def test_mixture_shares_out_its_threads(tiny_style: Path, whole_style: Path) -> None:
+    mixture = open_stylizer(f"{tiny_style}:0.5+{whole_style}:0.5", threads=2)
+    shared = mixture.for_calls(2)
+    assert (mixture.threads, shared.threads) == (2, 1)
+    assert (shared(photo_of(37, 50)) == mixture(photo_of(37, 50))).all()

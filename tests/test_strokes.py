@@ -158,8 +158,8 @@ def test_the_command_line_refuses(
 
 def test_frames_of_videos(stylizer: Stylizer) -> None:
     frame = photo(150, 200)
-    anime, _ = Painter(stylizer, 1.0, False, 64)(frame)
-    assert (anime == stylizer(frame, stroke=64)).all()
+    painting = Painter(stylizer, 1.0, False, 64)(frame)
+    assert (painting.anime.result() == stylizer(frame, stroke=64)).all()
 
 
 # --- The promise: as painted as at one megapixel, and crisp ---------------------------------------

@@ -102,6 +102,15 @@ def test_many_threads_give_the_bytes_of_one(stylizer: Stylizer) -> None:
     assert list(together) == alone
 
 
+def test_calls_that_share_out_the_threads(tiny_style: Path) -> None:
+    whole = Stylizer(tiny_style, threads=5, tile=32)
+    shared = whole.for_calls(2)
+    assert (whole.threads, shared.threads, whole.for_calls(8).threads) == (5, 2, 1)
+    assert whole.for_calls(1) is whole
+    picture = noise(90, 120)
+    assert (shared(picture, strength=0.7) == whole(picture, strength=0.7)).all()
+
+
 def test_strength(stylizer: Stylizer) -> None:
     picture = photo(50, 70)
     nothing = stylizer(picture, strength=0)

@@ -635,6 +635,56 @@ def test_a_still_shot_is_painted_once(tmp_path: Path) -> None:
     assert_inverted(look(source).pictures, look(tmp_path / "out.mp4").pictures)
 
 
+class InvertTogether(Invert):
+    """Shares out its threads, and waits in each call for the other one."""
+
+    threads = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.together = threading.Barrier(2, timeout=60)
+
+    def for_calls(self, calls: int) -> InvertTogether:
+        assert calls == 2
+        return self
+
+    def __call__(self, photo: np.ndarray, **look: object) -> np.ndarray:
+        if self.together.wait() == 0:  # either of the two, at random, is done later
+            time.sleep(0.005)
+        return super().__call__(photo, **look)
+
+
+def test_two_frames_are_painted_at_once_and_kept_in_order(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", frames=20)
+    style = InvertTogether()
+    options = VideoOptions(steady=False, segment_frames=7)
+    result = paint_video(source, tmp_path / "out.mp4", style=style, options=options)
+    assert (result.frames, style.calls) == (20, 20)
+    assert_inverted(look(source).pictures, look(tmp_path / "out.mp4").pictures)
+
+
+def test_a_style_on_one_thread_is_painted_on_one(tmp_path: Path) -> None:
+    class Alone(Invert):
+        threads = 1
+        running = 0
+
+        def for_calls(self, calls: int) -> Alone:
+            assert calls == 1
+            return self
+
+        def __call__(self, photo: np.ndarray, **look: object) -> np.ndarray:
+            self.running += 1
+            time.sleep(0.002)
+            assert self.running == 1
+            self.running -= 1
+            return super().__call__(photo, **look)
+
+    source = make_clip(tmp_path / "in.mp4", frames=10)
+    for number, style in enumerate((Alone(), Invert())):
+        result = paint_video(source, tmp_path / f"{number}.mp4", style=style, options=PLAIN)
+        assert result.painted == style.calls == 10
+
+
 def test_slow_changes_are_painted_again(tmp_path: Path) -> None:
     fade = [np.full((HEIGHT, WIDTH, 3), 60 + 2 * index, np.uint8) for index in range(30)]
     source = make_clip(tmp_path / "in.mp4", frames=30, pictures=fade, options={"crf": "1"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from copy import copy
 from pathlib import Path
 from typing import Literal
 
@@ -52,6 +53,14 @@ class StyleMixture(Stylizer):
         self.spec = _mixed_spec([(stylizer.spec, share) for stylizer, share in self._parts])
         self.style = Style(self.spec, self._parts[0][0].style.path, "file")
         self.device = self._parts[0][0].device
+        self.threads = self._parts[0][0].threads
+
+    def for_calls(self, calls: int) -> StyleMixture:
+        """The same mixture for so many calls at once, which share out its threads (on the CPU)."""
+        shared = copy(self)
+        shared._parts = [(stylizer.for_calls(calls), share) for stylizer, share in self._parts]
+        shared.threads = shared._parts[0][0].threads
+        return shared
 
     def _run(self, window: Pixels) -> Pixels:
         """Paint a window with each style, and mix."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -66,6 +68,7 @@ class Stylizer:
                 f"the style {self.spec.name} must see the whole picture, it cannot be painted in "
                 "tiles; leave tile at auto or none"
             )
+        self.threads = threads or os.cpu_count() or 1
         self._session, self.device = _open_session(self.style.path, device, threads)
         self._run_options = _run_options(self.device)
 
@@ -124,6 +127,15 @@ class Stylizer:
         anime = redraw(painted, (width, height), redrawing)
         blend(photo, anime, strength=strength, keep_colour=False)
         return anime
+
+    def for_calls(self, calls: int) -> Stylizer:
+        """The same style for so many calls at once, which share out its threads (on the CPU)."""
+        if calls == 1 or self.device == "cuda":
+            return self
+        shared = copy(self)
+        shared.threads = max(1, self.threads // calls)
+        shared._session, _ = _open_session(self.style.path, "cpu", shared.threads)
+        return shared
 
     def _paint(self, photo: Pixels, progress: Callable[[float], None] | None) -> Pixels:
         """Run the graph over a photo at its own size, in tiles if it is large."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from sakuga.video.animated import PICTURE_SUFFIXES, AnimatedClip
 from sakuga.video.containers import choose_codec
 from sakuga.video.finish import finish
 from sakuga.video.options import VideoOptions, is_live
-from sakuga.video.painter import Painter, Paints
+from sakuga.video.painter import Painter, Painting, Paints
 from sakuga.video.recorder import Painted, Recorder
 from sakuga.video.segments import Encoding, Parts, Segment, describe
 from sakuga.video.source import Clip, ClipFrame
@@ -173,28 +174,22 @@ class _Job:
         encoder = Behind(recorder.take, _FRAMES_BEHIND)
         try:
             with _interruptible() as stopped:
-                index = 0
-                while (item := frames.next_within(stopped.is_set)) is not None:
-                    frame = item[0]
-                    index += 1
-                    if frame.picture is None:  # painted by an earlier run
-                        continue
-                    anime, repeated = self._painter(frame.picture)
+                for index, frame, painting in self._begun(frames, stopped):
+                    assert frame.picture is not None
+                    anime = painting.anime.result()
                     ends_segment = index % self._options.segment_frames == 0
                     encoder.put(
                         Painted(
                             frame.picture,
                             anime,
-                            repeated,
+                            painting.repeated,
                             frame.pts,
                             frame.duration,
-                            self._painter.state() if ends_segment else None,
+                            painting.state() if ends_segment else None,
                         )
                     )
                     if on_progress is not None:
                         on_progress(self._progress(index, done, began, recorder.bytes_written))
-                    if stopped.is_set():
-                        break
                 # Ctrl-C is how a recording of no stated length ends.
                 interrupted = stopped.is_set() and not (
                     self._clip.live and not self._options.discard
@@ -214,11 +209,28 @@ class _Job:
                 "try another --codec or size"
             ) from error
         finally:
+            self._painter.close()
             frames.close()
             encoder.close()
             recorder.close()
             if not parts.finished():
                 parts.remove()
+
+    def _begun(
+        self, frames: Ahead[ClipFrame], stopped: threading.Event
+    ) -> Iterator[tuple[int, ClipFrame, Painting]]:
+        """Yield each frame with its number from 1, while those after it are painted already."""
+        begun: deque[tuple[int, ClipFrame, Painting]] = deque()
+        index = 0
+        while not stopped.is_set() and (item := frames.next_within(stopped.is_set)) is not None:
+            frame = item[0]
+            index += 1
+            if frame.picture is None:  # painted by an earlier run
+                continue
+            begun.append((index, frame, self._painter(frame.picture)))
+            if len(begun) > self._painter.at_once:
+                yield begun.popleft()
+        yield from begun
 
     def _finish(
         self,

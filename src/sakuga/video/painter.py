@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from sakuga.strokes import Stroke
 from sakuga.video.frames import Pixels
 
+_AT_ONCE = 2  # frames; each takes the memory of a painting
 _SAME_LEVELS = 2  # grey levels a pixel may differ, which is what encoding leaves in a still shot
 
 
@@ -27,40 +30,70 @@ class Paints(Protocol):
     ) -> Pixels: ...
 
 
+@runtime_checkable
+class SharesThreads(Paints, Protocol):
+    """What can paint several frames at once, as a `sakuga.Stylizer` can."""
+
+    threads: int
+
+    def for_calls(self, calls: int) -> Paints: ...
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A frame that is being painted."""
+
+    photo: Pixels  # (H, W, 3), what is painted: the frame, or an earlier one that it looks like
+    anime: Future[Pixels]  # (H, W, 3)
+    repeated: bool  # the anime is that of the frame before
+
+    def state(self) -> dict[str, NDArray[np.uint8]]:
+        """What to store so that a painter made by `restore` goes on as after this frame."""
+        return {"painter_photo": self.photo, "painter_anime": self.anime.result()}
+
+
 class Painter:
-    """Paints the frames of one video in order."""
+    """Paints the frames of one video, several at once where the style can share out its threads.
+
+    The threads of one call wait for each other again and again; those of two calls fill each
+    other's gaps, which paints a frame in less time.
+    """
 
     def __init__(
         self, stylizer: Paints, strength: float, keep_colour: bool, stroke: Stroke
     ) -> None:
+        self.at_once = 1  # frames
+        if isinstance(stylizer, SharesThreads):
+            self.at_once = min(_AT_ONCE, stylizer.threads)
+            stylizer = stylizer.for_calls(self.at_once)
         self._paint: Callable[[Pixels], Pixels] = lambda photo: stylizer(
             photo, strength=strength, keep_colour=keep_colour, stroke=stroke
         )
-        self._photo: Pixels | None = None  # the last photo that was painted
-        self._anime: Pixels | None = None  # and what it became
+        self._threads = ThreadPoolExecutor(self.at_once, "paint")
+        self._last: Painting | None = None
         self.painted = 0  # frames for which the style was run
 
-    def __call__(self, photo: Pixels) -> tuple[Pixels, bool]:
-        """Return the anime (H, W, 3), and whether it is the last one again.
+    def __call__(self, photo: Pixels) -> Painting:
+        """Begin to paint the next frame, unless it looks like the last that was painted.
 
         The comparison is always with a frame that was painted, so slow changes add up and are seen.
         """
-        if self._photo is not None and self._anime is not None and _same(self._photo, photo):
-            return self._anime, True
-        self._photo, self._anime = photo, self._paint(photo)
+        if self._last is not None and _same(self._last.photo, photo):
+            return replace(self._last, repeated=True)
+        self._last = Painting(photo, self._threads.submit(self._paint, photo), repeated=False)
         self.painted += 1
-        return self._anime, False
-
-    def state(self) -> dict[str, NDArray[np.uint8]]:
-        """What to store so that a painter made by `restore` goes on exactly as this one would."""
-        if self._photo is None or self._anime is None:
-            return {}
-        return {"painter_photo": self._photo, "painter_anime": self._anime}
+        return self._last
 
     def restore(self, state: dict[str, NDArray[np.uint8]]) -> None:
         """Take up the memory of another painter."""
-        self._photo = state.get("painter_photo")
-        self._anime = state.get("painter_anime")
+        if "painter_photo" in state:
+            anime: Future[Pixels] = Future()
+            anime.set_result(state["painter_anime"])
+            self._last = Painting(state["painter_photo"], anime, repeated=False)
+
+    def close(self) -> None:
+        """Wait for what is being painted; frames that were not begun are given up."""
+        self._threads.shutdown(cancel_futures=True)
 
 
 def _same(before: Pixels, now: Pixels) -> bool:
