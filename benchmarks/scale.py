@@ -2,7 +2,7 @@
 
     python benchmarks/scale.py [--pictures 10000] [--side 176] [--style novel] [--parts workers ...]
 
-overhead a plain loop and a batch with 1 worker, each on a core of its own, at the same time
+overhead a plain loop and a batch with 1 worker, each alone; and both at the same time, a core each
 workers  pictures a second of a batch with 1 worker and with 2; and how long it takes to start
 driver   what the driver keeps and does for a million pictures: listing, manifest, resuming
 storage  small files against shards, on this disk and on storage that takes 30 ms to answer
@@ -273,18 +273,31 @@ def tell(*lines: tuple[str, str]) -> None:
 
 
 def overhead(folder: Path, pictures: int, side: int, style: str) -> None:
-    """The same pictures by a plain loop on one core and by a batch on the other."""
+    """The same pictures by a plain loop and by a batch of one worker.
+
+    First each on a core of its own, at the same time; then one after the other, on a machine that
+    has nothing else to do.
+    """
     draw_pictures(folder / "in", pictures, side)
     with ThreadPoolExecutor(2) as both:
         loop = both.submit(apart, plain_loop, folder / "in", folder / "plain", style, cores=(1,))
         batched = both.submit(apart, batch, folder / "in", folder / "one", style, 1, cores=(0,))
         plain, one = loop.result(), batched.result()
-    assert plain["pictures"] == one["pictures"] == pictures
-    more = one["seconds"] / plain["seconds"] - 1
+    alone = apart(plain_loop, folder / "in", folder / "alone", style)
+    free = apart(batch, folder / "in", folder / "free", style, 1)
+    answers = (plain, one, alone, free)
+    assert all(answer["pictures"] == pictures for answer in answers)
+
+    def more(batched: dict[str, float], loop: dict[str, float]) -> str:
+        return f"{100 * (batched['seconds'] / loop['seconds'] - 1):.1f} %"
+
     tell(
-        (f"plain loop, 1 core, {pictures} pictures of {side} px", f"{plain['seconds']:.1f} s"),
-        ("sakuga batch, 1 worker, 1 core, start included", f"{one['seconds']:.1f} s"),
-        ("Ray's overhead against the loop", f"{more * 100:.1f} %"),
+        (f"plain loop, {pictures} pictures of {side} px", f"{alone['seconds']:.1f} s"),
+        ("sakuga batch, 1 worker, start included", f"{free['seconds']:.1f} s"),
+        ("Ray's overhead against the loop", more(free, alone)),
+        ("plain loop beside a batch, a core each", f"{plain['seconds']:.1f} s"),
+        ("the batch: 1 worker and all of Ray on 1 core", f"{one['seconds']:.1f} s"),
+        ("Ray's overhead on a core it shares with its worker", more(one, plain)),
     )
 
 
