@@ -52,6 +52,7 @@ def test_json_round_trip():
         ({"gram_weights": [1.0]}, "1 values for 3 feature_layers"),
         ({"flat_weight": -1}, "flat_weight"),
         ({"ink": 1.5}, "between 0 and 1"),
+        ({"accent": 0}, "above 0"),
     ],
 )
 def test_bad_values_are_refused(values, message):

@@ -128,7 +128,8 @@ def test_black_and_white_are_printed_as_ink_on_paper():
 
 def test_a_broader_brush_paints_over_more_texture():
     photo = 0.5 + 0.4 * (noise(1, 3, 96, 96) - 0.5)
-    spread = [luma(cel_target(photo, brush=brush, ink=0.0)[0]).std() for brush in (1, 2, 4)]
+    look = {"ink": 0.0, "accent": 1}
+    spread = [luma(cel_target(photo, brush=brush, **look)[0]).std() for brush in (1, 2, 4)]
     assert spread[0] > spread[1] > spread[2]
 
 
@@ -145,3 +146,20 @@ def test_a_picture_becomes_the_same_whatever_its_batch():
     for index in range(2):
         alone, _ = cel_target(pictures[index][None])
         torch.testing.assert_close(together[index : index + 1], alone)
+
+
+def test_letters_are_kept_and_grain_and_leaves_are_not():
+    calm = torch.full((1, 3, 96, 96), 0.7)
+    grain = 0.08 * (noise(1, 3, 96, 96) - 0.5)
+    letters = torch.zeros(1, 1, 96, 96)
+    letters[..., 40:56, 42:56:6] = -0.6  # strokes of one pixel, which a brush would cover
+    look = {"vividness": 1.0, "gamma": 1.0, "ink": 0.0}
+    kept, covered = (
+        luma(cel_target(calm + grain + letters, accent=accent, **look)[0]) for accent in (0.07, 1)
+    )
+    place = np.s_[..., 41:55, 38:60]
+    whole = luma(calm + letters)[place].std()
+    assert kept[place].std() > 0.9 * whole > 1.5 * covered[place].std()
+    assert kept[..., :20, :].std() < 0.3 * luma(calm + grain).std()
+    leaves = (0.5 + 0.5 * (noise(1, 3, 96, 96) - 0.5)).clamp(0, 1)
+    assert luma(cel_target(leaves, **look)[0]).std() < 0.6 * luma(leaves).std()

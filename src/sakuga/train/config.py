@@ -66,6 +66,7 @@ class TrainConfig:
     vividness: float = 1.1  # factor on the distance of a colour from its gray
     gamma: float = 0.94  # exponent, below 1 brightens
     detail: float = 0.25  # share of fine detail left on texture
+    accent: float = 0.07  # of lightness: fine detail that changes it so much stays; 1: none
     brush: int = 2  # pixels, radius of the brush on texture
     line_width: float = 0.8  # pixels, sigma of the contours
     line_slope: float = 60.0  # how surely a dip of lightness becomes a line
@@ -121,6 +122,7 @@ class TrainConfig:
                 32 <= low <= high, f"{name} {low}, {high}: two sizes in rising order, at least 32"
             )
         _check(0 <= self.ink <= 1, f"ink {self.ink}: between 0 and 1")
+        _check(self.accent > 0, f"accent {self.accent}: above 0")
         _check(self.brush >= 1, f"brush {self.brush}: at least 1")
         for name in ("ink_colour", "paper_colour"):
             colour = getattr(self, name)

@@ -144,6 +144,7 @@ def cel_target(
     vividness: float = 1.1,
     gamma: float = 0.94,
     detail: float = 0.25,
+    accent: float = 0.07,
     brush: int = 2,
     line_width: float = 0.8,
     line_slope: float = 60.0,
@@ -154,7 +155,8 @@ def cel_target(
     """Paint photos as flat colour blocks with dark contours: what the structure terms aim at.
 
     Texture (foliage, fur, gravel: high local contrast everywhere) is painted over by `kuwahara` and
-    flattened more; calm places (skies, skin) are only flattened, so that eyes and clouds stay.
+    flattened more; calm places (skies, skin) are only flattened, so that clouds and cheeks stay.
+    Fine detail that stands out from either (eyes, letters) is kept, unless it crowds (leaves).
     Ink is drawn on the contours of a picture flattened four times as much, so that only salient
     ones get a line; it fades where lines crowd (foliage would turn to scribble) and on light
     ground (clouds).
@@ -166,6 +168,8 @@ def cel_target(
         vividness: factor on the distance of each colour from its gray.
         gamma: exponent on the result; below 1 brightens.
         detail: share of fine detail that is left on texture, 0 to 1.
+        accent: fine detail that changes lightness by this much, 0 to 1, is kept whole; by half of
+            it, it is treated as all other detail.
         brush: radius of `kuwahara` on texture, pixels; calm places keep 2, or eyes would go.
         line_width: sigma of the lines, pixels.
         line_slope: how surely a dip of lightness becomes a line.
@@ -183,8 +187,11 @@ def cel_target(
     if brush != 2:
         painted = torch.lerp(painted, kuwahara(photos, brush), texture)
     fine = photos - painted
-    base = painted + fine * (0.5 * (1 - texture) + detail * texture)
-    local_strength = strength * (0.5 + 1.5 * texture)
+    accents = (2 * gaussian_blur(luma(fine).abs(), 1) / accent - 1).clamp(0, 1)
+    accents = accents * (1 - ((gaussian_blur(accents, 8) - 0.2) / 0.2).clamp(0, 0.7))
+    share = torch.lerp(0.5 * (1 - texture) + detail * texture, torch.ones_like(texture), accents)
+    base = painted + fine * share
+    local_strength = strength * (0.5 + 1.5 * texture) * (1 - 0.8 * accents)
     flat = l0_flatten(base, local_strength)
     contours = luma(l0_flatten(painted, 4 * local_strength))
     lines = 1 - ink_lines(contours, sigma=line_width, tau=0.98, slope=line_slope)

@@ -51,6 +51,7 @@ class Batch:
             vividness=config.vividness,
             gamma=config.gamma,
             detail=config.detail,
+            accent=config.accent,
             brush=config.brush,
             line_width=config.line_width,
             line_slope=config.line_slope,
