@@ -19,6 +19,7 @@ from sakuga.errors import DataError
 from sakuga.evaluate import report
 from sakuga.evaluate.features import load_feature_network
 from sakuga.evaluate.measure import measure
+from sakuga.evaluate.metrics import Distance
 from sakuga.evaluate.sources import list_pictures
 from sakuga.evaluate.systems import results_system, style_system
 
@@ -95,6 +96,7 @@ def test_untouched_photos_as_results_equal_the_baseline(photos, drawings, networ
     evaluation = measured([results_system(photos, items)], photos, drawings, network)
     copies, baseline, floor = evaluation.rows
     assert copies.kid == baseline.kid and copies.fid == baseline.fid
+    assert copies.kid_gain == Distance(0, 0, 0) and baseline.kid_gain is None
     assert copies.medians == pytest.approx(
         {
             "chroma_shift": 0,
@@ -163,17 +165,26 @@ def test_the_command_writes_a_page_that_needs_nothing_else(
     )  # fmt: skip
     assert status == 0
     told = capsys.readouterr().out
+    assert "KID below the photos' by " in told
     assert "tiny 1: KID (grid)" in told and "photos: KID (grid)" in told and str(out) in told
     page = out.read_text()
     assert not re.search(r"https?://|<script|<link|url\(", page)
     assert page.count("<svg") == 1 + 7
-    for name in ("KID (grid)", "FID (grid)", "flicker", "noise gain", "edge agreement"):
+    for name in (
+        "KID (grid)",
+        "FID (grid)",
+        "flicker",
+        "noise gain",
+        "edge agreement",
+        "below the photos",
+    ):
         assert name in page
     # Six statistics and content of the style, five and content of the results: three pairs each.
     assert page.count("data:image/webp;base64,") == (7 + 6) * 3 * 2
     document = json.loads(out.with_suffix(".json").read_text())
     assert [row["kind"] for row in document["rows"]] == ["system", "system", "baseline", "floor"]
     assert set(document["rows"][0]["KID (grid)"]) == {"value", "low", "high"}
+    assert set(document["rows"][0]["KID gain (grid)"]) == {"value", "low", "high"}
     assert document["rows"][0]["pictures"][2]["photo"] == "p02"
     assert document["network_sha256"] and document["total_drawings"] == 8
 

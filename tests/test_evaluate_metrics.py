@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sakuga.errors import DataError
-from sakuga.evaluate.metrics import Features, cosines, fid, halves, kid
+from sakuga.evaluate.metrics import Features, cosines, fid, halves, kid, kid_gain
 
 
 def features(values, views=1):
@@ -114,6 +114,24 @@ def test_more_pictures_narrow_the_interval():
 def test_the_same_seed_gives_the_same_interval():
     sides = features(gaussian(8, 4, 1)), features(gaussian(8, 4, 2))
     assert kid(*sides, draws=50) == kid(*sides, draws=50)
+
+
+def test_the_gain_is_clear_where_the_two_kids_overlap():
+    photos, drawings = gaussian(40, 4, 1), features(gaussian(60, 4, 2, mean=1.0))
+    results = features(photos + 0.15)  # a little nearer, each of them
+    before, after = kid(features(photos), drawings), kid(results, drawings)
+    gain = kid_gain(features(photos), results, drawings)
+    assert gain.value == pytest.approx(before.value - after.value)
+    assert before.low < after.high
+    assert 0 < gain.low < gain.value < gain.high
+
+
+def test_the_gain_of_the_photos_themselves_is_nothing():
+    photos, drawings = features(gaussian(9, 4, 1)), features(gaussian(9, 4, 2))
+    gain = kid_gain(photos, photos, drawings)
+    assert (gain.value, gain.low, gain.high) == (0, 0, 0)
+    with pytest.raises(ValueError, match="9 photos, 8 results"):
+        kid_gain(photos, features(gaussian(8, 4, 1)), drawings)
 
 
 @pytest.mark.filterwarnings("ignore")  # torchmetrics' own

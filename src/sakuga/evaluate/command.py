@@ -114,6 +114,10 @@ def summary(evaluation: Evaluation, out: Path) -> str:
             f"{row.name}: {evaluation.score_name('KID')} {kid.value:.4f} "
             f"({kid.low:.4f} to {kid.high:.4f}), {evaluation.score_name('FID')} {row.fid:.1f}"
         )
+        if row.kid_gain is not None:
+            gain = row.kid_gain
+            interval = f"({gain.low:.4f} to {gain.high:.4f})"
+            lines.append(f"    KID below the photos' by {gain.value:.4f} {interval}")
         lines += [f"    {name} {value:.3f}" for name, value in row.numbers.items()]
     return "\n".join((*lines, f"report: {out}"))
 

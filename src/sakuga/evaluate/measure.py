@@ -14,7 +14,7 @@ import numpy as np
 
 from sakuga.errors import DataError
 from sakuga.evaluate.features import FeatureNetwork
-from sakuga.evaluate.metrics import Distance, Features, cosines, fid, halves, kid
+from sakuga.evaluate.metrics import Distance, Features, cosines, fid, halves, kid, kid_gain
 from sakuga.evaluate.sources import Item
 from sakuga.evaluate.statistics import (
     LONG_SIDE_PIXELS,
@@ -48,6 +48,7 @@ class Row:
     pictures: list[dict[str, float]] = field(default_factory=list)  # one a photo, in their order
     warp_error: float | None = None  # grey levels, of the painted clip
     clip_warp_error: float | None = None  # grey levels, of the clip itself
+    kid_gain: Distance | None = None  # how much lower a system's KID is than its photos'
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -79,6 +80,7 @@ class Evaluation:
         document = asdict(self)
         for row in document["rows"]:
             row[self.score_name("KID")] = row.pop("kid")
+            row[self.score_name("KID gain")] = row.pop("kid_gain")
             row[self.score_name("FID")] = row.pop("fid")
             row["pictures"] = [
                 {"photo": name, **numbers}
@@ -164,6 +166,7 @@ def measure(
                 numbers,
                 warp_error,
                 clip_warp_error,
+                kid_gain(seen_photos, seen, seen_drawings),
             )
         )
     half, other_half = halves(seen_drawings)

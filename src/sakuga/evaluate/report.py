@@ -143,10 +143,16 @@ def _table(evaluation: Evaluation, shown: list[str]) -> str:
     ]
     lines = []
     for row in evaluation.rows:
-        kid = row.kid
+        kid, gain = row.kid, row.kid_gain
+        below = ""
+        if gain is not None:
+            below = (
+                f"<small>{gain.value * 1000:.1f} below the photos&rsquo; "
+                f"({gain.low * 1000:.1f} to {gain.high * 1000:.1f})</small>"
+            )
         cells = [
             f"<td><b>{kid.value * 1000:.1f}</b><small>{kid.low * 1000:.1f} to "
-            f"{kid.high * 1000:.1f}</small></td><td>{row.fid:.1f}</td>"
+            f"{kid.high * 1000:.1f}</small>{below}</td><td>{row.fid:.1f}</td>"
         ]
         for name in shown:
             value = row.numbers.get(name, math.nan)
