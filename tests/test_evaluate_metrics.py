@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sakuga.errors import DataError
-from sakuga.evaluate.metrics import Features, cosines, fid, halves, kid, kid_gain
+from sakuga.evaluate.metrics import Features, cosines, fid, halves, kid
 
 
 def features(values, views=1):
@@ -71,7 +71,7 @@ def test_kid_of_equal_distributions_is_zero_on_average_and_its_interval_holds_ze
     for seed in range(60):
         distance = kid(
             features(gaussian(30, 8, seed)), features(gaussian(30, 8, 1000 + seed)), draws=200
-        )
+        ).distance
         values.append(distance.value)
         covered += distance.low <= 0 <= distance.high
     standard_error = np.std(values) / np.sqrt(len(values))
@@ -105,7 +105,7 @@ def test_kid_of_many_rows_is_that_of_one_block(monkeypatch):
 def test_more_pictures_narrow_the_interval():
     widths = []
     for count in (10, 160):
-        distance = kid(features(gaussian(count, 4, 1)), features(gaussian(count, 4, 2)))
+        distance = kid(features(gaussian(count, 4, 1)), features(gaussian(count, 4, 2))).distance
         assert distance.low < distance.high
         widths.append(distance.high - distance.low)
     assert widths[1] < widths[0] / 2
@@ -113,25 +113,26 @@ def test_more_pictures_narrow_the_interval():
 
 def test_the_same_seed_gives_the_same_interval():
     sides = features(gaussian(8, 4, 1)), features(gaussian(8, 4, 2))
-    assert kid(*sides, draws=50) == kid(*sides, draws=50)
+    assert kid(*sides, draws=50).distance == kid(*sides, draws=50).distance
 
 
 def test_the_gain_is_clear_where_the_two_kids_overlap():
     photos, drawings = gaussian(40, 4, 1), features(gaussian(60, 4, 2, mean=1.0))
     results = features(photos + 0.15)  # a little nearer, each of them
     before, after = kid(features(photos), drawings), kid(results, drawings)
-    gain = kid_gain(features(photos), results, drawings)
+    gain = after.below(before)
     assert gain.value == pytest.approx(before.value - after.value)
-    assert before.low < after.high
+    assert before.distance.low < after.distance.high
     assert 0 < gain.low < gain.value < gain.high
 
 
 def test_the_gain_of_the_photos_themselves_is_nothing():
     photos, drawings = features(gaussian(9, 4, 1)), features(gaussian(9, 4, 2))
-    gain = kid_gain(photos, photos, drawings)
+    before = kid(photos, drawings)
+    gain = before.below(kid(photos, drawings))
     assert (gain.value, gain.low, gain.high) == (0, 0, 0)
     with pytest.raises(ValueError, match="9 photos, 8 results"):
-        kid_gain(photos, features(gaussian(8, 4, 1)), drawings)
+        kid(features(gaussian(8, 4, 1)), drawings).below(before)
 
 
 @pytest.mark.filterwarnings("ignore")  # torchmetrics' own

@@ -14,7 +14,7 @@ import numpy as np
 
 from sakuga.errors import DataError
 from sakuga.evaluate.features import FeatureNetwork
-from sakuga.evaluate.metrics import Distance, Features, cosines, fid, halves, kid, kid_gain
+from sakuga.evaluate.metrics import Distance, Features, cosines, fid, halves, kid
 from sakuga.evaluate.sources import Item
 from sakuga.evaluate.statistics import (
     LONG_SIDE_PIXELS,
@@ -140,6 +140,7 @@ def measure(
         )
 
     seen_photos, seen_drawings = look(photos, "photos"), look(drawings, "drawings")
+    kid_photos = kid(seen_photos, seen_drawings)
     rows = []
     for system in systems:
         seen, numbers = painted_pictures(
@@ -155,18 +156,19 @@ def measure(
         if video is not None and system.stylize is not None:
             done = start(f"{system.name}, {video.name}", VIDEO_FRAMES)
             warp_error, clip_warp_error = _flicker(system.stylize, video, max_side, done)
+        kid_results = kid(seen, seen_drawings)
         rows.append(
             Row(
                 system.name,
                 "system",
                 system.about,
-                kid(seen, seen_drawings),
+                kid_results.distance,
                 fid(seen, seen_drawings),
                 medians(numbers),
                 numbers,
                 warp_error,
                 clip_warp_error,
-                kid_gain(seen_photos, seen, seen_drawings),
+                kid_results.below(kid_photos),
             )
         )
     half, other_half = halves(seen_drawings)
@@ -175,14 +177,14 @@ def measure(
             "photos",
             "baseline",
             "the untouched photos",
-            kid(seen_photos, seen_drawings),
+            kid_photos.distance,
             fid(seen_photos, seen_drawings),
         ),
         Row(
             "drawings",
             "floor",
             "one half of the drawings against the other",
-            kid(half, other_half),
+            kid(half, other_half).distance,
             fid(half, other_half),
         ),
     ]

@@ -53,6 +53,38 @@ class Distance:
     high: float
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """A KID, and what it is for the sets that the bootstrap drew."""
+
+    value: float
+    drawn: Floats  # (draws,)
+    pictures: int  # in the first set
+
+    @property
+    def distance(self) -> Distance:
+        low, high = np.quantile(self.drawn, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+        return Distance(self.value, float(low), float(high))
+
+    def below(self, photos: Resampled) -> Distance:
+        """By how much this KID, of results, is below that of their photos, with its 95 % interval.
+
+        Each draw of the bootstrap holds the same pictures on both sides. What makes a sample of
+        photos easy or hard is thereby left out, so the interval is narrower than those of the two.
+
+        Args:
+            photos: KID of the same pictures in the same order, to the same drawings, with the same
+                seed and number of draws.
+
+        Raises:
+            ValueError: photos and results differ in number.
+        """
+        if photos.pictures != self.pictures:
+            raise ValueError(f"{photos.pictures} photos, {self.pictures} results")
+        gain = photos.value - self.value
+        return Resampled(gain, photos.drawn - self.drawn, self.pictures).distance
+
+
 def fid(first: Features, second: Features) -> float:
     """Frechet inception distance (Heusel et al. 2017, arXiv:1706.08500), >= 0.
 
@@ -83,7 +115,7 @@ def fid(first: Features, second: Features) -> float:
 
 def kid(
     first: Features, second: Features, *, draws: int = BOOTSTRAP_DRAWS, seed: int = 0
-) -> Distance:
+) -> Resampled:
     """Kernel inception distance (Binkowski et al. 2018, arXiv:1801.01401) with its 95 % interval.
 
     The unbiased estimate of MMD^2 under k(x, y) = (x.y / D + 1)^3: it can be a little below zero
@@ -94,34 +126,28 @@ def kid(
     Raises:
         DataError: a side has fewer than two pictures: there is no pair to compare then.
     """
-    return _interval(*_kids(first, second, draws, seed))
+    _need_two(first, second, "KID")
+    own_first, own_second = _within(first), _within(second)
+    across = _picture_sums(first, second)  # (P, Q)
+    views_first, views_second = _views(first), _views(second)
 
+    def estimate(weight_first: Floats, weight_second: Floats) -> Floats:
+        """MMD^2 with pictures counted (..., P) and (..., Q) times: (...)."""
+        between = ((weight_first @ across) * weight_second).sum(-1) / (
+            (weight_first @ views_first) * (weight_second @ views_second)
+        )
+        return np.asarray(
+            _pairs(weight_first, own_first, views_first)
+            + _pairs(weight_second, own_second, views_second)
+            - 2 * between
+        )
 
-def kid_gain(
-    photos: Features,
-    results: Features,
-    drawings: Features,
-    *,
-    draws: int = BOOTSTRAP_DRAWS,
-    seed: int = 0,
-) -> Distance:
-    """By how much the KID of results is below that of their photos, with its 95 % interval.
-
-    Each draw of the bootstrap holds the same pictures on both sides. What makes a sample of photos
-    easy or hard is thereby left out, so the interval is narrower than those of the two KIDs.
-
-    Args:
-        photos, results: of the same pictures in the same order.
-
-    Raises:
-        DataError: a side has fewer than two pictures.
-        ValueError: photos and results differ in number.
-    """
-    if photos.total_pictures != results.total_pictures:
-        raise ValueError(f"{photos.total_pictures} photos, {results.total_pictures} results")
-    before, drawn_before = _kids(photos, drawings, draws, seed)
-    after, drawn_after = _kids(results, drawings, draws, seed)
-    return _interval(before - after, drawn_before - drawn_after)
+    value = float(estimate(np.ones(len(views_first)), np.ones(len(views_second))))
+    random = np.random.default_rng(seed)
+    drawn = estimate(
+        _resampled(random, len(views_first), draws), _resampled(random, len(views_second), draws)
+    )
+    return Resampled(value, drawn, len(views_first))
 
 
 def halves(features: Features, *, seed: int = 0) -> tuple[Features, Features]:
@@ -145,37 +171,6 @@ def cosines(first: Floats, second: Floats) -> Floats:
     """Cosine of each row of `first` (N, D) with the same row of `second`: (N,), in [-1, 1]."""
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     return np.asarray((first * second).sum(axis=1) / np.maximum(lengths, 1e-12))
-
-
-def _kids(first: Features, second: Features, draws: int, seed: int) -> tuple[float, Floats]:
-    """KID, and (draws,) KIDs of resampled pictures: with equal seeds and numbers, the same ones."""
-    _need_two(first, second, "KID")
-    own_first, own_second = _within(first), _within(second)
-    across = _picture_sums(first, second)  # (P, Q)
-    views_first, views_second = _views(first), _views(second)
-
-    def estimate(weight_first: Floats, weight_second: Floats) -> Floats:
-        """MMD^2 with pictures counted (..., P) and (..., Q) times: (...)."""
-        between = ((weight_first @ across) * weight_second).sum(-1) / (
-            (weight_first @ views_first) * (weight_second @ views_second)
-        )
-        return np.asarray(
-            _pairs(weight_first, own_first, views_first)
-            + _pairs(weight_second, own_second, views_second)
-            - 2 * between
-        )
-
-    value = float(estimate(np.ones(len(views_first)), np.ones(len(views_second))))
-    random = np.random.default_rng(seed)
-    drawn = estimate(
-        _resampled(random, len(views_first), draws), _resampled(random, len(views_second), draws)
-    )
-    return value, drawn
-
-
-def _interval(value: float, drawn: Floats) -> Distance:
-    low, high = np.quantile(drawn, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
-    return Distance(value, float(low), float(high))
 
 
 def _kernel(first: Floats, second: Floats) -> Floats:
