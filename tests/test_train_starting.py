@@ -226,7 +226,7 @@ def test_novel_moves_towards_100_other_drawings_in_200_steps(tuned: Path, drawin
     """Fine-tuning the style in the box: the KID of painted photos to the new drawings falls."""
     photos, wanted = crops_of(EXAMPLES, 60), features_of(crops_of(drawings, 100))
     before, after = (
-        kid(features_of(generator_from(source)(photos).clamp(-1, 1)), wanted)
+        kid(features_of(generator_from(source)(photos).clamp(-1, 1)), wanted).distance
         for source in ("novel", tuned)
     )
     assert after.value < 0.8 * before.value, (before, after)
