@@ -116,7 +116,7 @@ def fid(first: Features, second: Features) -> float:
 def kid(
     first: Features, second: Features, *, draws: int = BOOTSTRAP_DRAWS, seed: int = 0
 ) -> Resampled:
-    """Kernel inception distance (Binkowski et al. 2018, arXiv:1801.01401) with its 95 % interval.
+    """Kernel inception distance (Binkowski et al. 2018, arXiv:1801.01401), and a bootstrap of it.
 
     The unbiased estimate of MMD^2 under k(x, y) = (x.y / D + 1)^3: it can be a little below zero
     when the sets agree. Pairs of views of one picture are left out, as the classic estimate leaves
