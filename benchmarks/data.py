@@ -70,7 +70,7 @@ def write_drawings(folder: Path, count: int, side: int = 512) -> None:
 
 def time_csv(place: Path, rows: int, _: int) -> float:
     """Rows a second, with tags wanted and unwanted and a sample of 5,000."""
-    from sakuga.prepare.safebooru import Tally, Wanted, select
+    from sakuga.data.safebooru import Tally, Wanted, select
 
     tally = Tally()
     wanted = Wanted(tags=("scenery",), without=("text", "monochrome"), limit=5000)
@@ -83,7 +83,7 @@ def time_csv(place: Path, rows: int, _: int) -> float:
 
 def time_csv_all(place: Path, rows: int, _: int) -> float:
     """Rows a second where nearly every row matches, and a sample of 5,000 is taken of them."""
-    from sakuga.prepare.safebooru import Wanted, select
+    from sakuga.data.safebooru import Wanted, select
 
     start_s = time.perf_counter()
     assert len(list(select(place / "all_data.csv", Wanted(limit=5000)))) == min(
@@ -94,9 +94,9 @@ def time_csv_all(place: Path, rows: int, _: int) -> float:
 
 def time_downloads(place: Path, pictures: int, workers: int) -> float:
     """Pictures a second from a server on this machine, decoded and kept, 640x480 JPEG."""
-    from sakuga.prepare.download import download
-    from sakuga.prepare.fetch import Job, Limits
-    from sakuga.prepare.manifest import PictureSet
+    from sakuga.data.download import download
+    from sakuga.data.fetch import Job, Limits
+    from sakuga.data.picture_set import PictureSet
 
     with Image.open(place / "drawings" / "00000.jpg") as image:
         buffer = io.BytesIO()
@@ -129,8 +129,8 @@ def time_downloads(place: Path, pictures: int, workers: int) -> float:
 
 def time_smooth_edges(place: Path, pictures: int, workers: int) -> float:
     """Pictures a second through `smooth_edges` alone, 512x512, in memory, one thread."""
-    from sakuga.pixels import read_picture
-    from sakuga.prepare.smooth import smooth_edges
+    from sakuga.data.smooth import smooth_edges
+    from sakuga.images.read import read_picture
 
     cv2.setNumThreads(1)
     paths = sorted((place / "drawings").iterdir())[:50]
@@ -143,7 +143,7 @@ def time_smooth_edges(place: Path, pictures: int, workers: int) -> float:
 
 def time_smooth_folder(place: Path, pictures: int, workers: int) -> float:
     """Pictures a second from JPEG to stored PNG, 512x512, once the processes have started."""
-    from sakuga.prepare.smooth import smooth_folder
+    from sakuga.data.smooth import smooth_folder
 
     first: list[tuple[float, int]] = []
 
@@ -161,7 +161,7 @@ def time_smooth_folder(place: Path, pictures: int, workers: int) -> float:
 
 def time_shards(place: Path, pictures: int, workers: int) -> float:
     """Pictures a second from shards, decoded, shuffled, two threads, 512x512 JPEG."""
-    from sakuga.prepare.shards import write_shards
+    from sakuga.data.shards import write_shards
     from sakuga.train.stream import PictureStream
 
     write_shards(place / "drawings", place / "shards", shard_mb=8)

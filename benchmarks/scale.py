@@ -43,9 +43,9 @@ from PIL import Image
 from plan import Assumptions, Speeds, add_assumptions, assumptions_of, table
 
 from sakuga.batch.manifest import SCHEMA, Manifest
-from sakuga.batch.places import Place, open_place
 from sakuga.batch.source import Source, find_source
 from sakuga.batch.stages import read
+from sakuga.batch.storage import Place, open_place
 from sakuga.doctor import processor
 
 PARTS = ("overhead", "workers", "driver", "storage", "listing", "compile", "plan")
@@ -67,10 +67,10 @@ def draw_pictures(folder: Path, count: int, side: int) -> None:
 
 def plain_loop(folder: Path, out: Path, style: str) -> dict[str, float]:
     """Paint a folder as a short script would: read, paint, write, one after the other."""
-    from sakuga.encoding import write_picture
-    from sakuga.pictures import Look, paint_picture
-    from sakuga.pixels import read_picture
-    from sakuga.stylizer import Stylizer
+    from sakuga.images.read import read_picture
+    from sakuga.images.write import write_picture
+    from sakuga.painting.pictures import Look, paint_picture
+    from sakuga.painting.stylizer import Stylizer
 
     started_s = time.perf_counter()
     stylizer, look = Stylizer(style, device="cpu", threads=1), Look()
@@ -174,7 +174,7 @@ def training_pass(compiled: bool) -> dict[str, float]:
     """Forward and backward through the default generator, 8 crops of 256 pixels, in bf16."""
     import torch
 
-    from sakuga.train.networks import LocalGenerator
+    from sakuga.models.local import LocalGenerator
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     generator = LocalGenerator().to(device, memory_format=torch.channels_last)
@@ -196,8 +196,8 @@ def training_pass(compiled: bool) -> dict[str, float]:
 
 def files_megapixels() -> dict[str, float]:
     """Decode and encode JPEG files of one megapixel on one core; megapixels, not pictures."""
-    from sakuga.encoding import encode_picture
-    from sakuga.pixels import read_picture
+    from sakuga.images.read import read_picture
+    from sakuga.images.write import encode_picture
 
     # Smooth shapes with a little grain: 0.3 MB a megapixel, as photos have.
     dice = np.random.default_rng(0)
@@ -230,7 +230,7 @@ def flat_folder(folder: Path) -> dict[str, float]:
 
 def megapixels(style: str, device: str) -> dict[str, float]:
     """Paint photos of 1024 x 1024 pixels on one core, or on a GPU; megapixels, not pictures."""
-    from sakuga.stylizer import Stylizer
+    from sakuga.painting.stylizer import Stylizer
 
     stylizer = Stylizer(style, device=device, threads=1)
     photo = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3), dtype=np.uint8)

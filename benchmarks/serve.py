@@ -31,8 +31,8 @@ import psutil
 from PIL import Image
 
 from sakuga.doctor import processor
-from sakuga.pictures import paint
-from sakuga.stylizer import Stylizer
+from sakuga.painting.pictures import paint
+from sakuga.painting.stylizer import Stylizer
 
 
 @dataclass

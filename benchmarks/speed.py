@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 
 from sakuga.doctor import processor
+from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import StyleSpec, installed, read_spec
-from sakuga.stylizer import Stylizer
 
 RIVAL = "cartoongan"
 REPEATS_S = 2.0  # a process repeats a picture for this long
@@ -115,8 +115,8 @@ def export_rival(file: Path) -> Path:
     """Write the CartoonGAN generator with random weights as a style file."""
     import torch
 
-    from sakuga.train.export import export_onnx
-    from sakuga.train.networks import CartoonGenerator
+    from sakuga.convert.onnx_export import export_onnx
+    from sakuga.models.cartoongan import CartoonGenerator
 
     torch.manual_seed(0)
     generator = CartoonGenerator()

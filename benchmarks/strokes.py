@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sakuga.colours import Pixels
 from sakuga.doctor import processor
 from sakuga.evaluate.statistics import contour_width, picture_statistics
-from sakuga.pixels import Frame, fit_within, read_picture, shrink
-from sakuga.sheets import contact_sheet
-from sakuga.strokes import Stroke, working_size
-from sakuga.stylizer import Stylizer
+from sakuga.images.colour import Pixels
+from sakuga.images.read import Frame, fit_within, read_picture, shrink
+from sakuga.images.sheet import contact_sheet
+from sakuga.painting.stylizer import Stylizer
+from sakuga.painting.working_size import Stroke, working_size
 
 CELL_PIXELS = 640  # side of a picture on the strip
 

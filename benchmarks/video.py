@@ -26,8 +26,8 @@ import numpy as np
 
 from sakuga import Stylizer
 from sakuga.video import VideoOptions, paint_video
-from sakuga.video.source import Clip
-from sakuga.video.steady import Steady
+from sakuga.video.decode import Clip
+from sakuga.video.deflicker import Steady
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "city_night_cc0.mp4"
 ALONE_RUNS = 15
@@ -91,7 +91,7 @@ def cost(arguments: argparse.Namespace, stylizer: Stylizer, photos: list[np.ndar
         ("steady, what moves as well", True, True),
     ):
         # What an installation without OpenCV does, which this benchmark itself needs.
-        filtering = mock.patch("sakuga.video.steady.can_follow", return_value=follow)
+        filtering = mock.patch("sakuga.video.deflicker.can_follow", return_value=follow)
         with filtering, tempfile.TemporaryDirectory() as folder:
             result = paint_video(
                 arguments.clip,

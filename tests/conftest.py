@@ -118,5 +118,5 @@ def two_styles(
     no_user_styles.mkdir()
     for path in (tiny_style, whole_style):
         (no_user_styles / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr("sakuga.styles.SHIPPED_FOLDER", no_user_styles / "none")
+    monkeypatch.setattr("sakuga.styles.spec.SHIPPED_FOLDER", no_user_styles / "none")
     return no_user_styles

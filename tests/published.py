@@ -1,6 +1,6 @@
 """Files laid out like published weights, with random values, and what their networks compute.
 
-Written from the papers and the formats' descriptions, apart from `sakuga.importing`: forward passes
+Written from the papers and the formats' descriptions, apart from `sakuga.convert`: forward passes
 in torch, TensorFlow checkpoints byte by byte. Forward passes take and give RGB (B, 3, H, W).
 """
 

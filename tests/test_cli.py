@@ -18,8 +18,8 @@ from samples import encoded, photo, png_chunk, png_header
 
 from sakuga import cli
 from sakuga.errors import MissingExtraError
-from sakuga.pixels import read_picture
-from sakuga.stylizer import Stylizer
+from sakuga.images.read import read_picture
+from sakuga.painting.stylizer import Stylizer
 
 PROGRAM = [sys.executable, "-m", "sakuga"]
 

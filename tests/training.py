@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from sakuga.convert.onnx_export import export_onnx
+from sakuga.models.local import LocalGenerator
+from sakuga.models.vgg import PLAN
 from sakuga.styles import StyleSpec
 from sakuga.train.config import TrainConfig, config_from
-from sakuga.train.export import export_onnx
-from sakuga.train.features import PLAN
-from sakuga.train.networks import LocalGenerator
 
 CAFFE_METADATA = {
     "scale": "255 (pixels 0..255)",

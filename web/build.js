@@ -36,7 +36,7 @@ const POLICY = [
 
 const { values } = parseArgs({
   options: {
-    styles: { type: "string", default: join(HERE, "../src/sakuga/weights") },
+    styles: { type: "string", default: join(HERE, "../src/sakuga/styles/weights") },
     out: { type: "string", default: join(HERE, "dist") },
   },
 });

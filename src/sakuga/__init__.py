@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sakuga import styles
     from sakuga.errors import SakugaError
-    from sakuga.pictures import paint
+    from sakuga.painting.pictures import paint
+    from sakuga.painting.stylizer import Stylizer
     from sakuga.styles import Style
-    from sakuga.stylizer import Stylizer
     from sakuga.video import VideoOptions, paint_video
 
 # onnxruntime 1.32 reports its use to its makers unless this is set before it is imported. A program
@@ -37,10 +37,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "paint": "sakuga.pictures",
+    "paint": "sakuga.painting.pictures",
     "paint_video": "sakuga.video",
     "VideoOptions": "sakuga.video",
-    "Stylizer": "sakuga.stylizer",
+    "Stylizer": "sakuga.painting.stylizer",
     "Style": "sakuga.styles",
     "SakugaError": "sakuga.errors",
 }

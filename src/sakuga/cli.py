@@ -12,8 +12,8 @@ from typing import Annotated, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from sakuga.data.command import prepare_app
 from sakuga.errors import SakugaError, one_line
-from sakuga.prepare.verbs import prepare_app
 from sakuga.video.options import VideoOptions
 
 PAINTING = Group.create_ordered("Painting")
@@ -97,9 +97,9 @@ def paint(
     json
         Print what was done as JSON.
     """
-    from sakuga.jobs import paint_inputs
-    from sakuga.mixture import open_stylizer
-    from sakuga.pictures import Look
+    from sakuga.inputs.jobs import paint_inputs
+    from sakuga.painting.mixture import open_stylizer
+    from sakuga.painting.pictures import Look
 
     look = Look(strength, keep_colour, max_side, stroke)
     stylizer = open_stylizer(style, device=device, threads=threads, tile=tile)
@@ -144,7 +144,7 @@ def compare(
     overwrite
         Replace sheets that are there.
     """
-    from sakuga.compare import draw_comparison
+    from sakuga.inputs.compare import draw_comparison
 
     draw_comparison(photos, styles, out, side=side, quality=quality, overwrite=overwrite)
 
@@ -158,7 +158,7 @@ def list_styles(*, json: bool = False) -> None:
     json
         Print all that is known of them as JSON.
     """
-    from sakuga.listing import print_styles
+    from sakuga.styles.listing import print_styles
 
     print_styles(as_json=json)
 
@@ -174,7 +174,7 @@ def show_style(style: str, *, json: bool = False) -> None:
     json
         Print it as JSON.
     """
-    from sakuga.listing import print_style
+    from sakuga.styles.listing import print_style
 
     print_style(style, as_json=json)
 
@@ -194,7 +194,7 @@ def add_style(source: str, *, sha256: str | None = None, index: str | None = Non
     index
         File or address of a list of styles, as `sakuga styles index` writes it.
     """
-    from sakuga import sharing
+    from sakuga.styles import sharing
 
     if index is None:
         style = sharing.add_style(source, sha256)
@@ -216,7 +216,7 @@ def index_styles(*files: Path, out: Path = Path("styles.json")) -> None:
     out
         The list.
     """
-    from sakuga.sharing import write_index
+    from sakuga.styles.sharing import write_index
 
     print(f"{out}: sha256 {write_index(files, out)}")
 
@@ -303,7 +303,7 @@ def batch(
 
     need("sakuga batch", "batch", "ray", "pyarrow", "fsspec")
     from sakuga.batch.run import Options, run_batch
-    from sakuga.pictures import Look
+    from sakuga.painting.pictures import Look
 
     summary = run_batch(
         source,
@@ -422,7 +422,7 @@ def export(
     from sakuga.extras import need
 
     need("sakuga export", "train", "onnx", "safetensors")
-    from sakuga.exporting import command
+    from sakuga.convert import export as command
 
     print(command.export(source, out, precision, calibrate, page))
     if out.suffix == ".onnx":
@@ -458,7 +458,7 @@ def blend(
     from sakuga.extras import need
 
     need("sakuga blend", "train", "onnx")
-    from sakuga.exporting import command
+    from sakuga.convert import export as command
 
     command.blend(first, second, out, share, strip)
 
@@ -510,8 +510,8 @@ def import_weights(
     from sakuga.extras import need
 
     need("sakuga import-weights", "train", "torch", "onnx")
-    from sakuga.importing import command
-    from sakuga.importing.foreign_onnx import Feeding
+    from sakuga.convert import import_weights as command
+    from sakuga.convert.foreign_onnx import Feeding
 
     spec = command.import_weights(
         source,

@@ -15,8 +15,8 @@ import numpy as np
 import onnxruntime as ort
 
 from sakuga.errors import SakugaError
+from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import installed, user_folder
-from sakuga.stylizer import Stylizer
 
 _CORE = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "av", "cyclopts", "rich")
 # An extra -> the module that tells whether it is installed.

@@ -14,8 +14,8 @@ import sakuga
 from sakuga.errors import ClusterError, OptionError
 
 if TYPE_CHECKING:
-    from sakuga.batch.places import Place
-    from sakuga.stylizer import Device
+    from sakuga.batch.storage import Place
+    from sakuga.painting.stylizer import Device
 
 # Shares of a core. A painter leaves room on its core, so that reading and writing, which wait most
 # of the time, run beside it even where there is one core only.

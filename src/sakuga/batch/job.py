@@ -18,11 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from sakuga.batch.places import Place
+from sakuga.batch.storage import Place
 from sakuga.errors import OptionError, OutputError
-from sakuga.kinds import WRITABLE
-from sakuga.pictures import Look
-from sakuga.strokes import Stroke
+from sakuga.images.formats import WRITABLE
+from sakuga.painting.pictures import Look
+from sakuga.painting.working_size import Stroke
 from sakuga.styles import Style
 
 Output = Literal["tree", "shards", "parquet"]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from sakuga.batch.places import Place
+from sakuga.batch.storage import Place
 from sakuga.errors import InputError, OutputError
 
 FLUSH_S = 2.0

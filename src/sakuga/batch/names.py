@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
-from sakuga.kinds import WRITABLE, format_like, format_of
+from sakuga.images.formats import WRITABLE, format_like, format_of
 
 _LONGEST = 200  # bytes of a file's name; filesystems take 255, and temporary names are longer
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sakuga.batch.names import picture_format
-from sakuga.batch.places import Place
 from sakuga.batch.stages import rows_of
+from sakuga.batch.storage import Place
 from sakuga.errors import OutputError
-from sakuga.kinds import WRITABLE
+from sakuga.images.formats import WRITABLE
 
 _KEPT = ("source", "sha256", "result_sha256", "width", "height", "style", "style_version")
 

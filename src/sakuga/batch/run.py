@@ -31,16 +31,16 @@ from sakuga.batch.job import (
     style_digest,
 )
 from sakuga.batch.manifest import Done, Manifest
-from sakuga.batch.places import Place, open_place
 from sakuga.batch.results import write_parquet, write_shard, write_tree
 from sakuga.batch.source import Source, find_source
 from sakuga.batch.stages import Painter, encode, read
+from sakuga.batch.storage import Place, open_place
 from sakuga.batch.summary import SHOWN_FAILURES, Summary, Telling
 from sakuga.errors import OptionError, SakugaError
-from sakuga.pictures import Look
+from sakuga.painting.pictures import Look
+from sakuga.painting.stylizer import Device, Stylizer
 from sakuga.progress import ProgressBar
 from sakuga.styles import DEFAULT_STYLE, find
-from sakuga.stylizer import Device, Stylizer
 
 TASK_PICTURES = (4, 256)  # least and most that one task reads from a list or folder
 _WRITERS = {"tree": write_tree, "shards": write_shard, "parquet": write_parquet}

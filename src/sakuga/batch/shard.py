@@ -9,7 +9,7 @@ from typing import Any
 
 from sakuga.batch.source import Source, key_of
 from sakuga.errors import InputError
-from sakuga.prepare.sources import is_picture_name
+from sakuga.images.sources import is_picture_name
 
 
 def read_shard(source: Source, task: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -20,9 +20,9 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sakuga.batch.places import Place, open_place
+from sakuga.batch.storage import Place, open_place
 from sakuga.errors import InputError
-from sakuga.prepare.sources import is_picture_name
+from sakuga.images.sources import is_picture_name
 
 WINDOW = 500_000  # pictures that are listed before the first is painted: about 100 MB of names
 SHARD_WINDOW = 1_000

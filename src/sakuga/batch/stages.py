@@ -25,15 +25,15 @@ import pyarrow as pa
 
 import sakuga
 from sakuga.batch.names import picture_format, result_name
-from sakuga.batch.places import Place
 from sakuga.batch.shard import read_shard
 from sakuga.batch.source import Source
-from sakuga.encoding import encode_picture
+from sakuga.batch.storage import Place
 from sakuga.errors import SakugaError
-from sakuga.pictures import Look, paint_picture
-from sakuga.pixels import read_picture
-from sakuga.stylizer import Device, Stylizer
-from sakuga.urls import fetch, is_url
+from sakuga.images.read import read_picture
+from sakuga.images.urls import fetch, is_url
+from sakuga.images.write import encode_picture
+from sakuga.painting.pictures import Look, paint_picture
+from sakuga.painting.stylizer import Device, Stylizer
 
 TABLE_BYTES = 8_000_000  # of pictures that a stage gives at once
 TABLE_ROWS = 64

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sakuga.errors import DataError, DeviceError, MissingExtraError
-from sakuga.evaluate.resnet import ResNet50
+from sakuga.models.resnet import ResNet50
 
 INCEPTION = "inception"  # asks for the standard network of published FID and KID values
 

@@ -27,8 +27,8 @@ from sakuga.evaluate.statistics import (
 )
 from sakuga.evaluate.systems import System
 from sakuga.evaluate.views import View, cached_features, features_of
+from sakuga.video.decode import Clip
 from sakuga.video.options import VideoOptions
-from sakuga.video.source import Clip
 
 VIDEO_FRAMES = 60  # of a clip, from its start: flicker is a mean, and soon steady
 

@@ -1,6 +1,6 @@
 """Pictures with their names and hashes: of a folder or a plain tar file, read one at a time.
 
-Training needs neither names nor hashes, and lists millions (`sakuga.prepare.sources`); here results
+Training needs neither names nor hashes, and lists millions (`sakuga.images.sources`); here results
 are matched with their photos by name.
 """
 
@@ -16,11 +16,11 @@ from typing import Literal
 
 import numpy as np
 
+from sakuga.data.split import split_of
 from sakuga.errors import DataError
 from sakuga.evaluate.statistics import Picture
-from sakuga.pixels import read_picture
-from sakuga.prepare.sources import is_picture_name, list_files
-from sakuga.prepare.split import split_of
+from sakuga.images.read import read_picture
+from sakuga.images.sources import is_picture_name, list_files
 
 Kind = Literal["photos", "drawings", "results"]
 
@@ -54,7 +54,7 @@ def list_pictures(source: Path, kind: Kind, *, held_out: bool = False) -> list[I
     Args:
         source: a folder of pictures and tar files at any depth, or a tar file.
         kind: what the pictures are, for errors.
-        held_out: only those that training never sees (`sakuga.prepare.split`).
+        held_out: only those that training never sees (`sakuga.data.split`).
 
     Raises:
         DataError: no such source, not a tar file, no picture in it, or two pictures of one name.

@@ -13,7 +13,7 @@ import numpy as np
 from sakuga.errors import DataError
 from sakuga.evaluate.sources import Item, list_pictures, match_results
 from sakuga.evaluate.statistics import Picture
-from sakuga.mixture import open_stylizer
+from sakuga.painting.mixture import open_stylizer
 
 ASPECT_TOLERANCE = 0.02  # systems that paint multiples of 8 or 32 pixels cut a few off
 

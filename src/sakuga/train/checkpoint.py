@@ -11,8 +11,9 @@ from torch import nn
 
 from sakuga.errors import TrainingError
 from sakuga.files import replacing
+from sakuga.models.cartoongan import CartoonGenerator
+from sakuga.models.local import LocalGenerator
 from sakuga.train.config import TrainConfig, config_from
-from sakuga.train.networks import CartoonGenerator, LocalGenerator
 
 CHECKPOINT = "checkpoint.pt"
 FORMAT = 1

@@ -17,7 +17,7 @@ from sakuga.train.config import (
     load_config,
     parse_overrides,
 )
-from sakuga.train.devices import is_first_process
+from sakuga.train.distributed import is_first_process
 from sakuga.train.loop import plan, train
 
 SHOWN_TERMS = ("flat", "adversarial_texture", "crops_per_s")  # beside the bar; the log has all

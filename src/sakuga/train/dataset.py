@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sakuga.data.split import Split, split_of
 from sakuga.errors import DataError, InputError
-from sakuga.pixels import read_picture
-from sakuga.prepare.sources import open_sources
-from sakuga.prepare.split import Split, split_of
+from sakuga.images.read import read_picture
+from sakuga.images.sources import open_sources
 
 
 def load_pictures(

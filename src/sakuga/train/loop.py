@@ -18,19 +18,19 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sakuga.errors import TrainingError
+from sakuga.models.discriminators import CartoonDiscriminator, PatchDiscriminator
+from sakuga.models.vgg import load_vgg
 from sakuga.train.checkpoint import (
     build_generator,
     load_checkpoint,
     load_weights,
     save_checkpoint,
 )
+from sakuga.train.collapse import check_health, check_terms, measure_health
 from sakuga.train.config import TrainConfig, config_to_json
 from sakuga.train.dataset import CropSampler
-from sakuga.train.devices import mean_over_ranks, open_fabric
-from sakuga.train.features import load_vgg
-from sakuga.train.guards import check_health, check_terms, measure_health
-from sakuga.train.journal import Journal
-from sakuga.train.networks import CartoonDiscriminator, PatchDiscriminator
+from sakuga.train.distributed import mean_over_ranks, open_fabric
+from sakuga.train.log import Journal
 from sakuga.train.objective import Batch, discriminator_terms, generator_terms
 from sakuga.train.rolling import open_sampler
 from sakuga.train.starting import starting_weights

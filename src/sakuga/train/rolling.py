@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from sakuga.colours import Pixels
+from sakuga.data.smooth import smooth_edges
 from sakuga.errors import DataError
-from sakuga.prepare.smooth import smooth_edges
-from sakuga.prepare.sources import open_sources
+from sakuga.images.colour import Pixels
+from sakuga.images.sources import open_sources
 from sakuga.train.dataset import CropSampler, load_pictures
 from sakuga.train.stream import PictureStream
 

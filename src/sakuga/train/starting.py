@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sakuga.convert import cartoongan
+from sakuga.convert.read_torch import is_torch_file
+from sakuga.convert.recognise import is_onnx, read_layers
+from sakuga.convert.tensors import read_tensors
 from sakuga.errors import TrainingError
-from sakuga.exporting.tensors import read_tensors
-from sakuga.importing import cartoongan
-from sakuga.importing.recognise import is_onnx, read_layers
-from sakuga.importing.torch_file import is_torch_file
 from sakuga.styles import find
 from sakuga.train.checkpoint import CHECKPOINT, load_checkpoint
 from sakuga.train.config import TrainConfig

@@ -17,11 +17,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.colours import Pixels
+from sakuga.data.split import Split, split_of
 from sakuga.errors import DataError, InputError
-from sakuga.pixels import read_picture
-from sakuga.prepare.sources import open_sources
-from sakuga.prepare.split import Split, split_of
+from sakuga.images.colour import Pixels
+from sakuga.images.read import read_picture
+from sakuga.images.sources import open_sources
 
 RUN_PICTURES = 64  # read one after the other
 WINDOW_PICTURES = 1024  # shuffled among themselves; their files, not their pixels, are in memory
@@ -39,7 +39,7 @@ class PictureStream:
         seed: of the order.
         share: this worker's number, from 0: rank * workers + worker.
         shares: how many workers there are in all: ranks * workers.
-        split: which pictures are given, by their content (`sakuga.prepare.split`).
+        split: which pictures are given, by their content (`sakuga.data.split`).
         threads: that decode.
 
     Raises:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from sakuga.colours import Pixels
 from sakuga.errors import DataError
 from sakuga.evaluate.command import a_sample, cache_folder
 from sakuga.evaluate.features import FeatureNetwork
@@ -19,8 +18,9 @@ from sakuga.evaluate.sources import Item, list_pictures
 from sakuga.evaluate.statistics import BARS, fit, medians
 from sakuga.evaluate.systems import System
 from sakuga.evaluate.views import cached_features
-from sakuga.pixels import to_float, to_pixels
-from sakuga.tiling import paint_tiles
+from sakuga.images.colour import Pixels
+from sakuga.images.read import to_float, to_pixels
+from sakuga.painting.tiling import paint_tiles
 from sakuga.train.checkpoint import build_generator, load_checkpoint, load_weights
 from sakuga.tune.settings import TuneSettings
 

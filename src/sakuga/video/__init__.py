@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 from sakuga.video.options import VideoOptions, is_video
 
 if TYPE_CHECKING:
-    from sakuga.video.job import Progress, VideoResult, paint_video
+    from sakuga.video.pipeline import Progress, VideoResult, paint_video
     from sakuga.video.preview import preview_video
 
 __all__ = ["Progress", "VideoOptions", "VideoResult", "is_video", "paint_video", "preview_video"]
 
 _HOMES = {
-    "paint_video": "sakuga.video.job",
-    "Progress": "sakuga.video.job",
-    "VideoResult": "sakuga.video.job",
+    "paint_video": "sakuga.video.pipeline",
+    "Progress": "sakuga.video.pipeline",
+    "VideoResult": "sakuga.video.pipeline",
     "preview_video": "sakuga.video.preview",
 }
 

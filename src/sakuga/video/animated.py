@@ -13,10 +13,10 @@ import av.filter
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from sakuga.pixels import Frame, read_picture
+from sakuga.images.read import Frame, read_picture
+from sakuga.video.decode import ClipFrame
 from sakuga.video.frames import Pixels
 from sakuga.video.segments import Encoding, Segment
-from sakuga.video.source import ClipFrame
 
 PICTURE_SUFFIXES = frozenset((".gif", ".webp", ".png", ".apng", ".avif"))
 
@@ -32,7 +32,7 @@ _WEBP_QUALITY = "85"
 
 
 class AnimatedClip:
-    """The frames of an animated picture, like those of `sakuga.video.source.Clip`.
+    """The frames of an animated picture, like those of `sakuga.video.decode.Clip`.
 
     Raises:
         InputError: it is not a picture, or is damaged.

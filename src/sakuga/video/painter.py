@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.strokes import Stroke
+from sakuga.painting.working_size import Stroke
 from sakuga.video.frames import Pixels
 
 _AT_ONCE = 2  # frames; each takes the memory of a painting

@@ -8,15 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from sakuga.encoding import write_picture
 from sakuga.errors import InputError, OptionError, OutputError
-from sakuga.pixels import Frame, Picture, fit_within, shrink
-from sakuga.sheets import contact_sheet
-from sakuga.strokes import Stroke
+from sakuga.images.read import Frame, Picture, fit_within, shrink
+from sakuga.images.sheet import contact_sheet
+from sakuga.images.write import write_picture
+from sakuga.painting.working_size import Stroke
+from sakuga.video.decode import Clip
 from sakuga.video.frames import Pixels
-from sakuga.video.job import load_painter, style_name
 from sakuga.video.options import VideoOptions, is_live
-from sakuga.video.source import Clip
+from sakuga.video.pipeline import load_painter, style_name
 
 _MOMENTS = 10
 _PAIRS_A_ROW = 2

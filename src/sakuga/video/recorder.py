@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sakuga.video.deflicker import Steady
 from sakuga.video.frames import Pixels
 from sakuga.video.options import VideoOptions
 from sakuga.video.segments import Encoding, Parts, Segment, SegmentWriter, State
-from sakuga.video.steady import Steady
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sakuga.kinds import HEAD_BYTES, describe, is_heif, is_video
-from sakuga.web.problems import Problem
+from sakuga.images.formats import HEAD_BYTES, describe, is_heif, is_video
+from sakuga.web.errors import Problem
 
 _PICTURES = (
     b"\xff\xd8\xff",  # JPEG

@@ -13,9 +13,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from sakuga.web.endpoints import Endpoints
-from sakuga.web.guards import Guards
+from sakuga.web.errors import Problem, answer_fault, answer_problem, answer_routing
 from sakuga.web.metrics import Metrics
-from sakuga.web.problems import Problem, answer_fault, answer_problem, answer_routing
+from sakuga.web.security import Guards
 from sakuga.web.settings import Settings
 
 PAGE = Path(__file__).parent / "page"

@@ -25,15 +25,15 @@ from starlette.types import Receive, Scope, Send
 
 from sakuga.errors import SakugaError
 from sakuga.web.accepted import check_video
-from sakuga.web.guards import COOKIE, same_secret, session_of
+from sakuga.web.errors import Problem, from_mistake
 from sakuga.web.jobs import ENDED, Jobs
 from sakuga.web.manual import manual
 from sakuga.web.metrics import Metrics
 from sakuga.web.openapi import describe
 from sakuga.web.painting import Styles, paint_upload
+from sakuga.web.parameters import MEDIA_TYPES, PICTURE_NAMES, VIDEO_NAMES, Question, read_question
 from sakuga.web.pool import Pool, Stopped
-from sakuga.web.problems import Problem, from_mistake
-from sakuga.web.questions import MEDIA_TYPES, PICTURE_NAMES, VIDEO_NAMES, Question, read_question
+from sakuga.web.security import COOKIE, same_secret, session_of
 from sakuga.web.settings import Settings
 from sakuga.web.uploads import receive
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sakuga.colours import Pixels
 from sakuga.errors import SakugaError
-from sakuga.strokes import Stroke
-from sakuga.stylizer import Stylizer
+from sakuga.images.colour import Pixels
+from sakuga.painting.stylizer import Stylizer
+from sakuga.painting.working_size import Stroke
 from sakuga.video import Progress, paint_video, preview_video
+from sakuga.web.errors import Problem
 from sakuga.web.painting import Styles
+from sakuga.web.parameters import Question
 from sakuga.web.pool import Pool, Stopped
-from sakuga.web.problems import Problem
-from sakuga.web.questions import Question
 from sakuga.web.settings import Settings
 
 ENDED = ("done", "failed", "cancelled")

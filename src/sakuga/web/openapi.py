@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from sakuga.kinds import WRITABLE
-from sakuga.strokes import STROKES
-from sakuga.web.questions import MEDIA_TYPES
+from sakuga.images.formats import WRITABLE
+from sakuga.painting.working_size import STROKES
+from sakuga.web.parameters import MEDIA_TYPES
 from sakuga.web.settings import Settings
 
 Schema = dict[str, Any]

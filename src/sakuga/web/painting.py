@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sakuga.encoding import encode_picture
 from sakuga.errors import StyleError
-from sakuga.kinds import format_like
-from sakuga.pictures import paint_picture
-from sakuga.pixels import read_picture
+from sakuga.images.formats import format_like
+from sakuga.images.read import read_picture
+from sakuga.images.write import encode_picture
+from sakuga.painting.pictures import paint_picture
+from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import DEFAULT_STYLE, installed
-from sakuga.stylizer import Stylizer
 from sakuga.web.accepted import check_picture
-from sakuga.web.problems import Problem
-from sakuga.web.questions import Question
+from sakuga.web.errors import Problem
+from sakuga.web.parameters import Question
 from sakuga.web.settings import Settings
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from sakuga.web.problems import Problem
+from sakuga.web.errors import Problem
 
 Result = TypeVar("Result")
 

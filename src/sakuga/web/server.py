@@ -21,8 +21,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from sakuga.errors import OptionError
 from sakuga.web.app import build_app
 from sakuga.web.endpoints import Endpoints
-from sakuga.web.scratch import scratch_folder
 from sakuga.web.settings import Settings, is_loopback
+from sakuga.web.tempdir import scratch_folder
 
 _REASONS = {
     errno.EADDRINUSE: "something else listens there already; choose another with --port",

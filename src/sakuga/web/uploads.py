@@ -17,7 +17,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from sakuga.web.problems import Problem
+from sakuga.web.errors import Problem
 from sakuga.web.settings import Settings
 
 _MOST_FIELDS = 8

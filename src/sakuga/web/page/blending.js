@@ -1,4 +1,4 @@
-// How much of the style, and whose colours: the same arithmetic as sakuga/blending.py.
+// How much of the style, and whose colours: the same arithmetic as sakuga/painting/blending.py.
 // Pictures are ImageData-like: RGBA bytes, rows from the top.
 
 const BOX_RADIUS = 8; // three boxes of 17 are nearly a Gaussian of sigma 8.5 pixels

@@ -1,4 +1,4 @@
-// Reads the spec that a style file carries (see sakuga/styles.py), without loading the graph.
+// Reads the spec that a style file carries (see sakuga/styles/spec.py), without loading the graph.
 //
 // An .onnx file is a protobuf ModelProto; field 14 holds metadata entries, whose field 1 is the key
 // and field 2 the value. https://protobuf.dev/programming-guides/encoding/

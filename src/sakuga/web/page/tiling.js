@@ -1,4 +1,4 @@
-// Cuts a picture into windows so that tiles equal the whole: the same as sakuga/tiling.py.
+// Cuts a picture into windows so that tiles equal the whole: the same as sakuga/painting/tiling.py.
 
 const roundUp = (length, multiple) => Math.ceil(length / multiple) * multiple;
 

@@ -1,0 +1,84 @@
+"""Is this file a picture to train on? Decided by decoding all of it, never by name or header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import UnidentifiedImageError
+
+from sakuga.errors import InputError
+from sakuga.images.colour import Pixels
+from sakuga.images.read import read_picture
+
+MAX_PIXELS = 100_000_000
+
+# Pillow's name of the format -> the suffix that a set gives it.
+_SUFFIXES = {
+    "JPEG": ".jpg",
+    "MPO": ".jpg",
+    "PNG": ".png",
+    "WEBP": ".webp",
+    "GIF": ".gif",
+    "AVIF": ".avif",
+    "HEIF": ".heic",
+    "BMP": ".bmp",
+    "TIFF": ".tif",
+}
+
+
+class UnusableError(Exception):
+    """A file that is no picture to train on.
+
+    Args:
+        reason: a few words, the same for all files of a kind.
+        detail: what exactly was found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Still:
+    """A picture that was decoded whole."""
+
+    colour: Pixels  # (H, W, 3) sRGB, upright
+    alpha: Pixels | None  # (H, W); None: opaque
+    suffix: str  # by its format, with the dot
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right, upright."""
+        return int(self.colour.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom, upright."""
+        return int(self.colour.shape[0])
+
+
+def read_still(path: Path, max_pixels: int = MAX_PIXELS) -> Still:
+    """Decode a picture that does not move.
+
+    Raises:
+        UnusableError: "not a picture", "damaged", "too many pixels" or "animated".
+    """
+    try:
+        picture = read_picture(path, name=path.name, max_pixels=max_pixels)
+    except InputError as error:
+        if isinstance(error.__cause__, UnidentifiedImageError):
+            reason = "not a picture"
+        elif error.__cause__ is None:
+            reason = "too many pixels"
+        else:
+            reason = "damaged"
+        raise UnusableError(reason, str(error)) from error
+    if len(picture.frames) > 1:
+        raise UnusableError("animated", f"{path.name}: has {len(picture.frames)} frames")
+    suffix = _SUFFIXES.get(picture.file_format or "")
+    if suffix is None:
+        raise UnusableError("not a picture", f"{path.name}: is a {picture.file_format} file")
+    return Still(picture.frames[0].colour, picture.frames[0].alpha, suffix)

@@ -1,0 +1,392 @@
+"""`sakuga prepare ...`: one short handler a verb, each importing what it needs when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from sakuga.data.outcome import Outcome
+    from sakuga.data.picture_set import Progress
+
+prepare_app = App(
+    name="prepare",
+    help="Photos and drawings into training data.",
+    default_parameter=Parameter(negative=()),
+)
+
+Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+
+
+@prepare_app.command
+def coco(
+    out: Path,
+    *,
+    split: Literal["train2017", "val2017"] = "val2017",
+    categories: Words = (),
+    balanced: bool = False,
+    limit: int | None = None,
+    seed: int = 0,
+    annotations: Path | None = None,
+    images: Path | None = None,
+    base_url: str | None = None,
+    workers: int = 16,
+    per_host: int = 8,
+    allow_private: bool = False,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Download photos of MS-COCO, by what they show.
+
+    Example:  sakuga prepare coco photos --categories person dog --limit 2000
+
+    Parameters
+    ----------
+    out
+        Folder for the photos and their manifest; an interrupted run goes on where it stopped.
+    split
+        Which part of COCO.
+    categories
+        Take photos that show one of these, for example: person "traffic light".
+    balanced
+        As many photos of each category.
+    limit
+        How many photos; a random sample.
+    seed
+        Of the sample.
+    annotations
+        A local instances_*.json; otherwise it is downloaded.
+    images
+        A local folder of the split's photos; otherwise they are downloaded.
+    base_url
+        A mirror of COCO's server.
+    workers
+        Downloads at a time.
+    per_host
+        Downloads at a time from one server.
+    allow_private
+        Also from addresses in this machine's own network.
+    json
+        Print the result as JSON.
+    quiet
+        Show no progress.
+    """
+    _need("coco", "urllib3")
+    from sakuga.data import coco as source
+    from sakuga.data.fetch import Limits
+
+    wanted = source.Wanted(split, categories, balanced, limit, seed)
+    limits = Limits(workers=workers, per_host=per_host, allow_private=allow_private)
+    url = (base_url or source.BASE_URL).rstrip("/")
+    return _run(
+        "Downloading photos",
+        lambda progress: source.prepare(
+            out,
+            wanted,
+            annotations=annotations,
+            images=images,
+            base_url=url,
+            limits=limits,
+            progress=progress,
+        ),
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@prepare_app.command
+def safebooru(
+    out: Path,
+    *,
+    csv: Path | None = None,
+    tags: Words = (),
+    without: Words = (),
+    rating: Words = ("s",),
+    min_score: int | None = None,
+    min_side: int = 256,
+    type: Words = ("jpg", "jpeg"),
+    limit: int | None = None,
+    seed: int = 0,
+    workers: int = 16,
+    per_host: int = 8,
+    allow_private: bool = False,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Download drawings of Safebooru, by the Kaggle set alamson/safebooru.
+
+    Example:  sakuga prepare safebooru drawings --csv all_data.csv --tags scenery --limit 3000
+
+    Parameters
+    ----------
+    out
+        Folder for the drawings and their manifest; an interrupted run goes on where it stopped.
+    csv
+        The set's all_data.csv; otherwise kagglehub downloads it.
+    tags
+        Take drawings with all of these tags.
+    without
+        Leave drawings with any of these out: text monochrome comic.
+    rating
+        s (safe), q (questionable), e (explicit).
+    min_score
+        Lowest score.
+    min_side
+        Shortest side, pixels.
+    type
+        File types, by the name.
+    limit
+        How many drawings; a random sample.
+    seed
+        Of the sample.
+    workers
+        Downloads at a time.
+    per_host
+        Downloads at a time from one server.
+    allow_private
+        Also from addresses in this machine's own network.
+    json
+        Print the result as JSON.
+    quiet
+        Show no progress.
+    """
+    _need("safebooru", "urllib3")
+    from sakuga.data import safebooru as source
+    from sakuga.data.fetch import Limits
+
+    wanted = source.Wanted(
+        tags=_words(tags),
+        without=_words(without),
+        ratings=_words(rating),
+        min_score=min_score,
+        min_side=min_side,
+        file_types=_words(type),
+        limit=limit,
+        seed=seed,
+    )
+    limits = Limits(workers=workers, per_host=per_host, allow_private=allow_private)
+    return _run(
+        "Downloading drawings",
+        lambda progress: source.prepare(
+            out, wanted, csv_file=csv, limits=limits, progress=progress
+        ),
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@prepare_app.command
+def frames(
+    *paths: Path,
+    limit: int | None = None,
+    every: float = 1.0,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Take distinct, sharp frames out of films and clips that you own.
+
+    Example:  sakuga prepare frames film.mkv trailer.mp4 drawings --limit 2000
+
+    Parameters
+    ----------
+    paths
+        The films, and last the folder for the frames.
+    limit
+        How many frames in all, spread evenly.
+    every
+        Seconds: at most one frame in each.
+    json
+        Print the result as JSON.
+    quiet
+        Show no progress.
+    """
+    _need("frames", "cv2")
+    from sakuga.data.frames import extract_frames
+    from sakuga.errors import OptionError
+
+    if len(paths) < 2:
+        raise OptionError("name the films and then the folder for their frames")
+    *films, out = paths
+    return _run(
+        "Choosing frames",
+        lambda progress: extract_frames(films, out, limit=limit, every=every, progress=progress),
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@prepare_app.command
+def clean(
+    folder: Path,
+    out: Path,
+    *,
+    min_side: int = 256,
+    workers: int | None = None,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Copy what is fit to train on: no broken, tiny, gray or double pictures.
+
+    Example:  sakuga prepare clean downloads drawings
+
+    Parameters
+    ----------
+    folder
+        Pictures of any kind, also in sub-folders; it is not changed.
+    out
+        Folder for the good ones; OUT/rejected.jsonl lists the others with the reason.
+    min_side
+        Shortest side, pixels.
+    workers
+        Processes; otherwise one a core.
+    json
+        Print the result as JSON.
+    quiet
+        Show no progress.
+    """
+    _need("clean", "cv2")
+    from sakuga.data.clean import clean_folder
+
+    return _run(
+        "Looking at pictures",
+        lambda progress: clean_folder(
+            folder, out, min_side=min_side, workers=workers, progress=progress
+        ),
+        as_json=json,
+        quiet=quiet,
+        rejects_are_failures=False,
+    )
+
+
+@prepare_app.command
+def smooth(
+    folder: Path,
+    out: Path,
+    *,
+    workers: int | None = None,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Store copies of drawings whose lines are blurred, as CartoonGAN learns from.
+
+    Training makes these copies by itself; this is to look at them, or for other programs.
+
+    Example:  sakuga prepare smooth drawings drawings-smooth
+
+    Parameters
+    ----------
+    folder
+        Drawings, also in sub-folders.
+    out
+        Folder for the copies, PNG files of the same names.
+    workers
+        Processes; otherwise one a core.
+    json
+        Print the result as JSON.
+    quiet
+        Show no progress.
+    """
+    _need("smooth", "cv2")
+    from sakuga.data.smooth import smooth_folder
+
+    return _run(
+        "Smoothing lines",
+        lambda progress: smooth_folder(folder, out, workers=workers, progress=progress),
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@prepare_app.command
+def shards(
+    folder: Path, out: Path, *, shard_mb: float = 64.0, json: bool = False, quiet: bool = False
+) -> int:
+    """Pack a folder into tar files (WebDataset), shuffled, for large sets.
+
+    Example:  sakuga prepare shards drawings drawings-shards
+
+    Parameters
+    ----------
+    folder
+        Pictures, also in sub-folders, with or without a manifest.
+    out
+        Folder for shard-000000.tar and so on.
+    shard_mb
+        Size of a shard, megabytes.
+    json
+        Print the result as JSON.
+    quiet
+        Show no progress.
+    """
+    from sakuga.data.shards import write_shards
+
+    return _run(
+        "Packing",
+        lambda progress: write_shards(folder, out, shard_mb, progress),
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@prepare_app.command
+def show(folder: Path, *, out: Path | None = None, json: bool = False) -> int:
+    """Draw a contact sheet of a set, and sum it up.
+
+    Example:  sakuga prepare show drawings
+
+    Parameters
+    ----------
+    folder
+        A folder of pictures or shards, or a tar file.
+    out
+        The sheet; otherwise FOLDER-sheet.png beside the folder.
+    json
+        Print the summary as JSON.
+    """
+    _need("show", "cv2")
+    from sakuga.data.show import as_text, show_set
+
+    summary = show_set(folder, out or folder.with_name(folder.name + "-sheet.png"))
+    _print(summary, as_text(summary), as_json=json)
+    return 0
+
+
+def _need(verb: str, module: str) -> None:
+    from sakuga.extras import need
+
+    need(f"sakuga prepare {verb}", "data", module)
+
+
+def _words(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Split at blanks: --tags scenery sky and --tags "scenery sky" are the same."""
+    return tuple(word for value in values for word in value.split())
+
+
+def _run(
+    label: str,
+    work: Callable[[Progress], Outcome],
+    *,
+    as_json: bool,
+    quiet: bool,
+    rejects_are_failures: bool = True,
+) -> int:
+    """Do the work under a progress bar, print what came of it, and give the exit status."""
+    from sakuga.progress import ProgressBar
+
+    with ProgressBar(label, 1.0, quiet=quiet or as_json) as bar:
+
+        def progress(done: int, total: int | None) -> None:
+            bar.update(done / total if total else 0.0, f"{done:,}" if total is None else "")
+
+        outcome = work(progress)
+    _print(outcome.as_json(), outcome.as_text(), as_json=as_json)
+    return 1 if outcome.rejects and rejects_are_failures else 0
+
+
+def _print(values: dict[str, object], text: str, *, as_json: bool) -> None:
+    import json
+
+    print(json.dumps(values, ensure_ascii=False, indent=2) if as_json else text)

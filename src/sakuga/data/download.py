@@ -1,0 +1,170 @@
+"""Many pictures from the network into a set, or from a local copy of it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import random
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from sakuga.data.check import UnusableError, read_still
+from sakuga.data.fetch import Fetched, Fetcher, FetchError, Job, Limits
+from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress
+from sakuga.data.schedule import Schedule, Turn
+from sakuga.errors import OutputError
+
+LOOK_S = 0.2  # how often the main thread looks after progress and late fetches
+
+# Writes what a job names to a path.
+Fetch = Callable[[Job, Path], Fetched]
+
+
+def download(
+    jobs: Iterable[Job],
+    into: PictureSet,
+    limits: Limits | None = None,
+    progress: Progress = no_progress,
+) -> None:
+    """Fetch pictures over the network, as many at a time as the limits say.
+
+    What the set has already is not asked for again. A picture that cannot be had is noted in the
+    set with the reason; when this returns, every job is in the one list or in the other.
+
+    Raises:
+        OutputError: the set cannot be written any more, for example because the disk is full.
+    """
+    limits = limits or Limits()
+    fetcher = Fetcher(limits)
+    _run(jobs, into, limits, progress, lambda job, part: fetcher.fetch(job.url, part), fetcher)
+
+
+def copy_local(
+    jobs: Iterable[Job], folder: Path, into: PictureSet, progress: Progress = no_progress
+) -> None:
+    """Take pictures from a local copy: the file in `folder` named as the last part of the URL."""
+
+    def copy(job: Job, part: Path) -> Fetched:
+        source = folder / job.url.rsplit("/", 1)[-1]
+        try:
+            content = source.read_bytes()
+        except OSError as error:
+            raise FetchError("no such file", f"{source} ({error.strerror})") from None
+        part.write_bytes(content)
+        return Fetched(hashlib.sha256(content).hexdigest(), len(content))
+
+    _run(jobs, into, Limits(workers=4, per_host=4), progress, copy, None)
+
+
+def _run(
+    jobs: Iterable[Job],
+    into: PictureSet,
+    limits: Limits,
+    progress: Progress,
+    fetch: Fetch,
+    fetcher: Fetcher | None,
+) -> None:
+    """Work through the jobs with many threads; stop them all on the first that breaks."""
+    finished = itertools.count(1)
+    state = {"done": 0}
+    broken: list[BaseException] = []
+
+    def missing() -> Iterator[Job]:
+        had = {str(Path(file).with_suffix("")): file for file in into.entries}
+        for job in jobs:
+            if job.name in had and into.has(had[job.name]):
+                state["done"] = next(finished)
+            else:
+                yield job
+
+    schedule = Schedule(missing(), limits.per_host)
+
+    def work() -> None:
+        try:
+            while turn := schedule.take():
+                if _one(turn, into, limits, schedule, fetch):
+                    state["done"] = next(finished)
+        except BaseException as error:  # handed to the main thread, which raises it
+            broken.append(error)
+            schedule.stop()
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(limits.workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(LOOK_S)
+                if fetcher is not None:
+                    fetcher.cut_off(only_late=True)
+                total = schedule.total
+                already = state["done"]
+                progress(already, None if total is None else max(total, already))
+    finally:
+        schedule.stop()
+        while any(thread.is_alive() for thread in threads):  # only after Ctrl-C or a failure
+            if fetcher is not None:
+                fetcher.cut_off()
+            threads[0].join(LOOK_S)
+            threads = [thread for thread in threads if thread.is_alive()]
+    if broken:
+        raise _in_words(broken[0], into)
+
+
+def _one(turn: Turn, into: PictureSet, limits: Limits, schedule: Schedule, fetch: Fetch) -> bool:
+    """Try one job once; True if it is settled, False if it is to be tried again."""
+    job = turn.job
+    part = into.part(f"{job.name}-{threading.get_ident()}")
+    try:
+        if turn.refused is not None:
+            raise FetchError("host asks to be left alone", turn.refused)
+        fetched = fetch(job, part)
+        try:
+            still = read_still(part, limits.max_pixels)
+        except UnusableError as error:
+            # A server without a length in its header may drop the connection unnoticed.
+            raise FetchError(
+                error.reason, error.detail, try_again=error.reason == "damaged"
+            ) from None
+        into.keep(
+            part,
+            Entry(
+                file=job.name + still.suffix,
+                source=job.url,
+                sha256=fetched.sha256,
+                bytes=fetched.bytes,
+                width=still.width,
+                height=still.height,
+                facts=job.facts,
+            ),
+        )
+    except FetchError as error:
+        part.unlink(missing_ok=True)
+        if error.wait_s is not None and error.wait_s > limits.longest_wait_s:
+            schedule.refuse(job, f"for {error.wait_s:.0f} s, more than {limits.longest_wait_s:.0f}")
+        elif error.wait_s is not None:
+            schedule.pause(job, error.wait_s)
+        if error.try_again and turn.attempt < limits.attempts:
+            backoff_s = limits.first_backoff_s * 2 ** (turn.attempt - 1)
+            schedule.again(turn, (error.wait_s or 0.0) + backoff_s * random.uniform(0.5, 1.0))
+            return False
+        into.reject(Reject(job.url, error.reason, error.detail))
+    schedule.done(turn)
+    return True
+
+
+def _in_words(error: BaseException, into: PictureSet) -> BaseException:
+    """Say what stopped a run in the user's words, if it was the user's to mend."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(
+            f"{into.folder}: the disk is full after {len(into.entries)} pictures: free some space "
+            "and run the same command again, it goes on from there"
+        )
+    if isinstance(error, OSError):
+        return OutputError(
+            f"{into.folder}: cannot be written ({error.strerror or error}); what is there is kept, "
+            "run the same command again once it can be written"
+        )
+    return error

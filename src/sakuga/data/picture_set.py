@@ -1,0 +1,245 @@
+"""A folder of pictures that knows where each came from, and survives being killed.
+
+A set is a folder with the pictures and three small files:
+
+    set.json         which command and choices made the set: another command may not write into it
+    manifest.jsonl   one line for each picture kept (`Entry`)
+    rejected.jsonl   one line for each picture that was not had or not wanted (`Reject`)
+
+A picture is written under `.parts/`, renamed into place, and only then gets its line. So a line
+always has its picture; a picture without a line was in flight when the run was killed, and is made
+again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sakuga.data.journal import Journal, read_lines
+from sakuga.data.split import split_of
+from sakuga.errors import DataError, OutputError
+
+SET_FILE = "set.json"
+MANIFEST_FILE = "manifest.jsonl"
+REJECTED_FILE = "rejected.jsonl"
+PARTS_FOLDER = ".parts"
+
+# Called now and then with (pictures done, pictures in all or None if not known yet).
+Progress = Callable[[int, int | None], None]
+
+
+def no_progress(done: int, total: int | None) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture of a set."""
+
+    file: str  # relative to the set's folder, '/' between parts
+    source: str  # the URL or path it came from
+    sha256: str  # of the file in the set
+    bytes: int  # of the file in the set
+    width: int  # pixels, upright
+    height: int  # pixels, upright
+    facts: dict[str, Any] = field(default_factory=dict)  # licence, tags, time in the film ...
+
+    def line(self) -> dict[str, Any]:
+        """Give the line of the manifest; the split is written for readers, never read back."""
+        return {
+            "file": self.file,
+            "source": self.source,
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "width": self.width,
+            "height": self.height,
+            "split": split_of(self.sha256),
+            **self.facts,
+        }
+
+    @classmethod
+    def from_line(cls, line: dict[str, Any]) -> Entry:
+        """Read a line of the manifest back; a KeyError or TypeError says that it is none."""
+        facts = dict(line)
+        known = {key: facts.pop(key) for key in _ENTRY_KEYS}
+        facts.pop("split", None)
+        return cls(**known, facts=facts)
+
+
+_ENTRY_KEYS = ("file", "source", "sha256", "bytes", "width", "height")
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One picture that did not get into a set."""
+
+    source: str  # the URL or path
+    reason: str  # a few words, the same for all losses of a kind: they are counted by it
+    detail: str  # what exactly was found
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def line(self) -> dict[str, Any]:
+        """Give the line of rejected.jsonl."""
+        return {"source": self.source, "reason": self.reason, "detail": self.detail, **self.facts}
+
+    @classmethod
+    def from_line(cls, line: dict[str, Any]) -> Reject:
+        """Read a line of rejected.jsonl back; a KeyError or TypeError says that it is none."""
+        facts = dict(line)
+        known = {key: facts.pop(key) for key in ("source", "reason", "detail")}
+        return cls(**known, facts=facts)
+
+
+def claim_folder(folder: Path, made_by: dict[str, Any]) -> None:
+    """Make a folder the place of one set, or check that it is that set's already.
+
+    Raises:
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    path = folder / SET_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found != made_by:
+                raise OutputError(
+                    f"{folder} holds another set ({_in_words(found)}), not "
+                    f"{_in_words(made_by)}: choose another folder, or delete that one"
+                )
+            return
+        if any(folder.iterdir()):
+            raise OutputError(
+                f"{folder} holds other files and no {SET_FILE}: choose an empty folder"
+            )
+        temporary = folder / f".{SET_FILE}.tmp"
+        temporary.write_text(json.dumps(made_by, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except ValueError:
+        raise OutputError(
+            f"{path} is damaged, so what the folder holds is not known: choose another folder"
+        ) from None
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written ({error.strerror}): choose another folder"
+        ) from None
+
+
+def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """Give what a folder's manifest, if it has one, knows of each file beyond the file itself.
+
+    That are the facts of its `Entry`, and its source as `origin`.
+    """
+    if not (folder / MANIFEST_FILE).exists():
+        return {}
+    lines, _ = read_lines(folder / MANIFEST_FILE, "file")
+    entries = [Entry.from_line(line) for line in lines]
+    return {e.file: {"origin": e.source, **e.facts} for e in entries}
+
+
+def stamp_of(file: Path) -> list[int]:
+    """Give a file's size and time of change: if they differ from a noted stamp, it has changed."""
+    stat = file.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+class PictureSet:
+    """An open set: ask it what it has, give it pictures. Its methods may be called from any thread.
+
+    Args:
+        folder: made if it does not exist; if it does, it must be empty or hold this same set.
+        made_by: command and choices that decide what is in the set, as JSON values. A limit on the
+            number of pictures is none of them: a set may grow.
+
+    Raises:
+        OutputError: the folder holds something else, or cannot be written.
+        DataError: the manifest is damaged.
+    """
+
+    def __init__(self, folder: Path, made_by: dict[str, Any]) -> None:
+        self.folder = folder
+        claim_folder(folder, made_by)
+        self._parts = folder / PARTS_FOLDER
+        shutil.rmtree(self._parts, ignore_errors=True)  # of a run that was killed
+        self._parts.mkdir()
+        self._lock = threading.Lock()
+        self._manifest = Journal(folder / MANIFEST_FILE, "file")
+        self._rejected = Journal(folder / REJECTED_FILE, "source")
+        try:
+            self.entries = {n: Entry.from_line(v) for n, v in self._manifest.lines.items()}
+            self.rejects = {n: Reject.from_line(v) for n, v in self._rejected.lines.items()}
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                f"{folder / MANIFEST_FILE} has a line without {error}: restore the file, "
+                "or delete the folder and prepare it again"
+            ) from None
+        self.pictures_before = len(self.entries)
+
+    def has(self, file: str) -> bool:
+        """Say whether a picture of this name is in the set, and on the disk as it should be."""
+        entry = self.entries.get(file)
+        if entry is None:
+            return False
+        try:
+            return (self.folder / file).stat().st_size == entry.bytes
+        except FileNotFoundError:
+            return False
+
+    def part(self, name: str) -> Path:
+        """Give a place for a picture in the making, on the set's own disk."""
+        return self._parts / name.replace("/", "%")
+
+    def keep(self, part: Path, entry: Entry) -> None:
+        """Move a finished picture into the set and write its line."""
+        target = self.folder / entry.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            part.replace(target)
+            self._manifest.append(entry.line())
+            self.entries[entry.file] = entry
+            self.rejects.pop(entry.source, None)
+            self._rejected.drop([entry.source])
+
+    def reject(self, reject: Reject) -> None:
+        """Note a picture that is not in the set, and why."""
+        with self._lock:
+            self._rejected.append(reject.line())
+            self.rejects[reject.source] = reject
+
+    def set_rejects(self, rejects: Iterable[Reject]) -> None:
+        """Let the list of rejects be this and no other."""
+        new = {reject.source: reject for reject in rejects}
+        with self._lock:
+            self._rejected.drop(set(self.rejects) - set(new))
+            for source, reject in new.items():
+                if self.rejects.get(source) != reject:
+                    self._rejected.append(reject.line())
+            self.rejects = new
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._manifest.close()
+        self._rejected.close()
+        shutil.rmtree(self._parts, ignore_errors=True)
+
+
+def _in_words(made_by: dict[str, Any]) -> str:
+    """Say what makes a set in the words of the command line."""
+    choices = {k: v for k, v in made_by.items() if k != "verb" and v not in (None, [], False)}
+    return " ".join(
+        [str(made_by.get("verb", "made by something else"))]
+        + [f"{key}={' '.join(v) if isinstance(v, list) else v}" for key, v in choices.items()]
+    )

@@ -1,1 +1,0 @@
-"""A style in other forms: other precisions, tensors for PyTorch, a page that needs no server."""

@@ -1,0 +1,1 @@
+"""Pictures in files and in memory: read, listed, written; nothing here knows of styles."""

@@ -1,0 +1,144 @@
+"""Where pictures lie: in folders, in tar files, in folders of shards; listed, not read.
+
+Only two numbers are kept for a picture in a tar file, so that millions of them fit in memory. A tar
+file must be plain: its pictures are read from the middle.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sakuga.errors import DataError, OptionError
+from sakuga.images.formats import PICTURE_SUFFIXES
+
+
+class Container(Protocol):
+    """Pictures that lie together, numbered from 0 in the order in which reading them is fast."""
+
+    path: Path
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+
+    def read(self, numbers: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+        """Give (name for errors, content of the file) of each."""
+
+
+class Folder:
+    """The picture files of a folder and its sub-folders, by name."""
+
+    def __init__(self, path: Path, names: list[str]) -> None:
+        self.path = path
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def read(self, numbers: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+        """Give (name for errors, content of the file) of each."""
+        for number in numbers:
+            path = self.path / self._names[number]
+            yield str(path), path.read_bytes()
+
+
+class Tar:
+    """The picture files of a plain tar file, in its own order.
+
+    Raises:
+        DataError: no tar file, a compressed one, or a damaged one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        offsets, sizes = [], []
+        try:
+            with tarfile.open(path, "r:") as archive:
+                while member := archive.next():
+                    if member.isfile() and is_picture_name(member.name):
+                        offsets.append(member.offset_data)
+                        sizes.append(member.size)
+                    # A TarFile keeps every header it has seen.
+                    archive.members.clear()  # type: ignore[attr-defined]
+        except (tarfile.TarError, OSError) as error:
+            raise DataError(
+                f"{path}: is no plain tar file ({error}); unpack a compressed one first"
+            ) from error
+        self._offsets: NDArray[np.int64] = np.array(offsets, np.int64)
+        self._sizes: NDArray[np.int64] = np.array(sizes, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def read(self, numbers: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+        """Give (name for errors, content of the file) of each."""
+        with self.path.open("rb") as file:
+            for number in numbers:
+                file.seek(self._offsets[number])
+                yield f"{self.path}, picture {number}", file.read(self._sizes[number])
+
+
+def is_picture_name(name: str) -> bool:
+    """Say whether a file of this name is to be taken for a picture; hidden files are not."""
+    path = Path(name)
+    return path.suffix.lower() in PICTURE_SUFFIXES and not any(
+        part.startswith(".") for part in path.parts
+    )
+
+
+def open_sources(sources: Sequence[str | Path]) -> list[Container]:
+    """List the pictures of folders, tar files and shards alike.
+
+    Args:
+        sources: paths; each may also be several, separated by commas. A folder may hold picture
+            files and tar files, at any depth.
+
+    Raises:
+        DataError: a source that is missing or no tar file, or no picture in any of them.
+    """
+    containers: list[Container] = []
+    for source in [part for several in sources for part in str(several).split(",") if part]:
+        path = Path(source)
+        if path.is_dir():
+            containers += _in_folder(path)
+        elif path.exists():
+            containers.append(Tar(path))
+        else:
+            raise DataError(f"{source}: no such folder or tar file; check the spelling")
+    containers = [container for container in containers if len(container)]
+    if not containers:
+        raise DataError(f"no pictures found in {', '.join(map(str, sources)) or 'an empty list'}")
+    return containers
+
+
+def list_files(folder: Path) -> list[str]:
+    """List the picture files of a folder and its sub-folders by name, '/' between parts."""
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if is_picture_name(name))
+
+
+def files_of(folder: Path, out: Path) -> list[str]:
+    """List a folder's picture files, after checking that OUT is another place.
+
+    Raises:
+        DataError: no such folder, or no picture file in it.
+        OptionError: OUT lies in the folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; check the spelling")
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise OptionError(f"{out} lies in {folder}, which is read: choose a place outside of it")
+    names = list_files(folder)
+    if not names:
+        raise DataError(f"{folder} holds no picture files; check the path")
+    return names
+
+
+def _in_folder(folder: Path) -> list[Container]:
+    tars = [path for path in sorted(folder.rglob("*.tar")) if not path.name.startswith(".")]
+    return [Folder(folder, list_files(folder)), *(Tar(path) for path in tars)]

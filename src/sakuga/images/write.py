@@ -1,0 +1,130 @@
+"""A picture into bytes or a file: PNG, JPEG, WebP, GIF."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from sakuga.errors import OptionError, OutputError
+from sakuga.files import write_bytes
+from sakuga.images.formats import WRITABLE, format_of
+from sakuga.images.read import Frame, Picture
+
+# Lines lie between flat colours: JPEG must not halve the resolution of its chroma.
+_SAVE: dict[str, dict[str, Any]] = {
+    "png": {},
+    "jpg": {"quality": 94, "subsampling": "4:4:4"},
+    "webp": {"quality": 92, "method": 4},
+    "gif": {},
+}
+
+
+def write_picture(
+    picture: Picture,
+    target: Path,
+    file_format: str | None = None,
+    *,
+    quality: int | None = None,
+) -> None:
+    """Write a picture to `target`, wholly or not at all.
+
+    It is encoded in memory first, so that a partial file exists for no longer than writing takes.
+
+    Args:
+        picture: its alpha is kept by PNG, WebP and GIF and laid on white by JPEG; its EXIF data is
+            kept by all but GIF; an animation is kept by all but JPEG.
+        file_format: "png", "jpg", "webp" or "gif"; by default what the suffix of `target` says.
+        quality: of JPEG and WebP, 1 to 100; None: so good that no loss is seen.
+
+    Raises:
+        OutputError: the place cannot be written, or the format cannot hold the picture's size.
+        OptionError: the format is unknown, is jpg for an animation, or has no such quality.
+    """
+    file_format = file_format or format_of(target)
+    if file_format is None:
+        raise OptionError(
+            f"{target}: the suffix {target.suffix or '(none)'} is not one Sakuga writes; "
+            "use .png, .jpg, .webp or .gif, or say --format"
+        )
+    buffer = io.BytesIO()
+    encode_picture(picture, buffer, file_format, name=str(target), quality=quality)
+    write_bytes(target, buffer.getbuffer())
+
+
+def encode_picture(
+    picture: Picture,
+    file: BinaryIO,
+    file_format: str,
+    *,
+    name: str = "the picture",
+    quality: int | None = None,
+) -> None:
+    """Encode a picture into an open binary file; see `write_picture`."""
+    if file_format not in WRITABLE:
+        raise OptionError(f"format {file_format!r} is not one of {', '.join(WRITABLE)}")
+    pillow_name, _ = WRITABLE[file_format]
+    options = dict(_SAVE[file_format])
+    if quality is not None:
+        check_quality(quality, file_format)
+        options["quality"] = quality
+    if picture.exif is not None and file_format != "gif":
+        options["exif"] = picture.exif
+    if len(picture.frames) > 1:
+        if file_format == "jpg":
+            raise OptionError(
+                f"{name}: jpg holds no animation, and this has {len(picture.frames)} frames; "
+                "use --format webp, png or gif"
+            )
+        options |= _animation(picture, file_format)
+    transparent = any(frame.alpha is not None for frame in picture.frames)
+    first, *rest = [to_image(frame, transparent) for frame in picture.frames]
+    if transparent and file_format == "jpg":
+        first = _on_white(first)
+    if rest:
+        options |= {"save_all": True, "append_images": rest}
+    try:
+        first.save(file, pillow_name, **options)
+    except (OSError, ValueError) as error:  # a side over 16,383 in WebP or 65,535 in JPEG and GIF
+        raise OutputError(
+            f"{name}: {first.width} x {first.height} pixels cannot be written as {file_format} "
+            f"({error}); use --format png"
+        ) from error
+
+
+def check_quality(quality: int, file_format: str) -> None:
+    """Raise OptionError unless the format has a quality, and this is one."""
+    if "quality" not in _SAVE[file_format]:
+        raise OptionError(f"{file_format} pictures have no quality to choose; leave --quality out")
+    if not 1 <= quality <= 100:
+        raise OptionError(f"quality is {quality}; it must be from 1 (small) to 100 (good)")
+
+
+def to_image(frame: Frame, transparent: bool) -> Image.Image:
+    """A frame as a Pillow image of mode RGB, or of mode RGBA if `transparent`."""
+    image = Image.fromarray(frame.colour)
+    if transparent:
+        opaque = np.full(frame.colour.shape[:2], 255, np.uint8)
+        image.putalpha(Image.fromarray(opaque if frame.alpha is None else frame.alpha))
+    return image
+
+
+def _animation(picture: Picture, file_format: str) -> dict[str, Any]:
+    """Pillow's options for the times of an animation."""
+    options: dict[str, Any] = {"duration": [frame.duration_ms for frame in picture.frames]}
+    if file_format != "gif":
+        return options | {"loop": picture.plays}
+    if any(frame.alpha is not None for frame in picture.frames):
+        options["disposal"] = 2  # each frame starts from an empty canvas
+    if picture.plays != 1:  # a GIF counts repetitions; without the number it plays once
+        options["loop"] = max(0, picture.plays - 1)
+    return options
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white

@@ -1,0 +1,1 @@
+"""Every network, as a PyTorch module."""

@@ -1,0 +1,122 @@
+"""Sakuga's own generator: local, without normalisation.
+
+Takes and gives float (B, 3, H, W) RGB in [-1, 1]; H and W are multiples of its `size_multiple`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(x))), 3x3. The second conv starts near zero: that replaces a norm."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.relu(self.first(x)))
+
+
+class LocalGenerator(nn.Module):
+    """A U-Net of residual blocks that looks no further than `receptive_radius` pixels.
+
+    Photo -> space-to-depth by 2 -> features at 1/2, 1/4 and 1/8 of the size -> back up by nearest
+    neighbours with skips added -> depth-to-space to a gate and a residual. The result is
+
+        blurred photo + gate * (photo - blurred photo) + residual,   gate in (0, 1):
+
+    where the gate closes, texture is gone exactly, which a residual alone could only cancel; where
+    it is open (eyes, letters, contours) detail passes untouched. Nothing is normalised at run time:
+    a tile equals the same place of the whole picture, and brightness cannot pump between frames.
+
+    Depth-to-space draws each pixel of a 2x2 cell with weights of its own, which left a checkerboard
+    of single pixels along contours; the last step removes exactly that frequency (`drop_checkers`).
+
+    Args:
+        width: channels at 1/2 of the size; twice and four times that at 1/4 and 1/8.
+        blocks: residual blocks at 1/8.
+    """
+
+    size_multiple = 8
+    minimum_side = 8
+
+    def __init__(self, width: int = 24, blocks: int = 5) -> None:
+        super().__init__()
+        half, quarter, eighth = width, 2 * width, 4 * width
+        self.blocks = blocks
+        self.stem = nn.Sequential(
+            nn.Conv2d(12, half, 3, 1, 1), nn.ReLU(), nn.Conv2d(half, half, 3, 1, 1), nn.ReLU()
+        )
+        self.down_quarter = nn.Sequential(nn.Conv2d(half, quarter, 3, 2, 1), nn.ReLU())
+        self.quarter_in = ResidualBlock(quarter)
+        self.down_eighth = nn.Sequential(nn.Conv2d(quarter, eighth, 3, 2, 1), nn.ReLU())
+        self.eighth = nn.Sequential(*(ResidualBlock(eighth) for _ in range(blocks)))
+        self.up_quarter = nn.Conv2d(eighth, quarter, 1)
+        self.quarter_out = ResidualBlock(quarter)
+        self.up_half = nn.Conv2d(quarter, half, 1)
+        last = nn.Conv2d(half, 16, 3, 1, 1)
+        self.tail = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), last)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
+        assert last.bias is not None
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, ResidualBlock):
+                    module.second.weight.mul_(0.1)
+            last.weight.mul_(0.01)  # starts near the identity:
+            last.bias[12:] = 2.0  # no residual, the gate 88 % open
+
+    @property
+    def receptive_radius(self) -> int:
+        """Pixels an output pixel looks in each direction, at most.
+
+        Each 3x3 conv adds its step (2, 4 or 8 pixels; a stride-2 conv that of its input); a
+        pixel may sit at the far corner of a cell of 8, and space-to-depth, nearest neighbours
+        and strides round to cells.
+        """
+        half = 2 * (2 + 2)  # stem and tail
+        quarter = 2 + 4 * (2 + 2)  # stride-2 conv on halves, two residual blocks
+        eighth = 4 + 8 * (2 * self.blocks)
+        return half + quarter + eighth + 8 + 1  # and one of drop_checkers
+
+    def forward(self, photo: Tensor) -> Tensor:
+        half = self.stem(F.pixel_unshuffle(photo, 2))  # (B, C, H/2, W/2)
+        quarter = self.quarter_in(self.down_quarter(half))  # (B, 2C, H/4, W/4)
+        x = self.eighth(self.down_eighth(quarter))  # (B, 4C, H/8, W/8)
+        x = quarter + F.interpolate(self.up_quarter(x), scale_factor=2, mode="nearest")
+        x = F.relu(self.quarter_out(x))
+        x = half + F.interpolate(self.up_half(x), scale_factor=2, mode="nearest")
+        paint = F.pixel_shuffle(self.tail(F.relu(x)), 2)  # (B, 4, H, W)
+        blurred = F.avg_pool2d(photo, 5, 1, 2, count_include_pad=False)
+        gated = torch.sigmoid(paint[:, 3:]) * (photo - blurred)
+        return drop_checkers(blurred + gated + paint[:, :3])
+
+
+def drop_checkers(pictures: Tensor) -> Tensor:
+    """Remove the checkerboard of single pixels from (B, C, H, W), and little else.
+
+    x - d_y d_x x with the second difference d = [1, -2, 1] / 4: its frequency response is
+    1 - sin^2(u / 2) sin^2(v / 2), which is 0 at the checkerboard (pi, pi) and 1 on every
+    horizontal or vertical frequency. Borders are repeated.
+    """
+    channels = pictures.shape[1]
+    second = pictures.new_tensor([1.0, -2.0, 1.0]) / 4
+    kernel = -second.outer(second)
+    kernel[1, 1] += 1
+    with torch.autocast(pictures.device.type, enabled=False):  # eight bits would band a sky
+        padded = F.pad(pictures.float(), (1, 1, 1, 1), mode="replicate")
+        kernels = kernel.float().expand(channels, 1, 3, 3)
+        return F.conv2d(padded, kernels, groups=channels)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of learned values, biases included."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,1 @@
+"""A photo becomes anime: one loaded style, its windows, its strokes, whole pictures."""

@@ -1,0 +1,162 @@
+"""Pictures through a Stylizer: of any kind, one at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from PIL import Image
+
+from sakuga.errors import OptionError
+from sakuga.images.colour import Pixels
+from sakuga.images.formats import format_like
+from sakuga.images.read import Frame, Picture, fit_within, picture_of, read_picture, shrink
+from sakuga.images.write import encode_picture, to_image
+from sakuga.painting.mixture import open_stylizer
+from sakuga.painting.stylizer import Device, Stylizer, check_strength
+from sakuga.painting.working_size import Stroke, check_stroke
+from sakuga.styles import DEFAULT_STYLE, Style
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture is to be painted, beside the style.
+
+    Raises:
+        OptionError: a value out of its range.
+    """
+
+    strength: float = 1.0  # 0: the photo, 1: the style
+    keep_colour: bool = False  # keep the photo's colours
+    max_side: int | None = None  # pixels; larger pictures are shrunk first
+    stroke: Stroke = "auto"  # the size at which large pictures are painted
+
+    def __post_init__(self) -> None:
+        check_strength(self.strength)
+        check_stroke(self.stroke)
+        if self.max_side is not None and self.max_side < 1:
+            raise OptionError(f"max-side is {self.max_side} pixels; it must be 1 or more")
+
+
+AnyStyle = str | Path | Style | Stylizer
+
+
+@overload
+def paint(
+    photo: Pixels,
+    style: AnyStyle = ...,
+    *,
+    strength: float = ...,
+    keep_colour: bool = ...,
+    max_side: int | None = ...,
+    stroke: Stroke = ...,
+    device: Device = ...,
+    threads: int | None = ...,
+) -> Pixels: ...
+@overload
+def paint(
+    photo: bytes,
+    style: AnyStyle = ...,
+    *,
+    strength: float = ...,
+    keep_colour: bool = ...,
+    max_side: int | None = ...,
+    stroke: Stroke = ...,
+    device: Device = ...,
+    threads: int | None = ...,
+) -> bytes: ...
+@overload
+def paint(
+    photo: str | Path | Image.Image,
+    style: AnyStyle = ...,
+    *,
+    strength: float = ...,
+    keep_colour: bool = ...,
+    max_side: int | None = ...,
+    stroke: Stroke = ...,
+    device: Device = ...,
+    threads: int | None = ...,
+) -> Image.Image: ...
+def paint(
+    photo: Pixels | bytes | str | Path | Image.Image,
+    style: AnyStyle = DEFAULT_STYLE,
+    *,
+    strength: float = 1.0,
+    keep_colour: bool = False,
+    max_side: int | None = None,
+    stroke: Stroke = "auto",
+    device: Device = "auto",
+    threads: int | None = None,
+) -> Pixels | bytes | Image.Image:
+    """Paint one picture and give back the same kind of thing.
+
+    Args:
+        photo: a path or a Pillow image (gives a Pillow image, of mode RGBA if the photo has
+            alpha), the bytes of a picture file (gives bytes, in the same format if that is PNG,
+            JPEG, WebP or GIF, else one near it), or uint8 (H, W, 3) sRGB (gives the same). Files
+            and images are turned upright by their EXIF orientation. Of an animation, bytes keep
+            every frame, a path gives the first, an image its current one.
+        style: a name, the path of a style file, or a `Stylizer`, which saves loading it every time.
+        strength: 0 is the photo, 1 the style.
+        keep_colour: keep the photo's colours; lines and lightness are the style's.
+        max_side: pixels; a larger photo is shrunk first.
+        stroke: "auto", "fine", "bold" or the longer side in pixels to paint at: how heavy strokes
+            are. Large photos are painted small and brought to full size again.
+        device, threads: as for `Stylizer`; not with a `Stylizer`, which has its own.
+
+    Raises:
+        SakugaError: one of its branches, for a photo, style or option that cannot be used.
+    """
+    stylizer = (
+        style
+        if isinstance(style, Stylizer)
+        else open_stylizer(style, device=device, threads=threads)
+    )
+    look = Look(strength, keep_colour, max_side, stroke)
+    if isinstance(photo, np.ndarray):
+        return paint_picture(Picture((Frame(photo),)), stylizer, look).frames[0].colour
+    if isinstance(photo, bytes):
+        painted = paint_picture(read_picture(photo, max_side=max_side), stylizer, look)
+        buffer = io.BytesIO()
+        encode_picture(painted, buffer, format_like(painted.file_format))
+        return buffer.getvalue()
+    if isinstance(photo, str | Path):
+        picture = read_picture(photo, max_side=max_side)
+    else:
+        picture = picture_of(photo)
+    first = paint_picture(replace(picture, frames=picture.frames[:1]), stylizer, look).frames[0]
+    return to_image(first, transparent=first.alpha is not None)
+
+
+def paint_picture(
+    picture: Picture,
+    stylizer: Stylizer,
+    look: Look,
+    progress: Callable[[float], None] | None = None,
+) -> Picture:
+    """Paint every frame, shrunk first if the look says so; alpha, times and EXIF data stay."""
+    count = len(picture.frames)
+
+    def painted() -> Iterator[Frame]:
+        for index, frame in enumerate(picture.frames):
+
+            def advance(share: float, index: int = index) -> None:
+                if progress is not None:
+                    progress((index + share) / count)
+
+            height, width = frame.colour.shape[:2]
+            small = shrink(frame, fit_within((width, height), look.max_side))
+            anime = stylizer(
+                small.colour,
+                strength=look.strength,
+                keep_colour=look.keep_colour,
+                stroke=look.stroke,
+                progress=advance,
+            )
+            yield replace(small, colour=anime)
+
+    return replace(picture, frames=tuple(painted()))

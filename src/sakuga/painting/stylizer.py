@@ -1,0 +1,230 @@
+"""One loaded style: photo in, anime out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from copy import copy
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import onnxruntime as ort
+
+from sakuga.errors import DeviceError, InputError, OptionError, StyleError
+from sakuga.images.colour import Pixels
+from sakuga.images.read import Frame, shrink, to_float, to_pixels
+from sakuga.painting.blending import blend
+from sakuga.painting.tiling import paint_tiles
+from sakuga.painting.upscale import redraw
+from sakuga.painting.working_size import Stroke, working_size
+from sakuga.styles import DEFAULT_STYLE, GRAPH_INPUT, GRAPH_OUTPUT, Style, find
+
+Device = Literal["auto", "cpu", "cuda"]
+
+AUTO_TILE_PIXELS = 1024
+# A network that sees the whole picture keeps up to 2.2 kB a pixel (CartoonGAN): 9 GB at this size.
+WHOLE_LIMIT_PIXELS = 2048 * 2048
+_PAINTING_SHARE = 0.6  # of the time for a large photo, about; the rest brings it to full size
+
+
+class Stylizer:
+    """One style, loaded once, painting pictures of any size; safe to call from many threads.
+
+    Args:
+        style: a style's name, the path of a style file, or a `Style`.
+        device: "cuda" or "cpu"; "auto" takes CUDA where this onnxruntime can use it.
+        threads: of one call, on the CPU; None: one a core.
+        tile: the side of a tile in pixels; "auto": tiles of 1024 for pictures larger than that;
+            "none": the whole picture at once. Tiles equal the whole; they bound the memory.
+
+    Raises:
+        StyleError: the style is unknown, foreign or damaged.
+        DeviceError: CUDA was asked for and cannot be used.
+        OptionError: a value out of range, or tiles for a style that must see the whole picture.
+    """
+
+    def __init__(
+        self,
+        style: str | Path | Style = DEFAULT_STYLE,
+        *,
+        device: Device = "auto",
+        threads: int | None = None,
+        tile: int | Literal["auto", "none"] = "auto",
+    ) -> None:
+        if device not in get_args(Device):
+            raise OptionError(f"device {device!r} is not one of auto, cpu, cuda")
+        if threads is not None and threads < 1:
+            raise OptionError(f"threads is {threads}; it must be 1 or more")
+        if isinstance(tile, str) and tile not in ("auto", "none"):
+            raise OptionError(f"tile is {tile!r}; it must be auto, none or a number of pixels")
+        if isinstance(tile, int) and tile < 1:
+            raise OptionError(f"tile is {tile} pixels; it must be 1 or more")
+        self.style = style if isinstance(style, Style) else find(style)
+        self.spec = self.style.spec
+        self._tile = tile
+        if isinstance(tile, int) and self.spec.receptive_radius is None:
+            raise OptionError(
+                f"the style {self.spec.name} must see the whole picture, it cannot be painted in "
+                "tiles; leave tile at auto or none"
+            )
+        self.threads = threads or os.cpu_count() or 1
+        self._session, self.device = _open_session(self.style.path, device, threads)
+        self._run_options = _run_options(self.device)
+
+    def __call__(
+        self,
+        photo: Pixels,
+        *,
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        stroke: Stroke = "auto",
+        progress: Callable[[float], None] | None = None,
+    ) -> Pixels:
+        """Paint a photo.
+
+        Args:
+            photo: uint8 (H, W, 3) sRGB, upright, of any size from 1 x 1; left alone.
+            strength: 0 gives the photo itself, 1 the style, between them a mix.
+            keep_colour: keep the photo's colours (its low-frequency chroma); lines and lightness
+                are the style's.
+            stroke: at which size to paint, for strokes of the right weight; the result has the
+                photo's size whatever it is. See `sakuga.painting.working_size`.
+            progress: called with the share that is done, up to 1.0.
+
+        Returns:
+            uint8 (H, W, 3), a new array.
+
+        Raises:
+            OptionError: strength is not within 0 to 1, or there is no such stroke.
+            InputError: the picture is too large for a style that must see it whole.
+        """
+        if not (isinstance(photo, np.ndarray) and photo.dtype == np.uint8):
+            raise TypeError("photo must be a numpy array of uint8")
+        if photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
+            raise ValueError(f"photo has the shape {photo.shape}; it must be (H, W, 3), not empty")
+        check_strength(strength)
+        height, width = photo.shape[:2]
+        size = working_size((width, height), stroke)
+        if strength == 0:
+            return photo.copy()
+        if size == (width, height):
+            anime = self._paint(photo, progress)
+            blend(photo, anime, strength=strength, keep_colour=keep_colour)
+            return anime
+
+        def painting(share: float) -> None:
+            if progress is not None:
+                progress(_PAINTING_SHARE * share)
+
+        def redrawing(share: float) -> None:
+            if progress is not None:
+                progress(_PAINTING_SHARE + (1 - _PAINTING_SHARE) * share)
+
+        small = shrink(Frame(photo), size).colour
+        painted = self._paint(small, painting)
+        blend(small, painted, strength=1, keep_colour=keep_colour)
+        anime = redraw(painted, (width, height), redrawing)
+        blend(photo, anime, strength=strength, keep_colour=False)
+        return anime
+
+    def for_calls(self, calls: int) -> Stylizer:
+        """The same style for so many calls at once, which share out its threads (on the CPU)."""
+        if calls == 1 or self.device == "cuda":
+            return self
+        shared = copy(self)
+        shared.threads = max(1, self.threads // calls)
+        shared._session, _ = _open_session(self.style.path, "cpu", shared.threads)
+        return shared
+
+    def _paint(self, photo: Pixels, progress: Callable[[float], None] | None) -> Pixels:
+        """Run the graph over a photo at its own size, in tiles if it is large."""
+        return paint_tiles(
+            photo,
+            self._run,
+            tile=self._tile_for(photo.shape[0], photo.shape[1]),
+            margin=self.spec.receptive_radius or 0,
+            multiple=self.spec.size_multiple,
+            minimum=self.spec.minimum_side,
+            progress=progress,
+        )
+
+    def _run(self, window: Pixels) -> Pixels:
+        """The graph itself, (H, W, 3) to (H, W, 3)."""
+        inputs = {GRAPH_INPUT: to_float(window)}
+        (anime,) = self._session.run([GRAPH_OUTPUT], inputs, self._run_options)
+        painted: Pixels = to_pixels(anime)[0]
+        return painted
+
+    def _tile_for(self, height: int, width: int) -> int | None:
+        """The side of a tile for a picture of this size, or None to paint it whole."""
+        if isinstance(self._tile, int):
+            return self._tile
+        if self._tile == "none":
+            return None
+        if self.spec.receptive_radius is not None:
+            return AUTO_TILE_PIXELS
+        if height * width > WHOLE_LIMIT_PIXELS:
+            raise InputError(
+                f"the style {self.spec.name} must see the whole picture at once, and {width} x "
+                f"{height} pixels are more than the {WHOLE_LIMIT_PIXELS / 1e6:.1f} megapixels that "
+                "fit most machines; use --stroke auto, shrink it with --max-side 2048, or insist "
+                "with --tile none"
+            )
+        return None
+
+
+def check_strength(strength: float) -> None:
+    """Raise OptionError unless strength is a number from 0 to 1."""
+    if not 0 <= strength <= 1:
+        raise OptionError(f"strength is {strength}; it must be from 0 (the photo) to 1 (the style)")
+
+
+def _open_session(
+    path: Path, device: Device, threads: int | None
+) -> tuple[ort.InferenceSession, Literal["cpu", "cuda"]]:
+    """Load the graph; onnxruntime itself only warns when a provider is missing, so look."""
+    available = ort.get_available_providers()
+    has_cuda = "CUDAExecutionProvider" in available
+    if device == "cuda" and not has_cuda:
+        raise DeviceError(
+            f"device cuda was asked for, but this onnxruntime offers only {', '.join(available)}; "
+            "replace it (pip uninstall onnxruntime; pip install onnxruntime-gpu) or use the cpu"
+        )
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised; nothing else belongs on a terminal
+    options.enable_mem_pattern = False  # planning for each size of window costs gigabytes
+    options.intra_op_num_threads = threads or 0
+    providers: list[str | tuple[str, dict[str, str]]] = ["CPUExecutionProvider"]
+    if device != "cpu" and has_cuda:
+        # TF32 keeps 10 bits of a factor, too few for tiles to equal the whole.
+        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
+    try:
+        session = ort.InferenceSession(path, options, providers=providers)
+    except Exception as error:  # onnxruntime's own exceptions share no base class but this
+        raise StyleError(
+            f"{path}: onnxruntime cannot load this style ({' '.join(str(error).split())[:200]}); "
+            "get or export it again"
+        ) from error
+    got_cuda = "CUDAExecutionProvider" in session.get_providers()
+    if device == "cuda" and not got_cuda:
+        raise DeviceError(
+            "device cuda was asked for, and this onnxruntime is built for it, but CUDA does not "
+            "start: look whether nvidia-smi works and cuDNN is installed, or use the cpu"
+        )
+    inputs = [value.name for value in session.get_inputs()]
+    outputs = [value.name for value in session.get_outputs()]
+    if inputs != [GRAPH_INPUT] or GRAPH_OUTPUT not in outputs:
+        raise StyleError(
+            f"{path}: its graph takes {', '.join(inputs)} and gives {', '.join(outputs)}; "
+            f"a style takes {GRAPH_INPUT} and gives {GRAPH_OUTPUT}"
+        )
+    return session, "cuda" if got_cuda else "cpu"
+
+
+def _run_options(device: Literal["cpu", "cuda"]) -> ort.RunOptions:
+    """Give memory back after each run; a run at 1024 x 1024 would keep gigabytes."""
+    options = ort.RunOptions()
+    arenas = "cpu:0;gpu:0" if device == "cuda" else "cpu:0"
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", arenas)
+    return options

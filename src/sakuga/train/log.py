@@ -1,0 +1,86 @@
+"""What a training tells as it goes: a JSONL log, TensorBoard, sheets of fixed photos."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from sakuga.files import replacing
+from sakuga.images.read import to_float, to_pixels
+from sakuga.images.sheet import contact_sheet
+from sakuga.train.config import TrainConfig, config_to_json
+from sakuga.train.dataset import load_pictures
+
+SHEET_PHOTOS = 4
+SHEET_SIDE = 512  # pixels, the longer side of a photo on a sheet
+SHEET_MULTIPLE = 8  # sides are cropped to it, so that every generator takes them
+
+
+class Journal:
+    """Writes into a run's folder; used by rank 0 only."""
+
+    def __init__(
+        self, config: TrainConfig, run: Path, first_step: int, device: torch.device
+    ) -> None:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "sheets").mkdir(exist_ok=True)
+        (run / "config.json").write_text(config_to_json(config), encoding="utf-8")
+        self.run = run
+        self.device = device
+        self.batch = config.batch
+        self.latest: dict[str, float] = {}
+        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step)
+        self.log_file = (run / "log.jsonl").open("a", encoding="utf-8")
+        self.clock = (first_step, time.monotonic())
+        if config.sheet_photos:
+            photos = load_pictures([config.sheet_photos], "all")
+        else:
+            photos = load_pictures(config.photos, "held-out")
+        self.photos = [_fit(photo) for photo in photos[:SHEET_PHOTOS]]
+
+    def log(self, step: int, terms: Mapping[str, Tensor], learning_rate: float) -> None:
+        """Add a line: every weighted term, their rate, and crops a second since the last line."""
+        last_step, last_time = self.clock
+        self.clock = (step, time.monotonic())
+        speed = (step - last_step) * self.batch / max(1e-9, self.clock[1] - last_time)
+        self.latest = {name: round(term.item(), 6) for name, term in terms.items()}
+        self.latest["learning_rate"] = learning_rate
+        self.latest["crops_per_s"] = round(speed, 2)
+        self.log_file.write(json.dumps({"step": step, **self.latest}) + "\n")
+        self.log_file.flush()
+        for name, value in self.latest.items():
+            self.board.add_scalar(name, value, step)
+
+    @torch.no_grad()
+    def draw_sheet(self, step: int, generator: nn.Module) -> None:
+        """Paint the fixed photos and write sheets/STEP.png: photo | anime."""
+        rows = []
+        for photo in self.photos:
+            planes = torch.from_numpy(to_float(photo)).to(self.device)
+            anime = to_pixels(generator(planes).float().cpu().numpy())[0]
+            rows.append([photo, anime])
+        sheet = contact_sheet(rows, ["photo", f"step {step:,}"])
+        with replacing(self.run / "sheets" / f"{step:07d}.png") as temporary:
+            Image.fromarray(sheet).save(temporary)
+        self.board.add_image("sheet", sheet, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Close the log files."""
+        self.log_file.close()
+        self.board.close()
+
+
+def _fit(photo: np.ndarray) -> np.ndarray:
+    """Shrink a photo to SHEET_SIDE and crop its sides to SHEET_MULTIPLE."""
+    image = Image.fromarray(photo)
+    image.thumbnail((SHEET_SIDE, SHEET_SIDE))
+    width, height = (side // SHEET_MULTIPLE * SHEET_MULTIPLE for side in image.size)
+    return np.asarray(image.crop((0, 0, width, height)))

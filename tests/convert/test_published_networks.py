@@ -1,0 +1,185 @@
+"""Each published layout, with random weights, against a forward pass written from its paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import published
+import pytest
+import torch
+from published import State
+
+from sakuga.convert import animegan, cartoongan, cartoongan_light, whitebox
+from sakuga.convert.import_weights import Credits, import_weights
+from sakuga.errors import StyleError
+from sakuga.painting.stylizer import Stylizer
+from sakuga.styles import read_spec
+
+
+def paint(style: Path, photo: np.ndarray) -> np.ndarray:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(style, options, providers=["CPUExecutionProvider"])
+    (anime,) = session.run(["anime"], {"photo": photo})
+    return anime
+
+
+def write_cartoongan(folder: Path, state: State) -> Path:
+    torch.save(state, folder / "weights.bin")
+    return folder / "weights.bin"
+
+
+def write_old_cartoongan(folder: Path, state: State) -> Path:
+    torch.save(state, folder / "weights.bin", _use_new_zipfile_serialization=False)
+    return folder / "weights.bin"
+
+
+def write_folder(folder: Path, state: State) -> Path:
+    return published.write_npy_folder(folder / "npy", state)
+
+
+def write_whitebox(folder: Path, state: State) -> Path:
+    slots = {f"{name}/Adam": value for name, value in list(state.items())[:2]}
+    critic = {"discriminator/Conv/weights": torch.zeros(3, 3, 3, 32)}
+    return published.write_checkpoint(folder / "model-1", {**state, **slots, **critic})
+
+
+def write_light(folder: Path, state: State) -> Path:
+    graph = [("_CHECKPOINTABLE_OBJECT_GRAPH", 7, b"names of objects")]
+    published.write_checkpoint(folder / "light" / "generator", state, others=graph)
+    return folder / "light"
+
+
+CASES: dict[
+    str, tuple[Callable[[], State], Callable[[Path, State], Path], published.Forward, int | None]
+] = {
+    "CartoonGAN pth": (
+        published.cartoongan_state, write_cartoongan, published.cartoongan, None
+    ),
+    "CartoonGAN old pth": (
+        published.cartoongan_state, write_old_cartoongan, published.cartoongan, None
+    ),
+    "CartoonGAN npy": (published.cartoongan_state, write_folder, published.cartoongan, None),
+    "AnimeGANv2": (published.animegan2_state, write_cartoongan, published.animegan2, None),
+    "White-box": (
+        published.whitebox_state, write_whitebox, published.whitebox, whitebox.RECEPTIVE_RADIUS
+    ),
+    "light": (published.light_state, write_light, published.light, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_style_paints_what_its_paper_describes(case: str, tmp_path: Path) -> None:
+    make, write, forward, radius = CASES[case]
+    state = make()
+    spec = import_weights(write(tmp_path, state), tmp_path / "new.onnx")
+    assert read_spec(tmp_path / "new.onnx") == spec
+    assert spec.receptive_radius == radius
+    for height, width in ((16, 20), (36, 24)):
+        photo = published.random_photo(height, width)
+        expected = forward(state, torch.from_numpy(photo)).numpy()
+        assert 0.05 < expected.std() < 0.9  # neither flat nor saturated
+        np.testing.assert_allclose(paint(tmp_path / "new.onnx", photo), expected, atol=2e-4)
+
+
+def test_number_of_values_is_the_published_one() -> None:
+    counts = {
+        module.NAME: sum(int(np.prod(shape)) for shape in module.expected_layers().values())
+        for module in (cartoongan, cartoongan_light, animegan, whitebox)
+    }
+    assert counts[cartoongan.NAME] == 11_129_667
+    assert counts[cartoongan_light.NAME] == 878_433
+    assert round(counts[animegan.NAME] / 1e6, 2) == 2.14
+    assert round(counts[whitebox.NAME] / 1e6, 2) == 1.47
+
+
+def test_colours_are_turned_round_for_networks_of_bgr(tmp_path: Path) -> None:
+    """A network that passes its input on must give red for red: the order is turned twice."""
+    state = published.whitebox_state()
+    for name, value in state.items():
+        state[name] = torch.zeros_like(value)
+    for name in ("Conv", "Conv_8", "Conv_9"):  # pass three channels on through the skip
+        weight = state[f"generator/{name}/weights"]
+        for channel in range(3):
+            weight[weight.shape[0] // 2, weight.shape[1] // 2, channel, channel] = 1
+    state["generator/Conv_9/biases"][0] = 0.5  # brightens blue, which comes first
+    source = published.write_checkpoint(tmp_path / "model", state)
+    import_weights(source, tmp_path / "new.onnx")
+    photo = np.zeros((1, 3, 16, 16), np.float32) + np.array([0.1, 0.2, 0.4]).reshape(3, 1, 1)
+    anime = paint(tmp_path / "new.onnx", photo.astype(np.float32))[0, :, 8, 8]
+    np.testing.assert_allclose(anime, [0.1, 0.2, 0.9], atol=1e-5)
+
+
+def test_white_box_in_tiles_equals_the_whole(tmp_path: Path) -> None:
+    source = published.write_checkpoint(tmp_path / "model", published.whitebox_state())
+    import_weights(source, tmp_path / "new.onnx")
+    photo = np.random.default_rng(5).integers(0, 256, (40, 250, 3), np.uint8)
+    whole = Stylizer(tmp_path / "new.onnx", tile="none", threads=1)(photo)
+    tiles = Stylizer(tmp_path / "new.onnx", tile=32, threads=1)(photo)
+    assert whole.std() > 10
+    assert np.abs(whole.astype(int) - tiles).max() <= 1
+
+
+def test_white_box_looks_no_further_than_its_radius_and_nearly_as_far(tmp_path: Path) -> None:
+    """One changed pixel, far from all borders, changes nothing beyond the radius."""
+    source = published.write_checkpoint(tmp_path / "model", published.whitebox_state())
+    radius = import_weights(source, tmp_path / "new.onnx").receptive_radius
+    assert radius is not None
+    photo = np.zeros((1, 3, 176, 176), np.float32)
+    before = paint(tmp_path / "new.onnx", photo)
+    reached = 0
+    for place in range(86, 90):  # every place within a cell of 4
+        changed = photo.copy()
+        changed[..., place, place] = 1
+        difference = np.abs(paint(tmp_path / "new.onnx", changed) - before)
+        rows = np.nonzero(difference.max((0, 1, 3)))[0]
+        reached = max(reached, place - rows.min(), rows.max() - place)
+    assert radius - 12 < reached <= radius
+
+
+def test_a_style_that_sees_the_whole_picture_is_not_tiled(tmp_path: Path) -> None:
+    torch.save(published.animegan2_state(), tmp_path / "a.pt")
+    import_weights(tmp_path / "a.pt", tmp_path / "new.onnx", credits=Credits(name="mine"))
+    assert not read_spec(tmp_path / "new.onnx").tileable
+    photo = np.random.default_rng(5).integers(0, 256, (21, 35, 3), np.uint8)
+    assert Stylizer(tmp_path / "new.onnx", threads=1)(photo).shape == photo.shape
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (published.cartoongan_state, "in07_2.scale"),
+        (published.animegan2_state, "block_c.3.layers.1.1.bias"),
+    ],
+)
+def test_layers_that_do_not_fit_are_named(
+    make: Callable[[], State], name: str, tmp_path: Path
+) -> None:
+    state, source, out = make(), tmp_path / "a.pth", tmp_path / "new.onnx"
+    whole = state[name]
+    torch.save({**state, name: whole[:-1].clone()}, source)
+    shape = tuple(whole.shape)
+    with pytest.raises(StyleError, match=rf"{name} has the shape \({shape[0] - 1},"):
+        import_weights(source, out)
+    torch.save({key: value for key, value in state.items() if key != name}, source)
+    with pytest.raises(StyleError, match=rf"lacks the layer {name} \({shape[0]},\)"):
+        import_weights(source, out)
+    torch.save({**state, "attention.weight": whole}, source)
+    with pytest.raises(StyleError, match=r"has the layer attention\.weight .* lacks"):
+        import_weights(source, out)
+    torch.save({**state, name: whole * torch.nan}, source)
+    with pytest.raises(StyleError, match=f"{name} holds values that are not finite"):
+        import_weights(source, out)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
+
+
+def test_missing_layer_of_a_checkpoint_is_named(tmp_path: Path) -> None:
+    state = published.light_state()
+    name = "residual_blocks/layer_with_weights-5/model/layer_with_weights-2/depthwise_kernel"
+    del state[f"{name}/.ATTRIBUTES/VARIABLE_VALUE"]
+    source = published.write_checkpoint(tmp_path / "model", state)
+    with pytest.raises(StyleError, match="lacks the layer residual_blocks/5/model/2/depthwise"):
+        import_weights(source, tmp_path / "new.onnx")

@@ -1,0 +1,117 @@
+"""Photos beside themselves: which are found, where they go, and what is refused before painting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from samples import photo
+
+from sakuga.errors import InputError, OptionError, OutputError
+from sakuga.images.sheet import MARGIN, TITLE_HEIGHT
+from sakuga.inputs.compare import draw_comparison
+from sakuga.painting.stylizer import Stylizer
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of two photos, one of them deeper, beside what is none."""
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    Image.fromarray(photo(60, 80, 1)).save(folder / "street.png")
+    Image.fromarray(photo(90, 70, 2)).save(folder / "deep" / "cat.png")
+    (folder / "clip.mp4").write_bytes(b"a video")
+    (folder / "CREDITS.md").write_text("who took them\n")
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def column(strip: Path, index: int, width: int, height: int) -> np.ndarray:
+    """One picture of a strip whose pictures are all that wide."""
+    top, left = TITLE_HEIGHT + MARGIN, MARGIN + index * (width + MARGIN)
+    with Image.open(strip) as image:
+        return np.asarray(image)[top : top + height, left : left + width].astype(int)
+
+
+def test_a_folder_becomes_a_strip_for_each_photo(
+    photos: Path, tiny_style: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "strips"
+    draw_comparison([str(photos)], [str(tiny_style)] * 2, out, side=200)
+    assert names(out) == ["cat.jpg", "street.jpg"]
+    with Image.open(out / "street.jpg") as strip:
+        assert strip.format == "JPEG"
+        assert strip.size == (3 * 80 + 4 * MARGIN, TITLE_HEIGHT + 60 + 2 * MARGIN)
+    street = photo(60, 80, 1)
+    anime = Stylizer(tiny_style)(street)
+    for index, expected in enumerate((street, anime, anime)):
+        found = column(out / "street.jpg", index, 80, 60)
+        assert np.abs(found - expected).mean() < 6, index
+    assert np.abs(street.astype(int) - anime).mean() > 12  # else the columns could be confused
+
+
+def test_a_folder_and_a_pattern_become_rows_of_one_sheet(
+    photos: Path, tiny_style: Path, tmp_path: Path
+) -> None:
+    inputs = [str(photos), str(photos / "*.png")]
+    draw_comparison(inputs, [str(tiny_style)], tmp_path / "sheet.png", side=200)
+    with Image.open(tmp_path / "sheet.png") as sheet:  # cat and street, and street again
+        assert sheet.size[1] == TITLE_HEIGHT + 90 + 60 + 60 + 4 * MARGIN
+
+
+def test_strips_can_be_made_small(photos: Path, tiny_style: Path, tmp_path: Path) -> None:
+    sizes = {}
+    for quality in (None, 60):
+        out = tmp_path / f"strips-{quality}"
+        draw_comparison([str(photos)], [str(tiny_style)], out, quality=quality)
+        sizes[quality] = (out / "street.jpg").stat().st_size
+    assert sizes[60] < 0.6 * sizes[None]
+
+
+def test_what_is_there_is_kept_unless_told(photos: Path, tiny_style: Path, tmp_path: Path) -> None:
+    out = tmp_path / "strips"
+    out.mkdir()
+    (out / "street.jpg").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"street\.jpg: is there already"):
+        draw_comparison([str(photos)], [str(tiny_style)], out)
+    assert names(out) == ["street.jpg"] and (out / "street.jpg").read_bytes() == b"mine"
+    draw_comparison([str(photos)], [str(tiny_style)], out, overwrite=True)
+    assert names(out) == ["cat.jpg", "street.jpg"] and (out / "street.jpg").stat().st_size > 1000
+
+
+def test_a_photo_is_never_replaced(photos: Path, tiny_style: Path) -> None:
+    Image.fromarray(photo(60, 80)).save(photos / "own.jpg")
+    before = (photos / "own.jpg").read_bytes()
+    with pytest.raises(OutputError, match="never replaced"):
+        draw_comparison([str(photos / "own.jpg")], [str(tiny_style)], photos, overwrite=True)
+    assert (photos / "own.jpg").read_bytes() == before
+
+
+def test_mistakes_are_found_before_painting(
+    photos: Path, tiny_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sakuga.inputs.compare.open_stylizer", lambda style: pytest.fail("too late")
+    )
+    Image.fromarray(photo(60, 80)).save(photos / "cat.png")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "clip.mp4").touch()
+    strips, sheet = tmp_path / "strips", tmp_path / "sheet.png"
+    styles, street = [str(tiny_style)], str(photos / "street.png")
+    with pytest.raises(OptionError, match=r"would both become .*cat\.jpg"):
+        draw_comparison([str(photos)], styles, strips)
+    with pytest.raises(InputError, match="empty: this folder holds no pictures"):
+        draw_comparison([str(tmp_path / "empty")], styles, strips)
+    with pytest.raises(InputError, match="no such file or folder"):
+        draw_comparison([str(photos / "dog.png")], styles, strips)
+    with pytest.raises(OptionError, match="png pictures have no quality"):
+        draw_comparison([street], styles, sheet, quality=80)
+    for quality in (0, 101):
+        with pytest.raises(OptionError, match=f"quality is {quality}"):
+            draw_comparison([street], styles, strips, quality=quality)
+    assert not strips.exists() and not sheet.exists()

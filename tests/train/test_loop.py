@@ -1,0 +1,201 @@
+"""The loop: exact resume, alternation, guards, what is left in the run's folder."""
+
+import json
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+from training import draw_pictures, tiny_config, write_vgg
+
+from sakuga.errors import TrainingError
+from sakuga.train import losses
+from sakuga.train.checkpoint import load_checkpoint
+from sakuga.train.collapse import check_health, measure_health
+from sakuga.train.loop import learning_rate_factor, plan, train
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    photos = draw_pictures(root / "photos", 5, seed=1)
+    anime = draw_pictures(root / "anime", 5, seed=2)
+    return tiny_config(photos, anime, write_vgg(root / "vgg.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def run(config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    train(config, folder, accelerator="cpu", devices=1)
+    return folder
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def test_two_and_two_steps_equal_four(config, run, tmp_path):
+    def stop(step, terms):
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "parts", accelerator="cpu", devices=1, progress=stop)
+    assert load_checkpoint(tmp_path / "parts")[1]["step"] == 2
+    train(config, tmp_path / "parts", resume=True, accelerator="cpu", devices=1)
+    whole, parts = load_checkpoint(run)[1], load_checkpoint(tmp_path / "parts")[1]
+    for part in ("step", "generator", "ema", "discriminators", "generator_adam"):
+        assert same(whole[part], parts[part]), part
+    assert same(whole["discriminator_adam"], parts["discriminator_adam"])
+    other = replace(config, seed=1)
+    train(other, tmp_path / "other", accelerator="cpu", devices=1)
+    assert not same(whole["generator"], load_checkpoint(tmp_path / "other")[1]["generator"])
+
+
+def test_a_hundred_steps_repeat_to_the_last_bit(config, tmp_path):
+    rare = {"log_every": 10, "guard_every": 200, "sheet_every": 200, "save_every": 200}
+    long = replace(config, steps=100, **rare)
+    for name in ("once", "again"):
+        train(long, tmp_path / name, accelerator="cpu", devices=1)
+    once, again = (load_checkpoint(tmp_path / name)[1] for name in ("once", "again"))
+    for part in ("generator", "ema", "discriminators"):
+        assert same(once[part], again[part]), part
+
+
+def test_without_an_average_the_last_weights_are_exported(config, run, tmp_path):
+    train(replace(config, ema_decay=0.0), tmp_path / "last", accelerator="cpu", devices=1)
+    last, averaged = load_checkpoint(tmp_path / "last")[1], load_checkpoint(run)[1]
+    assert same(last["ema"], last["generator"])
+    assert not same(averaged["ema"], averaged["generator"])
+
+
+def test_every_term_is_logged_and_sheets_are_drawn(config, run):
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+    initial = {"content", "structure_conv1_2", "structure_conv2_2", "flat", "colour", "variation"}
+    assert initial | {"noise"} <= lines[0].keys()
+    assert not any(name.startswith(("adversarial", "gram")) for name in lines[0])
+    alternating = {f"{side}_{name}" for side in ("discriminator", "adversarial")
+                   for name in ("texture", "surface", "picture")}  # fmt: skip
+    assert alternating | {"gram_conv1_2", "gram_conv2_2"} <= lines[1].keys()
+    assert json.loads((run / "config.json").read_text())["batch"] == config.batch
+    with Image.open(run / "sheets" / "0000004.png") as sheet:
+        assert sheet.width > 160
+    assert any((run / "tensorboard").iterdir())
+
+
+def test_initialisation_does_not_touch_the_discriminators(config, tmp_path):
+    torch.manual_seed(config.seed)
+    still = replace(config, steps=2, init_steps=2)
+    train(still, tmp_path / "still", accelerator="cpu", devices=1)
+    moved = replace(config, steps=2, init_steps=1)
+    train(moved, tmp_path / "moved", accelerator="cpu", devices=1)
+    states = [load_checkpoint(tmp_path / name)[1] for name in ("still", "moved")]
+    assert not states[0]["discriminator_adam"]["texture"]["state"]
+    assert states[1]["discriminator_adam"]["texture"]["state"]
+
+
+def test_a_brighter_cel_target_is_learned(config, tmp_path):
+    alone = {"structure_weights": (0.0, 0.0), "content_weight": 0.0, "gamma": 0.4}
+    alone["accent"] = 1  # the grain of these pictures is no part of what is to be learned
+    unguarded = {"guard_every": 99, "save_every": 99}  # a brighter picture has more contrast
+    longer = replace(config, steps=30, init_steps=30, generator_lr=4e-3, **alone, **unguarded)
+    train(longer, tmp_path / "run", accelerator="cpu", devices=1)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    flat = [line["flat"] for line in lines]
+    assert sum(flat[-5:]) < 0.6 * sum(flat[:5])
+
+
+def test_fine_tuning_starts_from_the_average(config, run, tmp_path):
+    still = replace(config, steps=1, init_steps=1, generator_lr=0.0)
+    train(still, tmp_path / "tuned", start_from=run, accelerator="cpu", devices=1)
+    origin, tuned = load_checkpoint(run)[1], load_checkpoint(tmp_path / "tuned")[1]
+    assert same(origin["ema"], tuned["generator"])
+    wider = replace(config, width=16)
+    with pytest.raises(TrainingError, match=r"stem\.0\.weight has shape"):
+        train(wider, tmp_path / "wider", start_from=run, accelerator="cpu", devices=1)
+
+
+def test_a_term_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(
+    config, tmp_path, monkeypatch
+):
+    run = tmp_path / "run"
+    careful = replace(config, guard_every=1, save_every=1)
+    sound = losses.pixel_distance
+    calls = []
+
+    def break_down(*arguments):
+        calls.append(1)
+        return sound(*arguments) * (1.0 if len(calls) <= 4 else float("nan"))
+
+    monkeypatch.setattr(losses, "pixel_distance", break_down)  # twice a step: flat and noise
+    with pytest.raises(TrainingError, match=r"step 3: the term flat is nan"):
+        train(careful, run, accelerator="cpu", devices=1)
+    assert load_checkpoint(run)[1]["step"] == 2
+
+
+@pytest.mark.parametrize(
+    ("painted", "message"),
+    [
+        (lambda photo: torch.zeros_like(photo) + 0.2, "one flat colour"),
+        (lambda photo: photo + torch.tensor([0.5, -0.3, 0.0]).view(1, 3, 1, 1), "colours drift"),
+        (lambda photo: photo * 0.1, "texture is"),
+        (
+            lambda photo: (photo * 40).clamp(-1, 1) * photo.abs().clamp(min=0.999),
+            "texture|black or",
+        ),
+    ],
+)
+def test_guards_name_what_broke(painted, message):
+    photo = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0)) - 0.5
+    limits = {"chroma_limit": 15.0, "texture_limit": 1.2}
+    with pytest.raises(TrainingError, match=message):
+        check_health(measure_health(photo, painted(photo)), 7, **limits)
+    check_health(measure_health(photo, photo), 7, **limits)
+
+
+def test_pictures_are_judged_after_the_initialisation(config, tmp_path):
+    strict = replace(config, guard_every=1, chroma_limit=0.0)
+    with pytest.raises(TrainingError, match=rf"step {config.init_steps + 1}: colours drift"):
+        train(strict, tmp_path / "run", accelerator="cpu", devices=1)
+
+
+def test_a_set_larger_than_memory_is_streamed_and_resumes_exactly(config, tmp_path):
+    streamed = replace(config, memory_gb=2e-4, save_every=1)
+    schedule = replace(streamed, final_lr=1.0)  # so that a part has the rates of the whole
+    train(schedule, tmp_path / "flat", accelerator="cpu", devices=1)
+    train(replace(schedule, steps=2), tmp_path / "flat_parts", accelerator="cpu", devices=1)
+    train(schedule, tmp_path / "flat_parts", resume=True, accelerator="cpu", devices=1)
+    whole, parts = (load_checkpoint(tmp_path / n)[1] for n in ("flat", "flat_parts"))
+    assert same(whole["generator"], parts["generator"])
+    assert whole["photos"] == 5  # of the set, not of the pool
+
+
+def test_learning_rate_warms_up_and_ends_low(config):
+    schedule = replace(config, steps=100, warmup_steps=10, final_lr=0.1)
+    rates = [learning_rate_factor(schedule, step) for step in range(100)]
+    assert rates[0] < 0.11 and max(rates) > 0.95
+    assert rates[-1] == pytest.approx(0.1)
+
+
+def test_plan_counts_what_is_learned(config):
+    found = plan(replace(config, generator="cartoongan", steps=10, batch=3))
+    assert found["generator_parameters"] == 11_129_667
+    assert found["crops"] == 30
+
+
+def test_nothing_to_resume(config, tmp_path):
+    with pytest.raises(TrainingError, match=r"holds no checkpoint\.pt"):
+        train(config, tmp_path / "absent", resume=True)
+    (tmp_path / "checkpoint.pt").write_text("no")
+    with pytest.raises(TrainingError, match="not a checkpoint"):
+        load_checkpoint(tmp_path)
