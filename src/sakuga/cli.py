@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import warnings
@@ -12,6 +11,7 @@ from typing import Annotated, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from sakuga import streams
 from sakuga.data.command import prepare_app
 from sakuga.errors import SakugaError, one_line
 from sakuga.video.options import VideoOptions
@@ -702,15 +702,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
     except (SakugaError, CycloptsError) as error:
-        print("sakuga:", one_line(error), file=sys.stderr)
+        streams.tell(f"sakuga: {one_line(error)}")
         return 2
     except KeyboardInterrupt:
-        print("sakuga: stopped", file=sys.stderr)
+        streams.tell("sakuga: stopped")
         return 130
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit; give it something that can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except (streams.ReaderGoneError, BrokenPipeError):
+        return streams.reader_gone()
     return int(status or 0)
 
 
@@ -720,6 +718,7 @@ def _stop(number: int, _: object) -> NoReturn:
 
 def main() -> NoReturn:
     """The program `sakuga`. SIGTERM unwinds like an exception, so that temporary files go."""
+    streams.prepare()
     signal.signal(signal.SIGTERM, _stop)
     if not sys.warnoptions:  # what Pillow mends by itself, such as damaged metadata
         warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -25,7 +25,7 @@ class ProgressBar:
     def __init__(self, label: str, total: float | None, *, quiet: bool = False) -> None:
         self._label = label
         self._total = total
-        self._shown = sys.stderr.isatty() and not quiet
+        self._shown = sys.stderr is not None and sys.stderr.isatty() and not quiet
         self._start_s = time.monotonic()
         self._bar: Progress | None = None
         self._task: TaskID | None = None

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass, field
 
 from sakuga.progress import ProgressBar
+from sakuga.streams import tell
 
 TELL_S = 60.0  # between lines where there is no terminal
 SHOWN_FAILURES = 10
@@ -31,18 +32,14 @@ class Summary:
         elif not quiet:
             rate = self.painted / max(1e-3, self.elapsed_s)
             before = f", {self.before} were done before" if self.before else ""
-            print(
+            tell(
                 f"{self.out}: {self.painted} painted in {self.elapsed_s:.0f} s ({rate:.1f}/s), "
-                f"{self.failed} failed{before}",
-                file=sys.stderr,
+                f"{self.failed} failed{before}"
             )
         for source, error in self.failures:
-            print(f"sakuga: {source}: {error.removeprefix(f'{source}: ')}", file=sys.stderr)
+            tell(f"sakuga: {source}: {error.removeprefix(f'{source}: ')}")
         if len(self.failures) == SHOWN_FAILURES:
-            print(
-                f"sakuga: all failures are in {self.out}/manifest; --retry tries them again",
-                file=sys.stderr,
-            )
+            tell(f"sakuga: all failures are in {self.out}/manifest; --retry tries them again")
         return 1 if self.failures else 0
 
 
@@ -65,4 +62,4 @@ class Telling:
         if self._lines and now_s - self._told_s > TELL_S:
             self._told_s = now_s
             of = f" of {self.total}" if self.total else ""
-            print(f"{done}{of} pictures{failed}, {rate:.1f}/s", file=sys.stderr, flush=True)
+            tell(f"{done}{of} pictures{failed}, {rate:.1f}/s")

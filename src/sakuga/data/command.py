@@ -389,4 +389,4 @@ def _run(
 def _print(values: dict[str, object], text: str, *, as_json: bool) -> None:
     import json
 
-    print(json.dumps(values, ensure_ascii=False, indent=2) if as_json else text)
+    print(json.dumps(values, indent=2) if as_json else text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from sakuga.errors import InputError, OptionError, OutputError, SakugaError, one_line
+from sakuga.errors import OptionError, OutputError, SakugaError, one_line
 from sakuga.images.formats import format_like
 from sakuga.images.read import read_picture
 from sakuga.images.urls import fetch, is_url
@@ -19,6 +20,7 @@ from sakuga.inputs.plan import STREAM, Job, plan
 from sakuga.painting.pictures import Look, paint_picture
 from sakuga.painting.stylizer import Stylizer
 from sakuga.progress import ProgressBar
+from sakuga.streams import read_stdin, tell, write_stdout
 from sakuga.video.options import VideoOptions, parts_folder
 
 
@@ -101,7 +103,9 @@ def do_job(
     if sys.stdout.isatty():
         raise OutputError("stdout is a terminal, which shows no pictures; use --out, or > FILE")
     file_format = file_format or format_like(painted.file_format)
-    encode_picture(painted, sys.stdout.buffer, file_format, name="stdout")
+    buffer = io.BytesIO()
+    encode_picture(painted, buffer, file_format, name="stdout")
+    write_stdout(buffer.getbuffer())
 
 
 def paint_inputs(
@@ -148,7 +152,7 @@ def paint_inputs(
         _tell(outcomes)
     failures = [outcome.error for outcome in outcomes if outcome.error is not None]
     for error in failures:
-        print("sakuga:", one_line(error), file=sys.stderr)
+        tell(f"sakuga: {one_line(error)}")
     return 1 if failures else 0
 
 
@@ -167,10 +171,10 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
     """Say in a line or two what was done."""
     for outcome in outcomes:
         for note in outcome.notes:
-            print(f"{outcome.job.source}: {note}", file=sys.stderr)
+            tell(f"{outcome.job.source}: {note}")
     if len(outcomes) == 1 and outcomes[0].status == "skipped":
         target = outcomes[0].job.target
-        print(f"{target} is there already; --overwrite paints it again", file=sys.stderr)
+        tell(f"{target} is there already; --overwrite paints it again")
         return
     if len(outcomes) == 1:
         print(outcomes[0].job.target)
@@ -185,7 +189,7 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
         notes += f", {counts['skipped']} were there already"
     if counts["failed"]:
         notes += f", {counts['failed']} failed:"
-    print(notes, file=sys.stderr)
+    tell(notes)
 
 
 def _is_done(job: Job, overwrite: bool, video: VideoOptions) -> bool:
@@ -244,7 +248,7 @@ def _paint_video(
     if result.interrupted:
         kept = f"{result.frames} frames are in {result.path}" if result.path else "nothing is kept"
         for note in (kept, *result.notes):
-            print(f"{job.source}: {note}", file=sys.stderr)
+            tell(f"{job.source}: {note}")
         raise KeyboardInterrupt
     assert result.path is not None
     return result.path, result.notes
@@ -256,9 +260,7 @@ def _load(source: str) -> Path | bytes:
         return fetch(source)
     if source != STREAM:
         return Path(source)
-    if sys.stdin.isatty():
-        raise InputError("stdin is a terminal; pipe a picture into it, or name a file")
-    return sys.stdin.buffer.read()
+    return read_stdin()
 
 
 def _name(source: str) -> str:

@@ -12,7 +12,7 @@ def print_styles(*, as_json: bool = False) -> None:
     """Print the styles that a name finds."""
     styles = installed()
     if as_json:
-        print(json.dumps([_facts(style) for style in styles], indent=2, ensure_ascii=False))
+        print(json.dumps([_facts(style) for style in styles], indent=2))
         return
     width = max((len(style.spec.name) for style in styles), default=0)
     for style in styles:
@@ -30,7 +30,7 @@ def print_style(name: str, *, as_json: bool = False) -> None:
     """
     facts = _facts(find(name))
     if as_json:
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
         lines = _lines(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from sakuga.errors import OptionError, OutputError, TrainingError
 from sakuga.evaluate.features import load_feature_network
 from sakuga.files import write_bytes
 from sakuga.progress import ProgressBar
+from sakuga.streams import tell
 from sakuga.train.loop import train
 from sakuga.tune.objective import Judge, system_of
 from sakuga.tune.report import best_toml, html_report
@@ -130,7 +130,7 @@ def _run_trial(trial: optuna.Trial, judge: Judge, out: Path, device: str, quiet:
         except TrainingError as error:
             # A collapse is an answer, not a failure of the search: these values are bad.
             trial.set_user_attr("stopped", str(error))
-            print(f"trial {trial.number} stopped: {error}", file=sys.stderr)
+            tell(f"trial {trial.number} stopped: {error}")
             raise optuna.TrialPruned(str(error)) from error
     return score
 
