@@ -170,7 +170,10 @@ def _look(workers: int | None, device: Device) -> Cluster:
     return Cluster(painters, int(on_gpus), int(min(max(share, low), high)))
 
 
-def _object_store_bytes() -> int:
+def _object_store_bytes() -> int | None:
+    """How much memory pictures in flight may take; None: as Ray thinks, where nobody tells ours."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return None
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return int(min(0.3 * memory, OBJECT_STORE_BYTES))
 

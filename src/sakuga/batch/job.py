@@ -118,7 +118,8 @@ def claim(out: Place, job: Job, style: bytes, *, overwrite: bool) -> None:
         raise OutputError(f"{out.name}: is a file; name a folder for the results")
     path = out.child(JOB_FILE)
     if path.kind() == "file":
-        difference = _difference(path, job)
+        other = _read_job(path)
+        difference = _difference(other, job)
         if difference is None and not overwrite:
             return
         if not overwrite:
@@ -127,7 +128,7 @@ def claim(out: Place, job: Job, style: bytes, *, overwrite: bool) -> None:
                 "with --overwrite"
             )
         # job.json goes last: killed before that, the next run still knows what this folder is.
-        for name in (*FOLDERS.values(), MANIFEST_FOLDER, STYLE_FILE, JOB_FILE):
+        for name in (FOLDERS[other.output], MANIFEST_FOLDER, STYLE_FILE, JOB_FILE):
             out.child(name).delete()
     elif foreign := [name for name in out.names() if name != STYLE_FILE]:
         raise OutputError(
@@ -139,15 +140,19 @@ def claim(out: Place, job: Job, style: bytes, *, overwrite: bool) -> None:
     path.write(content.encode())
 
 
-def _difference(path: Place, job: Job) -> str | None:
-    """In what the job of a folder differs from this one, in words, or None."""
+def _read_job(path: Place) -> Job:
+    """The job that a folder belongs to."""
     try:
         found = json.loads(path.read())
         if found.pop("format") != FORMAT:
             raise ValueError("of another version of sakuga")
-        other = Job(**found)
+        return Job(**found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise OutputError(f"{path.name}: is no file of this program ({error})") from error
+
+
+def _difference(other: Job, job: Job) -> str | None:
+    """In what the job of a folder differs from this one, in words, or None."""
     if (other.style, other.style_version) != (job.style, job.style_version):
         return (
             f"holds pictures of the style {other.style} {other.style_version}, "

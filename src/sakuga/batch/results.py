@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import json
+import re
 import tarfile
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from sakuga.batch.storage import Place
 from sakuga.errors import OutputError
 from sakuga.images.formats import WRITABLE
 
+_OWN_NAME = re.compile(r"shard-[0-9a-f]{16}\.tar|pictures-[0-9a-f]{16}\.parquet")
 _KEPT = ("source", "sha256", "result_sha256", "width", "height", "style", "style_version")
 
 
@@ -79,6 +81,11 @@ def write_parquet(encoded: pa.Table, out: Place) -> pa.Table:
         out.child(path).write(buffer.getbuffer())
     results = [path if is_painted else None for is_painted in painted]
     return _for_manifest(encoded, results, encoded["error"].to_pylist())
+
+
+def is_own_name(name: str) -> bool:
+    """True if a file is named as `write_shard` and `write_parquet` name theirs."""
+    return _OWN_NAME.fullmatch(name) is not None
 
 
 def _for_manifest(

@@ -31,7 +31,7 @@ from sakuga.batch.job import (
     style_digest,
 )
 from sakuga.batch.manifest import Done, Manifest
-from sakuga.batch.results import write_parquet, write_shard, write_tree
+from sakuga.batch.results import is_own_name, write_parquet, write_shard, write_tree
 from sakuga.batch.source import Source, find_source
 from sakuga.batch.stages import Painter, encode, read
 from sakuga.batch.storage import Place, open_place
@@ -257,5 +257,5 @@ def _delete_orphans(out: Place, job: Job, manifest: Manifest) -> None:
     folder = FOLDERS[job.output]
     known = manifest.results()
     for name in out.child(folder).names():
-        if f"{folder}/{name}" not in known:
+        if is_own_name(name) and f"{folder}/{name}" not in known:
             out.child(folder).child(name).delete()

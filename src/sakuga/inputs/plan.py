@@ -10,7 +10,7 @@ from pathlib import Path
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.images.formats import PICTURE_SUFFIXES, WRITABLE, format_of
 from sakuga.images.urls import file_name, is_url
-from sakuga.video.options import is_live, is_video
+from sakuga.video.options import has_video_suffix, is_live, is_video
 
 STREAM = "-"  # stdin as an input, stdout as an output
 
@@ -29,7 +29,7 @@ class Job:
     @property
     def is_video(self) -> bool:
         """True if the source or the result is, by its name, a video or a camera."""
-        return is_video(self.source) or (self.target is not None and is_video(self.target))
+        return is_video(self.source) or (self.target is not None and has_video_suffix(self.target))
 
 
 def plan(
@@ -113,7 +113,7 @@ def _is_folder(name: str) -> bool:
 
 
 def _names_a_file(out: Path) -> bool:
-    return not out.is_dir() and (out.suffix.lower() in PICTURE_SUFFIXES or is_video(out))
+    return not out.is_dir() and (out.suffix.lower() in PICTURE_SUFFIXES or has_video_suffix(out))
 
 
 def _job_to_file(name: str, out: Path | None, file_format: str | None) -> Job:

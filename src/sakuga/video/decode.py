@@ -301,7 +301,7 @@ def open_input(source: str | Path) -> av.container.InputContainer:
     """
     text = str(source)
     kind, _, number = text.partition(":")
-    if kind in ("webcam", "screen"):
+    if kind in ("webcam", "screen") and is_live(text):
         return _open_device(kind, number or "0")
     path = Path(text)
     if "://" not in text:

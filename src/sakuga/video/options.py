@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -149,19 +150,23 @@ def parts_folder(target: Path) -> Path:
 
 
 def is_live(source: str | Path) -> bool:
-    """True for a camera, the screen or a stream that has no end: it is recorded, not read."""
+    """True for a camera, the screen or a stream that has no end: it is recorded, not read.
+
+    A file or folder named `webcam` or `screen` is no device: what somebody has goes first.
+    """
     text = str(source)
-    return text.split(":")[0] in ("webcam", "screen") or text.startswith(LIVE_SCHEMES)
+    device = text.partition(":")[0] in ("webcam", "screen")
+    return text.startswith(LIVE_SCHEMES) or (device and not os.path.lexists(text))
 
 
 def is_video(source: str | Path) -> bool:
-    """True if the name is that of a video, a live stream, `webcam[:N]` or `screen`.
+    """True for a video, by its name, a live stream, `webcam[:N]` or `screen`."""
+    return is_live(source) or has_video_suffix(source)
 
-    Only the name is looked at. Animated pictures (GIF, WebP, APNG) count as pictures.
-    """
-    text = str(source)
-    if is_live(text):
-        return True
+
+def has_video_suffix(name: str | Path) -> bool:
+    """True if a path or address ends like a video. Animated pictures count as pictures."""
+    text = str(name)
     if text.startswith(("http://", "https://")):
         text = text.split("?")[0].split("#")[0]
     return Path(text).suffix.lower() in VIDEO_SUFFIXES

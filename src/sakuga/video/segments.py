@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from sakuga.video.tracks import AnyPacket
 
 _BT709, _LIMITED = 1, 1  # AVCOL_PRI_BT709, AVCOL_TRC_BT709 and AVCOL_SPC_BT709; AVCOL_RANGE_MPEG
+# What a job writes into its folder, and nobody else.
+_OWN = re.compile(r"job\.json|\d{5}\.\w+|rehearsal[-.].*|(job|\d{5})\.(json\.tmp|tmp\.npz)")
 _DEEPEST_REORDERING = 64  # frames an encoder may put a frame before one that is shown earlier
 
 State = dict[str, NDArray[Any]]
@@ -78,25 +81,44 @@ class Parts:
         resume: go on with the segments that are there.
 
     Raises:
-        OutputError: an unfinished job is there and `resume` is false, or it was another job.
+        OutputError: an unfinished job is there and `resume` is false, or it was another job; or
+            there is something that is no job's.
     """
 
     def __init__(self, target: Path, job: dict[str, Any], *, resume: bool, restart: bool) -> None:
         self.folder = parts_folder(target)
         self._description = self.folder / "job.json"
-        if restart and not resume:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        if self._description.exists():
+        ours = self._is_ours()
+        if ours and restart and not resume:
+            self.remove()
+            ours = False
+        if ours:
             self._check_job(target, job, resume)
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)  # not even its description was written
-            try:
-                self.folder.mkdir(parents=True)
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            foreign = [path.name for path in self.folder.iterdir() if not _is_part(path)]
+            if self._description.exists():  # and not ours
+                foreign.insert(0, self._description.name)
+            if not foreign:
                 _write_text(self._description, json.dumps(job, indent=1))
-            except OSError as error:
-                raise OutputError(
-                    f"{target}: cannot be written ({error.strerror}); choose another place"
-                ) from error
+        except OSError as error:
+            raise OutputError(
+                f"{target}: cannot be written ({error.strerror}); choose another place"
+            ) from error
+        if foreign:
+            raise OutputError(
+                f"{self.folder}: holds {foreign[0]} and no job of this program, and is where one "
+                f"for {target.name} would be kept; rename it, or choose another place with --out"
+            )
+
+    def _is_ours(self) -> bool:
+        """True if an earlier job left the folder, as its description says."""
+        try:
+            found = json.loads(self._description.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(found, dict) and "sakuga.video" in found
 
     def _check_job(self, target: Path, job: dict[str, Any], resume: bool) -> None:
         if not resume:
@@ -144,8 +166,12 @@ class Parts:
         return self._path(index, "." + encoder.segment_format)
 
     def remove(self) -> None:
-        """Delete the folder and all in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete what jobs write, and the folder unless somebody put something else into it."""
+        with suppress(OSError):
+            for path in list(self.folder.iterdir()):
+                if _is_part(path):
+                    path.unlink(missing_ok=True)
+            self.folder.rmdir()
 
     def _path(self, index: int, suffix: str) -> Path:
         return self.folder / f"{index:05d}{suffix}"
@@ -231,6 +257,10 @@ def _add_encoder(container: av.container.OutputContainer, encoding: Encoding) ->
 def describe(encoding: Encoding) -> dict[str, Any]:
     """The encoding as JSON takes it."""
     return {key: str(value) for key, value in asdict(encoding).items()}
+
+
+def _is_part(path: Path) -> bool:
+    return _OWN.fullmatch(path.name) is not None and not path.is_dir()
 
 
 def _write_text(path: Path, text: str) -> None:
