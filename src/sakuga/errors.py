@@ -16,6 +16,8 @@ prints it on one line and exits with status 2; a library user catches `SakugaErr
     `-- TrainingError     a training that broke one of its guards, or a checkpoint that does not fit
 """
 
+import re
+
 
 class SakugaError(Exception):
     """Anything a user can cause and can mend."""
@@ -24,6 +26,21 @@ class SakugaError(Exception):
 def one_line(error: BaseException) -> str:
     """The message of an error without line breaks, as the command line prints it."""
     return " ".join(str(error).split())
+
+
+def reason_of(error: BaseException) -> str:
+    """What lies at the bottom of a chain of errors, in words a user understands.
+
+    Libraries for the network wrap what the operating system said several times, each with objects
+    of Python and repeated addresses in its text.
+    """
+    chain = [error]
+    for one in chain:  # grows meanwhile
+        if isinstance(one, OSError) and one.strerror:
+            return one.strerror
+        parts = (getattr(one, "reason", None), one.__cause__, one.__context__, *one.args)
+        chain += [p for p in parts if isinstance(p, BaseException) and p not in chain]
+    return re.sub(r"<[^<>]+ at 0x[0-9a-f]+>[:,]? ?", "", one_line(chain[-1]))
 
 
 class InputError(SakugaError):

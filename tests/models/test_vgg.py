@@ -1,5 +1,7 @@
 """VGG19: preprocessing from the file, layers before ReLU, and files that are refused."""
 
+import hashlib
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -75,3 +77,45 @@ def test_bad_files_are_refused(tmp_path):
     save_file(other, tmp_path / "other.safetensors", CAFFE_METADATA)
     with pytest.raises(DataError, match="another network"):
         load_vgg(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"scale": "white"}, {"scale": ""}, {"mean": "1,2"}, {"std": "1,0,1"}]
+)
+def test_a_preprocessing_that_makes_no_sense_is_refused(tmp_path, metadata):
+    file = write_vgg(tmp_path / "vgg.safetensors", {**CAFFE_METADATA, **metadata})
+    with pytest.raises(DataError, match="makes no sense"):
+        load_vgg(file)
+
+
+def test_without_internet_the_download_is_one_line_that_says_what_to_do(monkeypatch, tmp_path):
+    import socket
+
+    def offline(*arguments, **options):
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", offline)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(DataError) as told:
+        load_vgg(None)
+    assert "(Temporary failure in name resolution)" in str(told.value)
+    assert "--set vgg=vgg19-dcbb9e9d.pth" in str(told.value)
+    assert " at 0x" not in str(told.value)
+
+
+def test_torchvisions_own_file_is_taken_and_checked(monkeypatch, tmp_path):
+    from sakuga.models import vgg
+
+    file = tmp_path / "vgg19-dcbb9e9d.pth"
+    torch.save(random_vgg_weights(), file)
+    with pytest.raises(DataError, match="its sha256 is"):
+        load_vgg(file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setattr(vgg, "TORCHVISION_HASH_PREFIX", digest[:8])
+    found = load_vgg(file)(torch.zeros(1, 3, 16, 16), ["conv1_1"])["conv1_1"]
+    weights = random_vgg_weights()
+    black = (torch.zeros(3) - torch.tensor(IMAGENET_MEAN) + 0.5) / torch.tensor(IMAGENET_STD)
+    by_hand = (weights["features.0.weight"].sum((2, 3)) @ black) + weights["features.0.bias"]
+    torch.testing.assert_close(found[0, :, 8, 8], by_hand, rtol=1e-4, atol=1e-4)

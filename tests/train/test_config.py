@@ -1,12 +1,14 @@
 """Settings: TOML over defaults, overrides, and errors that say what to write instead."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sakuga.errors import OptionError
-from sakuga.train.config import TrainConfig, config_from, config_to_json, load_config
+from sakuga.train.config import VGG_LAYERS, TrainConfig, config_from, config_to_json, load_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 
@@ -74,3 +76,62 @@ def test_bad_files_are_refused(tmp_path):
 def test_a_zero_weight_leaves_a_discriminator_out():
     config = TrainConfig(texture_weight=0.0, surface_weight=0.2)
     assert config.adversarial_terms == {"surface": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *((name, 0) for name in ("save_every", "guard_every", "log_every", "sheet_every")),
+        *((name, 0) for name in ("width", "discriminator_width", "steps", "accumulate")),
+        *((name, 0.0) for name in ("gamma", "line_width", "flatten")),
+        *((name, -1.0) for name in ("clip_norm", "memory_gb", "photo_noise", "texture_limit")),
+        *((name, 1.0) for name in ("beta1", "beta2")),
+        ("warmup_steps", -1),
+        ("blocks", -1),
+        ("final_lr", 1.5),
+        ("seed", 2**63),
+        ("flat_weight", float("inf")),
+        ("line_slope", float("nan")),
+        ("structure_weights", [1.0, float("nan"), 1.0]),
+        ("feature_layers", ["conv2_2", "conv3_3", "conv9_9"]),
+        ("name", ""),
+        ("name", "../mine"),
+        ("name", "Mine"),
+    ],
+)
+def test_what_would_break_down_later_is_refused_at_once(field, value):
+    """A division by zero, NaN from the first step on, or a style that cannot be exported."""
+    with pytest.raises(OptionError, match=field):
+        config_from({"init_steps": 0, field: value})
+
+
+def test_layers_are_those_of_the_network():
+    from sakuga.models.vgg import LAYERS
+
+    assert LAYERS == VGG_LAYERS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.toml"], "absent.toml: cannot be read"),
+        (["mine.toml", "--set", "setps=3"], "did you mean steps"),
+        (["mine.toml"], "photos: none are named"),
+        (["mine.toml", "--set", "photos=nowhere", "anime=."], "photos: nowhere: no such folder"),
+        (["mine.toml", "--set", "photos=.", "anime=.", "vgg=v.pth"], "vgg: v.pth: no such file"),
+        (["--resume", "runs/absent"], "holds no checkpoint.pt"),
+    ],
+)
+def test_what_is_missing_is_told_before_torch_is_loaded(arguments, message, tmp_path):
+    (tmp_path / "mine.toml").write_text('name = "mine"\n')
+    code = (
+        "import sys; from sakuga.cli import run\n"
+        f"assert run(['train', *{arguments}]) == 2\n"
+        "assert 'torch' not in sys.modules, 'torch was loaded'"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1

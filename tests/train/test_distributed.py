@@ -17,7 +17,7 @@ from training import draw_pictures, tiny_config, write_vgg
 from sakuga.errors import DeviceError, OptionError, TrainingError
 from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.config import TrainConfig, config_to_json
-from sakuga.train.distributed import is_first_process, open_fabric
+from sakuga.train.distributed import choose_precision, is_first_process, open_fabric
 from sakuga.train.loop import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
@@ -230,3 +230,85 @@ def test_only_the_first_process_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
     assert is_first_process()
     assert os.environ["RANK"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("avx512", "amx", "chosen"),
+    [(False, False, "32-true"), (True, False, "bf16-mixed"), (False, True, "bf16-mixed")],
+)
+def test_auto_is_bfloat16_only_where_the_processor_computes_it(
+    monkeypatch: pytest.MonkeyPatch, avx512: bool, amx: bool, chosen: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    found, why = choose_precision("auto", "cpu")
+    assert found == chosen
+    assert ("only emulates" in why) == (chosen == "32-true")
+    found, why = choose_precision("bf16-mixed", "cpu")
+    assert found == "bf16-mixed" and "as the config says" in why
+
+
+@pytest.mark.parametrize(("fast", "chosen"), [(False, "32-true"), (True, "bf16-mixed")])
+def test_auto_asks_the_gpu_whether_it_only_emulates(
+    monkeypatch: pytest.MonkeyPatch, fast: bool, chosen: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "GPU of a test")
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: fast or including_emulation,
+    )
+    found, why = choose_precision("auto", "auto")
+    assert found == chosen and "GPU of a test" in why
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert choose_precision("auto", "cpu")[0] == "32-true"
+
+
+def test_the_default_is_auto_and_the_command_says_what_it_is_here(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    assert TrainConfig().precision == "auto"
+    write_recipe(replace(config, precision="auto"), tmp_path)
+    chosen, why = choose_precision("auto", "cpu")
+    command = [sys.executable, "-m", "sakuga", "train", "tiny.toml", "--accelerator", "cpu"]
+    dry = subprocess.run([*command, "--dry-run"], cwd=tmp_path, capture_output=True, text=True)
+    assert f"precision: {chosen} ({why})" in dry.stdout
+    real = subprocess.run([*command, "--run", "r"], cwd=tmp_path, capture_output=True, text=True)
+    assert real.stderr.splitlines()[0] == f"precision: {chosen} ({why})"
+
+
+STOPPED = """
+import json, os, pathlib, signal, sys
+from sakuga.train import loop
+from sakuga.train.config import config_from
+
+config = config_from(json.loads(pathlib.Path(sys.argv[1]).read_text()))
+drawn = loop.draw_batch
+
+def draw_batch(config, photos, anime, step, fabric):
+    if step == 2 and fabric.global_rank == 1:
+        signal.raise_signal(signal.SIGINT)
+    return drawn(config, photos, anime, step, fabric)
+
+loop.draw_batch = draw_batch
+try:
+    loop.train(config, pathlib.Path("run"), accelerator="cpu")
+except KeyboardInterrupt:
+    pathlib.Path(f"stopped-{os.environ['RANK']}").touch()
+"""
+
+
+def test_all_ranks_stop_at_the_step_at_which_one_was_asked_to(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    """Else the others wait for it for ever."""
+    (tmp_path / "config.json").write_text(config_to_json(config))
+    (tmp_path / "rank.py").write_text(STOPPED)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    torchrun += ["--nproc-per-node=2", "rank.py", "config.json"]
+    done = subprocess.run(torchrun, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "stopped-0").exists() and (tmp_path / "stopped-1").exists()
+    assert load_checkpoint(tmp_path / "run")[1]["step"] == 3

@@ -2,6 +2,9 @@
 
 import json
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,6 +12,7 @@ import torch
 from PIL import Image
 from training import draw_pictures, tiny_config, write_vgg
 
+from sakuga.convert.onnx_export import export_checkpoint
 from sakuga.errors import TrainingError
 from sakuga.train import losses
 from sakuga.train.checkpoint import load_checkpoint
@@ -199,3 +203,147 @@ def test_nothing_to_resume(config, tmp_path):
     (tmp_path / "checkpoint.pt").write_text("no")
     with pytest.raises(TrainingError, match="not a checkpoint"):
         load_checkpoint(tmp_path)
+
+
+def nan_from(call):
+    """A pixel distance that breaks down at its `call`-th use, two of which are in each step."""
+    sound, calls = losses.pixel_distance, []
+
+    def break_down(*arguments):
+        calls.append(1)
+        return sound(*arguments) * (1.0 if len(calls) < call else float("nan"))
+
+    return break_down
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_last_save_is_guarded_as_every_other(config, tmp_path, monkeypatch, interrupted):
+    """Neither the end nor Ctrl-C puts a broken network in the place of a sound one."""
+    run = tmp_path / "run"
+    rare = replace(config, steps=3 if not interrupted else 9, guard_every=50, save_every=2)
+
+    def stop(step, terms):
+        if interrupted and step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(losses, "pixel_distance", nan_from(5))
+    with pytest.raises(TrainingError, match=r"step 3: .* is nan.*kept \(step 2\)"):
+        train(rare, run, accelerator="cpu", devices=1, progress=stop)
+    state = load_checkpoint(run)[1]
+    assert state["step"] == 2
+    assert all(torch.isfinite(value).all() for value in state["ema"].values())
+
+
+def test_weights_are_guarded_too_where_only_the_gradient_breaks(config, tmp_path, monkeypatch):
+    """The loss of a step may be finite and its gradient not."""
+    calls = []
+
+    class Spoiled(torch.autograd.Function):
+        @staticmethod
+        def forward(context, value):
+            return value.clone()
+
+        @staticmethod
+        def backward(context, gradient):
+            return gradient * (float("nan") if len(calls) > 4 else 1.0)
+
+    sound = losses.pixel_distance
+
+    def spoil(*arguments):
+        calls.append(1)
+        return Spoiled.apply(sound(*arguments))
+
+    monkeypatch.setattr(losses, "pixel_distance", spoil)
+    run = tmp_path / "run"
+    with pytest.raises(TrainingError, match=r"step 3: .* of the generator is not finite"):
+        train(replace(config, steps=3), run, accelerator="cpu", devices=1)
+    assert load_checkpoint(run)[1]["step"] == 2
+
+
+def test_a_checkpoint_is_called_kept_only_where_there_is_one(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(losses, "pixel_distance", nan_from(1))
+    with pytest.raises(TrainingError, match="no checkpoint was saved yet"):
+        train(replace(config, steps=1), tmp_path / "run", accelerator="cpu", devices=1)
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_a_broken_checkpoint_is_neither_resumed_nor_exported(config, run, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    for part in ("generator", "ema"):
+        next(iter(state[part].values())).fill_(float("nan"))
+    torch.save(state, broken / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="is not finite"):
+        train(config, broken, resume=True, accelerator="cpu", devices=1)
+    with pytest.raises(TrainingError, match="is not finite"):
+        export_checkpoint(broken, tmp_path / "broken.onnx")
+    assert not (tmp_path / "broken.onnx").exists()
+
+
+def test_the_log_has_each_step_once_after_a_crash(config, run, tmp_path):
+    def crash(step, terms):
+        if step == 3:
+            raise OSError("the machine went down")
+
+    parts = tmp_path / "parts"
+    with pytest.raises(OSError, match="went down"):
+        train(config, parts, accelerator="cpu", devices=1, progress=crash)
+    with (parts / "log.jsonl").open("a") as log:
+        log.write('{"step": 4, "fl')  # torn
+    train(config, parts, resume=True, accelerator="cpu", devices=1)
+    lines = [json.loads(line) for line in (parts / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+
+
+def test_a_run_that_begins_anew_begins_its_log_anew(config, tmp_path):
+    short = replace(config, steps=2)
+    for _ in range(2):
+        train(short, tmp_path / "run", accelerator="cpu", devices=1)
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2]
+
+
+def test_ctrl_c_is_answered_at_once_and_a_second_one_ends_at_once(config, tmp_path, capfd):
+    steps = []
+
+    def stop(step, terms):
+        steps.append(step)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        steps.append("never")
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "run", accelerator="cpu", devices=1, progress=stop)
+    assert steps == [1]
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+    assert "Ctrl-C again ends at once" in capfd.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+DEAF = """
+import sys, time, torch
+from sakuga.train.loop import noted_ctrl_c
+
+with noted_ctrl_c():
+    print("ready", flush=True)
+    # One bytecode of many seconds, in which Python's own handlers are not heard.
+    torch.linalg.eigh(torch.rand(6000, 6000))
+print("heard too late")
+"""
+
+
+def test_ctrl_c_is_heard_inside_one_long_computation():
+    command = [sys.executable, "-c", DEAF]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as deaf:
+        assert deaf.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        deaf.send_signal(signal.SIGINT)
+        assert "Ctrl-C again ends at once" in deaf.stderr.readline()
+        deaf.send_signal(signal.SIGINT)
+        told, _ = deaf.communicate(timeout=60)
+    assert deaf.returncode == 130
+    assert told == ""

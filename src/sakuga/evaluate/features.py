@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.errors import DataError, DeviceError, MissingExtraError
+from sakuga.errors import DataError, DeviceError, MissingExtraError, reason_of
 from sakuga.models.resnet import ResNet50
 
 INCEPTION = "inception"  # asks for the standard network of published FID and KID values
@@ -226,8 +226,8 @@ def _download_inception() -> Path:
         )
     except (OSError, ValueError) as error:  # no connection; another checksum
         raise DataError(
-            f"The standard Inception-v3 cannot be downloaded from {INCEPTION_URL} ({error}): "
-            "give a feature network's file with --network."
+            f"The standard Inception-v3 cannot be downloaded from {INCEPTION_URL} "
+            f"({reason_of(error)}): give a feature network's file with --network."
         ) from error
 
 

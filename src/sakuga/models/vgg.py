@@ -7,6 +7,7 @@ documentation. Either way the network takes pictures in [-1, 1].
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sakuga.errors import DataError, MissingExtraError
+from sakuga.errors import DataError, MissingExtraError, reason_of
 
 # Layer names of VGG19 (Simonyan, Zisserman 2015), configuration E, as far as conv4_4; "pool"
 # halves the size. The number is the index in torchvision's `features`, by which weights are
@@ -115,12 +116,14 @@ class VGGFeatures(nn.Module):
 
 
 def load_vgg(path: str | Path | None) -> VGGFeatures:
-    """Load VGG19 from a safetensors file, or download torchvision's when `path` is None.
+    """Load VGG19 from a file, or download torchvision's when `path` is None.
+
+    Args:
+        path: safetensors that state their preprocessing, or torchvision's own vgg19-dcbb9e9d.pth.
 
     Raises:
-        DataError: the file is missing, is not safetensors, does not state its preprocessing, or
-        holds
-            another network.
+        DataError: the file is missing, is neither kind, does not state its preprocessing, or holds
+            another network; or the download failed.
         MissingExtraError: pooch is needed for the download and is not installed.
     """
     if path is None:
@@ -130,6 +133,8 @@ def load_vgg(path: str | Path | None) -> VGGFeatures:
         raise DataError(
             f"VGG19 weights {path}: no such file; leave `vgg` empty to download torchvision's"
         )
+    if path.suffix == ".pth":
+        return _read_torchvision(path)
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -145,9 +150,17 @@ def load_vgg(path: str | Path | None) -> VGGFeatures:
             f"({', '.join(missing)} missing): add it, for example "
             "scale='255', mean='123.68,116.779,103.939', std='1,1,1'"
         )
-    scale = float(metadata["scale"].split()[0])
-    mean = [float(value) for value in metadata["mean"].split(",")]
-    std = [float(value) for value in metadata["std"].split(",")]
+    try:
+        scale = float(metadata["scale"].split()[0])
+        mean = [float(value) for value in metadata["mean"].split(",")]
+        std = [float(value) for value in metadata["std"].split(",")]
+    except (ValueError, IndexError):
+        mean, std = [], []
+    if len(mean) != 3 or len(std) != 3 or 0 in std:
+        raise DataError(
+            f"VGG19 weights {path}: the preprocessing in the metadata makes no sense: scale is one "
+            "number, mean and std are three, separated by commas"
+        )
     return VGGFeatures(weights, scale, mean, std)
 
 
@@ -157,17 +170,27 @@ def _download_torchvision() -> VGGFeatures:
     except ImportError as error:
         raise MissingExtraError("sakuga train (download of VGG19)", "train", "pooch") from error
 
-    def check(name: str, action: str, downloader: object) -> str:
-        digest = pooch.file_hash(name, alg="sha256")
-        if not digest.startswith(TORCHVISION_HASH_PREFIX):
-            Path(name).unlink()
-            raise DataError(
-                f"{TORCHVISION_URL}: sha256 {digest} is not the published one: try again"
-            )
-        return name
+    try:
+        file = pooch.retrieve(TORCHVISION_URL, known_hash=None, path=pooch.os_cache("sakuga"))
+    except (OSError, ValueError) as error:  # of requests, all of whose errors are OSErrors, too
+        raise DataError(
+            f"VGG19 cannot be downloaded from {TORCHVISION_URL} ({reason_of(error)}): try again "
+            f"later, or download it elsewhere and say  --set vgg={Path(TORCHVISION_URL).name}"
+        ) from error
+    try:
+        return _read_torchvision(Path(file))
+    except DataError:
+        Path(file).unlink()  # so that the next try downloads it anew
+        raise
 
-    file = pooch.retrieve(
-        TORCHVISION_URL, known_hash=None, path=pooch.os_cache("sakuga"), processor=check
-    )
-    weights = torch.load(file, map_location="cpu", weights_only=True)
+
+def _read_torchvision(path: Path) -> VGGFeatures:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(TORCHVISION_HASH_PREFIX):
+        raise DataError(
+            f"VGG19 weights {path}: not torchvision's {Path(TORCHVISION_URL).name} (its sha256 is "
+            f"{digest[:8]}...): download {TORCHVISION_URL} again"
+        )
+    weights = torch.load(path, map_location="cpu", weights_only=True)
     return VGGFeatures(weights, 1.0, IMAGENET_MEAN, IMAGENET_STD)

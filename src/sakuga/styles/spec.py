@@ -33,7 +33,7 @@ DEFAULT_STYLE = "novel"
 GRAPH_INPUT = "photo"
 GRAPH_OUTPUT = "anime"
 SHIPPED_FOLDER = Path(__file__).parent / "weights"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class StyleSpec:
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, for a spec that makes no sense."""
-        if not _NAME.fullmatch(self.name):
+        if not NAME_PATTERN.fullmatch(self.name):
             raise ValueError(
                 f"name {self.name!r} must be lower-case letters, digits, '-' and '_', at most 64"
             )

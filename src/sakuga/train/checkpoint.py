@@ -13,9 +13,8 @@ from sakuga.errors import TrainingError
 from sakuga.files import replacing
 from sakuga.models.cartoongan import CartoonGenerator
 from sakuga.models.local import LocalGenerator
-from sakuga.train.config import TrainConfig, config_from
+from sakuga.train.config import CHECKPOINT, TrainConfig, config_from, find_checkpoint
 
-CHECKPOINT = "checkpoint.pt"
 FORMAT = 1
 
 
@@ -45,12 +44,7 @@ def load_checkpoint(source: str | Path) -> tuple[TrainConfig, dict[str, Any]]:
     Raises:
         TrainingError: nothing there, not a checkpoint of this program, or of a later version of it.
     """
-    source = Path(source)
-    path = source / CHECKPOINT if source.is_dir() else source
-    if not path.is_file():
-        raise TrainingError(
-            f"{source}: holds no {CHECKPOINT}: give a run's folder or a checkpoint file"
-        )
+    path = find_checkpoint(source)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (
@@ -65,7 +59,7 @@ def load_checkpoint(source: str | Path) -> tuple[TrainConfig, dict[str, Any]]:
 
 
 def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: str | Path) -> None:
-    """Fill a network, or say which layer does not fit. Raises TrainingError."""
+    """Fill a network, or say which layer does not fit or is broken. Raises TrainingError."""
     own = network.state_dict()
     for name, value in own.items():
         if name not in weights:
@@ -77,6 +71,10 @@ def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: s
             raise TrainingError(
                 f"{source}: {name} has shape {tuple(weights[name].shape)}, this config needs "
                 f"{tuple(value.shape)}: set width and blocks as they were in that training"
+            )
+        if not torch.isfinite(weights[name]).all():
+            raise TrainingError(
+                f"{source}: {name} is not finite: that training broke down; begin from another"
             )
     extra = sorted(set(weights) - set(own))
     if extra:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sakuga.errors import TrainingError
 from sakuga.train.flatten import gaussian_blur
@@ -49,6 +49,20 @@ def check_terms(terms: Mapping[str, Tensor], step: int) -> None:
             )
 
 
+def check_weights(networks: Mapping[str, nn.Module], step: int) -> None:
+    """Raise TrainingError naming the first tensor of a network that is not finite.
+
+    A loss may be finite and its gradient not: then the terms look sound, and the weights are lost.
+    """
+    for kind, network in networks.items():
+        for name, values in network.state_dict().items():
+            if not torch.isfinite(values).all():
+                raise TrainingError(
+                    f"step {step}: {name} of the {kind} is not finite: "
+                    "lower generator_lr or set precision=32-true"
+                )
+
+
 def check_health(
     health: Mapping[str, float], step: int, *, chroma_limit: float, texture_limit: float
 ) -> None:
@@ -78,4 +92,4 @@ def check_health(
         remedy = "raise colour_weight, lower generator_lr"
     else:
         return
-    raise TrainingError(f"step {step}: {broken}: {remedy}; the last checkpoint is kept")
+    raise TrainingError(f"step {step}: {broken}: {remedy}")

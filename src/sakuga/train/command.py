@@ -1,24 +1,28 @@
-"""What `sakuga train` does around the loop: which config, which folder, what is printed."""
+"""What `sakuga train` does around the loop: which config, which folder, what is printed.
+
+torch, which takes seconds to load, is imported only when the request is known to make sense.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sakuga.errors import OptionError
 from sakuga.progress import ProgressBar
-from sakuga.train.checkpoint import CHECKPOINT, load_checkpoint
 from sakuga.train.config import (
+    CHECKPOINT,
     TrainConfig,
+    check_paths,
     config_from,
     config_to_json,
+    find_checkpoint,
     load_config,
     parse_overrides,
 )
-from sakuga.train.distributed import is_first_process
-from sakuga.train.loop import plan, train
 
 SHOWN_TERMS = ("flat", "adversarial_texture", "crops_per_s")  # beside the bar; the log has all
 
@@ -51,6 +55,9 @@ def resolve(request: Request) -> tuple[TrainConfig, Path]:
             raise OptionError(
                 "--resume takes its config and folder from the run: give only --set beside it"
             )
+        find_checkpoint(request.resume)
+        from sakuga.train.checkpoint import load_checkpoint
+
         config, _ = load_checkpoint(request.resume)
         changes = parse_overrides(request.overrides)
         return config_from({**json.loads(config_to_json(config)), **changes}), request.resume
@@ -68,12 +75,21 @@ def resolve(request: Request) -> tuple[TrainConfig, Path]:
 def run_training(request: Request) -> None:
     """Train as asked, with a progress bar on a terminal, or print the plan."""
     config, run = resolve(request)
+    if not request.dry_run:
+        check_paths(config)
+    from sakuga.train.distributed import choose_precision, is_first_process
+    from sakuga.train.loop import plan, train
+
+    precision, why = choose_precision(config.precision, request.accelerator)
     if request.dry_run:
         print(config_to_json(config))
         for name, value in plan(config).items():
             print(f"{name:>24}: {value:,}")
+        print(f"{'precision':>24}: {precision} ({why})")
         return
     speaks = is_first_process() and not request.quiet
+    if speaks:
+        print(f"precision: {precision} ({why})", file=sys.stderr)
     with ProgressBar(f"Training {config.name}", config.steps, quiet=not speaks) as bar:
 
         def show(step: int, terms: dict[str, float]) -> None:

@@ -5,13 +5,30 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from sakuga.errors import OptionError
+from sakuga.errors import DataError, OptionError, TrainingError
+from sakuga.styles.spec import NAME_PATTERN as _STYLE_NAME
+
+CHECKPOINT = "checkpoint.pt"  # in a run's folder
+VGG_LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3",
+              "conv3_4", "conv4_1", "conv4_2", "conv4_3", "conv4_4")  # fmt: skip
+
+# What a field must be at least, lest it divide by zero, ask for nothing or make no sense.
+_AT_LEAST = {
+    **dict.fromkeys(("batch", "accumulate", "steps", "width", "discriminator_width"), 1),
+    **dict.fromkeys(("log_every", "guard_every", "sheet_every", "save_every", "brush"), 1),
+    **dict.fromkeys(("warmup_steps", "clip_norm", "memory_gb", "photo_noise", "detail"), 0),
+    **dict.fromkeys(("chroma_limit", "texture_limit", "ink_emphasis", "vividness"), 0),
+    **dict.fromkeys(("blocks", "line_light"), 0),
+}
+_ABOVE_ZERO = ("accent", "flatten", "gamma", "line_width")
+_SHARES = ("ink", "final_lr")
 
 
 @dataclass(frozen=True)
@@ -21,7 +38,7 @@ class TrainConfig:
     # --- data
     photos: tuple[str, ...] = ()  # folders and tar files of real photos
     anime: tuple[str, ...] = ()  # folders and tar files of drawings
-    vgg: str = ""  # safetensors file of VGG19; empty: torchvision's, downloaded and checked
+    vgg: str = ""  # file of VGG19 (.safetensors, .pth); empty: torchvision's, downloaded
     sheet_photos: str = (
         ""  # folder of photos for the contact sheets; empty: the first four held-out ones
     )
@@ -89,7 +106,7 @@ class TrainConfig:
     # --- machine
     seed: int = 0
     accumulate: int = 1  # passes a step, each over its share of the batch: less memory, more time
-    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"  # bf16 where the device has it
     log_every: int = 20  # steps between lines of the log
     guard_every: int = 100  # steps between checks against collapse
     chroma_limit: float = 15.0  # CIELAB units: a larger shift of the colours stops the training
@@ -110,8 +127,21 @@ class TrainConfig:
             self.crop >= 32 and self.crop % 8 == 0,
             f"crop {self.crop}: a multiple of 8, at least 32",
         )
-        _check(self.batch >= 1, f"batch {self.batch}: at least 1")
-        _check(self.accumulate >= 1, f"accumulate {self.accumulate}: at least 1")
+        for name, least in _AT_LEAST.items():
+            _check(getattr(self, name) >= least, f"{name} {getattr(self, name)}: at least {least}")
+        for name in _ABOVE_ZERO:
+            _check(getattr(self, name) > 0, f"{name} {getattr(self, name)}: above 0")
+        for name in _SHARES:
+            value = getattr(self, name)
+            _check(0 <= value <= 1, f"{name} {value}: between 0 and 1")
+        for name in ("beta1", "beta2", "ema_decay"):
+            value = getattr(self, name)
+            _check(0 <= value < 1, f"{name} {value}: from 0 to below 1")
+        _check(-(2**63) <= self.seed < 2**63, f"seed {self.seed}: at most 63 bits")
+        _check(
+            _STYLE_NAME.fullmatch(self.name) is not None,
+            f"name {self.name!r}: lower-case letters, digits, '-' and '_', at most 64",
+        )
         _check(
             0 <= self.init_steps <= self.steps,
             f"init_steps {self.init_steps}: 0 to steps ({self.steps})",
@@ -121,22 +151,26 @@ class TrainConfig:
             _check(
                 32 <= low <= high, f"{name} {low}, {high}: two sizes in rising order, at least 32"
             )
-        _check(0 <= self.ink <= 1, f"ink {self.ink}: between 0 and 1")
-        _check(self.accent > 0, f"accent {self.accent}: above 0")
-        _check(self.brush >= 1, f"brush {self.brush}: at least 1")
         for name in ("ink_colour", "paper_colour"):
             colour = getattr(self, name)
             _check(
                 len(colour) == 3 and all(0 <= value <= 1 for value in colour),
                 f"{name} {colour}: three values between 0 and 1",
             )
-        _check(0 <= self.ema_decay < 1, f"ema_decay {self.ema_decay}: from 0 to below 1")
+        for name in self.feature_layers:
+            _check(
+                name in VGG_LAYERS, f"feature_layers {name!r}: choose from {', '.join(VGG_LAYERS)}"
+            )
         for name in ("structure_weights", "gram_weights"):
             layers, weights = len(self.feature_layers), len(getattr(self, name))
             _check(layers == weights, f"{name}: {weights} values for {layers} feature_layers")
         for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
             if field.name.endswith(("_weight", "_negatives", "_lr")):
-                _check(getattr(self, field.name) >= 0, f"{field.name}: not negative")
+                _check(value >= 0, f"{field.name}: not negative")
+            for number in value if isinstance(value, tuple) else (value,):
+                finite = not isinstance(number, float) or math.isfinite(number)
+                _check(finite, f"{field.name} {number}: not a finite number")
 
     @property
     def adversarial_terms(self) -> dict[str, float]:
@@ -174,6 +208,34 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         raise OptionError(f"{path}: not TOML: {error}") from error
     values = {key: value for key, value in values.items() if not isinstance(value, dict)}
     return config_from({**values, **parse_overrides(overrides)})
+
+
+def find_checkpoint(source: str | Path) -> Path:
+    """The checkpoint file of a run's folder, or the file itself. Raises TrainingError."""
+    source = Path(source)
+    path = source / CHECKPOINT if source.is_dir() else source
+    if not path.is_file():
+        raise TrainingError(
+            f"{source}: holds no {CHECKPOINT}: give a run's folder or a checkpoint file"
+        )
+    return path
+
+
+def check_paths(config: TrainConfig) -> None:
+    """See whether what a training reads is there at all, before anything slow begins.
+
+    Raises:
+        DataError: no photos or drawings are named, or a path that is not there.
+    """
+    for name, sources in (("photos", config.photos), ("anime", config.anime)):
+        if not any(sources):
+            raise DataError(f"{name}: none are named; add  --set {name}=FOLDER")
+        for source in (part for several in sources for part in several.split(",") if part):
+            if not Path(source).exists():
+                raise DataError(f"{name}: {source}: no such folder or tar file; check the spelling")
+    for name, source in (("vgg", config.vgg), ("sheet_photos", config.sheet_photos)):
+        if source and not Path(source).exists():
+            raise DataError(f"{name}: {source}: no such file or folder; check the spelling")
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from sakuga.files import replacing
+from sakuga.files import replacing, write_bytes
 from sakuga.images.read import to_float, to_pixels
 from sakuga.images.sheet import contact_sheet
 from sakuga.train.config import TrainConfig, config_to_json
 from sakuga.train.dataset import load_pictures
 
+LOG = "log.jsonl"
 SHEET_PHOTOS = 4
 SHEET_SIDE = 512  # pixels, the longer side of a photo on a sheet
 SHEET_MULTIPLE = 8  # sides are cropped to it, so that every generator takes them
@@ -37,8 +38,9 @@ class Journal:
         self.device = device
         self.batch = config.batch
         self.latest: dict[str, float] = {}
-        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step)
-        self.log_file = (run / "log.jsonl").open("a", encoding="utf-8")
+        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
+        forget_steps_after(first_step, run / LOG)
+        self.log_file = (run / LOG).open("a", encoding="utf-8")
         self.clock = (first_step, time.monotonic())
         if config.sheet_photos:
             photos = load_pictures([config.sheet_photos], "all")
@@ -76,6 +78,27 @@ class Journal:
         """Close the log files."""
         self.log_file.close()
         self.board.close()
+
+
+def forget_steps_after(step: int, log: Path) -> None:
+    """Take lines out of a log that a run wrote past the checkpoint it goes on from.
+
+    They will be written again. So is a line that a crash has torn.
+    """
+    if not log.exists():
+        return
+    lines = log.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if (_step_of(line) or step + 1) <= step]
+    if kept != lines:
+        write_bytes(log, b"".join(kept))
+
+
+def _step_of(line: bytes) -> int | None:
+    """The step of a line of the log; None if it is not whole."""
+    try:
+        return int(json.loads(line)["step"]) if line.endswith(b"\n") else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _fit(photo: np.ndarray) -> np.ndarray:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import os
 import platform
 import signal
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,10 +29,10 @@ from sakuga.train.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from sakuga.train.collapse import check_health, check_terms, measure_health
-from sakuga.train.config import TrainConfig, config_to_json
+from sakuga.train.collapse import check_health, check_terms, check_weights, measure_health
+from sakuga.train.config import CHECKPOINT, TrainConfig, config_to_json
 from sakuga.train.dataset import CropSampler
-from sakuga.train.distributed import mean_over_ranks, open_fabric
+from sakuga.train.distributed import any_rank, choose_precision, mean_over_ranks, open_fabric
 from sakuga.train.log import Journal
 from sakuga.train.objective import Batch, discriminator_terms, generator_terms
 from sakuga.train.rolling import open_sampler
@@ -64,10 +67,11 @@ def train(
         The checkpoint's path.
 
     Raises:
-        TrainingError: a guard broke, or a checkpoint does not fit.
+        TrainingError: a guard broke, which is asked before anything is saved; or a checkpoint does
+            not fit.
         DataError: pictures or VGG weights that cannot be used.
         DeviceError, OptionError: devices that are not there.
-        KeyboardInterrupt: after Ctrl-C, when the step was finished and saved.
+        KeyboardInterrupt: after Ctrl-C on any rank, when the step was finished and saved.
     """
     torch.manual_seed(config.seed)
     generator = build_generator(config)
@@ -86,12 +90,17 @@ def train(
         for name, discriminator in discriminators.items():
             load_weights(discriminator, state["discriminators"][name], run)
 
-    fabric = open_fabric(devices, nodes, accelerator, config.precision)
+    precision, _ = choose_precision(config.precision, accelerator)
+    fabric = open_fabric(devices, nodes, accelerator, precision)
     if config.batch % (fabric.world_size * config.accumulate):
         raise TrainingError(
             f"batch {config.batch} cannot be shared evenly by {fabric.world_size} devices "
             f"in {config.accumulate} passes: set batch to a multiple of both"
         )
+    vgg = None
+    if needs_vgg(config):  # before the pictures, which take minutes to decode
+        features = _channels_last(load_vgg(config.vgg or None).to(fabric.device))
+        vgg = _in_autocast(fabric, features)
     shared: dict[str, Any] = {
         "memory_gb": config.memory_gb / 2,
         "seed": config.seed,
@@ -105,10 +114,6 @@ def train(
     anime = open_sampler(
         config.anime, config.crop, config.anime_sides, fabric.device, smooth=True, **shared
     )
-    vgg = None
-    if needs_vgg(config):
-        features = _channels_last(load_vgg(config.vgg or None).to(fabric.device))
-        vgg = _in_autocast(fabric, features)
     ema.to(fabric.device)
 
     betas = (config.beta1, config.beta2)
@@ -136,8 +141,33 @@ def train(
     started = time.monotonic()
     journal = Journal(config, run, first_step, fabric.device) if fabric.is_global_zero else None
 
-    def save(step: int) -> Path:
-        return save_checkpoint(
+    def guard(step: int, terms: Mapping[str, Tensor], photo: Tensor, painted: Tensor) -> None:
+        """Stop before something broken is saved; every rank must ask, so that all of them stop."""
+        try:
+            check_terms(terms, step)
+            check_weights({"generator": generator, "average": ema, **discriminators}, step)
+            if step > config.init_steps:  # a network fresh from chance may look like anything
+                health = mean_over_ranks(fabric, measure_health(photo, painted))
+                check_health(
+                    {name: float(value) for name, value in health.items()},
+                    step,
+                    chroma_limit=config.chroma_limit,
+                    texture_limit=config.texture_limit,
+                )
+        except TrainingError as error:
+            kept = "no checkpoint was saved yet"
+            if saved_step is not None:
+                kept = f"the last checkpoint is kept (step {saved_step})"
+            raise TrainingError(f"{error}; {kept}") from error
+
+    saved_step = first_step if state else None
+
+    def save(step: int) -> None:
+        nonlocal saved_step
+        saved_step = step
+        if not fabric.is_global_zero:
+            return
+        save_checkpoint(
             run,
             {
                 "step": step,
@@ -156,7 +186,7 @@ def train(
 
     with (
         contextlib.closing(journal) if journal else contextlib.nullcontext(),
-        noted_ctrl_c() as asked,
+        noted_ctrl_c(speaks=fabric.is_global_zero) as asked,
     ):
         for step in range(first_step, config.steps):
             adversarial = step >= config.init_steps
@@ -214,57 +244,95 @@ def train(
                 )
 
             done = step + 1
-            guarding = done % config.guard_every == 0 or done % config.save_every == 0
+            saving = done % config.save_every == 0 or done == config.steps
+            guarding = saving or done % config.guard_every == 0
             logging = done % config.log_every == 0 or done == config.steps
             if guarding or logging:  # on every rank, so that all of them stop, or none
                 terms = mean_over_ranks(fabric, terms)
             if guarding:
-                check_terms(terms, done)
-                if done > config.init_steps:  # a network fresh from chance may look like anything
-                    health = mean_over_ranks(fabric, measure_health(part.photo, painted.detach()))
-                    check_health(
-                        {name: float(value) for name, value in health.items()},
-                        done,
-                        chroma_limit=config.chroma_limit,
-                        texture_limit=config.texture_limit,
-                    )
+                guard(done, terms, part.photo, painted.detach())
             if journal:
                 if logging:
                     journal.log(done, terms, config.generator_lr * rate)
                 if done % config.sheet_every == 0 or done == config.steps:
                     journal.draw_sheet(done, ema)
-                if done % config.save_every == 0:
-                    save(done)
-                if progress:
-                    progress(done, journal.latest)
-            if asked.is_set():
-                if journal:
+            if saving:
+                save(done)
+            if journal and progress:
+                progress(done, journal.latest)
+            if any_rank(fabric, asked.is_set()):
+                if not saving:
+                    guard(done, mean_over_ranks(fabric, terms), part.photo, painted.detach())
                     save(done)
                 raise KeyboardInterrupt
-    return save(config.steps) if fabric.is_global_zero else run
+    if first_step >= config.steps:  # nothing was left to do, but the settings may be new
+        save(first_step)
+    return run / CHECKPOINT
+
+
+GRACE_S = 1.0  # that the main thread has to hear a second Ctrl-C
+SHOW_CURSOR = "\x1b[?25h"  # which the progress bar hides
+_END = b"\0"  # no signal has this number
 
 
 @contextlib.contextmanager
-def noted_ctrl_c() -> Iterator[threading.Event]:
+def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
     """Turn the first Ctrl-C into a flag, read between steps, so that what is saved is a whole step.
 
-    The second one stops at once. Outside the main thread nothing is changed.
+    It is acknowledged at once. The second one ends at once: by KeyboardInterrupt, or, where the
+    main thread is deep inside one computation and does not hear it, by ending the process.
+    Python hears signals only between the bytecodes of its main thread, of which a backward pass of
+    a minute is one; so a thread of its own listens. Outside the main thread nothing is changed.
+
+    Args:
+        speaks: tell the user that Ctrl-C was heard.
     """
-    asked = threading.Event()
+    asked, heard = threading.Event(), threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
 
+    count = 0
+
     def note(number: int, frame: object) -> None:
-        if asked.is_set():
+        if asked.is_set() or count > 1:  # two that came during one computation are heard as one
+            heard.set()
             raise KeyboardInterrupt
         asked.set()
 
+    def listen() -> None:
+        nonlocal count
+        while (byte := ear.recv(1)) != _END:
+            if byte != bytes([signal.SIGINT]):
+                continue
+            count += 1
+            if count == 1 and speaks:
+                _say("sakuga: stopping when this step is done and saved; Ctrl-C again ends at once")
+            elif count == 2 and not heard.wait(GRACE_S):
+                _say("sakuga: stopped" + SHOW_CURSOR * sys.stderr.isatty())
+                os._exit(130)
+
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+    listener = threading.Thread(target=listen, name="ctrl-c", daemon=True)
+    listener.start()
+    previous_mouth = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
     previous = signal.signal(signal.SIGINT, note)
     try:
         yield asked
     finally:
+        heard.set()  # whatever comes now, this is being left
         signal.signal(signal.SIGINT, previous)
+        signal.set_wakeup_fd(previous_mouth)
+        mouth.send(_END)
+        listener.join()
+        ear.close()
+        mouth.close()
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+        print(text, file=sys.stderr, flush=True)
 
 
 def _add_terms(sums: dict[str, Tensor], terms: Mapping[str, Tensor], share: float) -> None:

@@ -15,8 +15,8 @@ from sakuga.convert.recognise import is_onnx, read_layers
 from sakuga.convert.tensors import read_tensors
 from sakuga.errors import TrainingError
 from sakuga.styles import find
-from sakuga.train.checkpoint import CHECKPOINT, load_checkpoint
-from sakuga.train.config import TrainConfig
+from sakuga.train.checkpoint import load_checkpoint
+from sakuga.train.config import CHECKPOINT, TrainConfig
 
 _MARKER = "conv01_1.weight"  # a layer that no network of ours has
 
