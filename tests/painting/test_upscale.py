@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -149,3 +154,74 @@ def test_progress() -> None:
     shares: list[float] = []
     redraw(photo(30, 20), (40, 600), shares.append)
     assert shares == sorted(shares) and len(shares) == 3 and shares[-1] == 1
+
+
+def test_no_threads_of_blas_are_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They spin: the hundreds of small products that this once was took 26 CPU seconds, not 1."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("a product of matrices")
+
+    for name in ("matmul", "dot", "tensordot", "einsum", "inner", "vdot"):
+        monkeypatch.setattr(np, name, refuse)
+    redraw(photo(50, 64), (200, 160))
+
+
+def test_enlarging_is_the_product_with_the_matrices_of_the_spline() -> None:
+    planes = np.random.default_rng(0).normal(size=(3, 11, 7)).astype(np.float32)
+    rows, columns = redrawing._weights(0, 40, 40, 11), redrawing._weights(5, 25, 30, 7)
+    inside = planes[:, rows.start : rows.stop, columns.start : columns.stop]
+    for kind in ("spline", "linear"):
+        matrices = []
+        for weights in (rows, columns):
+            sums = getattr(weights, kind)
+            matrix = np.zeros((sums.taps.shape[1], weights.stop - weights.start))
+            for tap, weight in zip(sums.taps, sums.weights, strict=True):
+                np.add.at(matrix, (np.arange(len(tap)), tap), weight)
+            assert np.allclose(matrix.sum(axis=1), 1)
+            matrices.append(matrix)
+        expected = matrices[0] @ inside @ matrices[1].T
+        found = redrawing._enlarged(
+            redrawing._enlarged(inside, getattr(rows, kind)), getattr(columns, kind)
+        )
+        assert np.abs(found - expected).max() < 1e-5
+
+
+CPU_SECONDS = """
+import sys, time
+from PIL import Image
+from sakuga.images.read import read_picture
+from sakuga.painting.pictures import Look, paint_picture
+from sakuga.painting.stylizer import Stylizer
+
+stylizer = Stylizer("novel", threads=1)
+spent = []
+for path in sys.argv[1:]:
+    began = time.process_time()
+    paint_picture(read_picture(path), stylizer, Look())
+    spent.append(time.process_time() - began)
+print(*spent)
+"""
+
+
+@pytest.mark.parametrize("burners", [0, 2])
+def test_twelve_megapixels_cost_at_most_four_times_one(tmp_path: Path, burners: int) -> None:
+    """In CPU seconds, of the same photo, also beside processes that leave no core idle."""
+    examples = Path(__file__).parents[2] / "examples"
+    with Image.open(examples / "landmark_pagoda.jpg") as image:
+        for name, size in (("small", (1155, 866)), ("large", (4000, 3000))):
+            image.resize(size).save(tmp_path / f"{name}.jpg")
+    everything = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(burners)]
+    try:
+        # The first one warms up what is made once.
+        files = [tmp_path / f"{name}.jpg" for name in ("small", "small", "large")]
+        command = [sys.executable, "-c", CPU_SECONDS, *map(str, files)]
+        done = subprocess.run(command, capture_output=True, text=True, env=everything)
+    finally:
+        for one in busy:
+            one.kill()
+            one.wait()
+    assert done.returncode == 0, done.stderr
+    _, small_s, large_s = map(float, done.stdout.split())
+    assert large_s < 4 * small_s

@@ -37,13 +37,21 @@ MARGIN = 1 + _STEPS + 3 + 1
 
 
 @dataclass(frozen=True)
+class _Sums:
+    """Each of N pixels as a weighted sum of K small ones."""
+
+    taps: NDArray[np.intp]  # (K, N): which
+    weights: NDArray[np.float32]  # (K, N)
+
+
+@dataclass(frozen=True)
 class _Weights:
     """What pixels start..stop of a small axis give to one stretch of the large axis."""
 
     start: int
     stop: int
-    spline: NDArray[np.float32]  # (large, small): cubic B-spline, for the picture itself
-    linear: NDArray[np.float32]  # (large, small): for the range of its colours
+    spline: _Sums  # of the pixels from `start` on: cubic B-spline, for the picture itself
+    linear: _Sums  # for the range of its colours
 
 
 def redraw(
@@ -81,8 +89,8 @@ def redraw(
         used = slice(rows.start - first, rows.stop - first)
         for left, across in columns:
             part = slice(across.start, across.stop)
-            enlarged = _enlarged(picture[:, used, part], rows.spline, across.spline)
-            bounds = _enlarged(ranges[:, used, part], rows.linear, across.linear)
+            enlarged = _enlarged(_enlarged(picture[:, used, part], rows.spline), across.spline)
+            bounds = _enlarged(_enlarged(ranges[:, used, part], rows.linear), across.linear)
             tile = _sharpened(enlarged, bounds, steepness)
             result[top:bottom, left : left + tile.shape[1]] = tile
         if progress is not None:
@@ -130,7 +138,7 @@ def _along_contours(picture: Planes) -> Planes:
     pixels it was among, so that nothing rings.
     """
     lowest, highest = _extreme(picture, np.minimum), _extreme(picture, np.maximum)
-    lightness = np.tensordot(_LUMA, picture, 1)
+    lightness = (_LUMA[:, None, None] * picture).sum(axis=0)
     framed = np.pad(lightness, 1, mode="edge")
     right = framed[1:-1, 2:] - framed[1:-1, :-2]
     down = framed[2:, 1:-1] - framed[:-2, 1:-1]
@@ -158,10 +166,20 @@ def _along_contours(picture: Planes) -> Planes:
     return np.clip(picture, lowest, highest)
 
 
-def _enlarged(planes: Planes, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Planes:
-    """Enlarge (C, h, w) by weights (H, h) and (W, w), to (C, H, W)."""
-    enlarged: Planes = np.matmul(np.matmul(rows, planes), columns.T)
-    return enlarged
+def _enlarged(planes: Planes, sums: _Sums) -> Planes:
+    """Enlarge the first axis of (C, n, m) and exchange both: (C, m, N). Twice enlarges both.
+
+    So rows that lie together in memory are added up. Products of matrices are as fast where nothing
+    else runs, but wake a pool of threads that spin, hundreds of times: on a busy machine that took
+    minutes.
+    """
+    first, *others = zip(sums.taps, sums.weights, strict=True)
+    total = planes.take(first[0], axis=1) * first[1][:, None]
+    for tap, weight in others:
+        part = planes.take(tap, axis=1)
+        part *= weight[:, None]
+        total += part
+    return np.ascontiguousarray(total.transpose(0, 2, 1))
 
 
 def _sharpened(picture: Planes, bounds: Planes, steepness: np.float32) -> Pixels:
@@ -224,8 +242,10 @@ def _weights(start: int, stop: int, large: int, small: int) -> _Weights:
     )
     linear = np.maximum(0, 1 - distance)
     first, last = int(taps.min()), int(taps.max()) + 1
-    matrices = np.zeros((2, stop - start, last - first), np.float32)
-    for tap in range(len(near)):
-        for matrix, weights in zip(matrices, (spline, linear), strict=True):
-            np.add.at(matrix, (np.arange(stop - start), taps[:, tap] - first), weights[:, tap])
-    return _Weights(first, last, matrices[0], matrices[1])
+    taps = np.ascontiguousarray((taps - first).T)
+    return _Weights(
+        first,
+        last,
+        _Sums(taps, np.ascontiguousarray(spline.T, np.float32)),
+        _Sums(taps[1:3], np.ascontiguousarray(linear.T[1:3], np.float32)),  # others weigh nothing
+    )
