@@ -71,7 +71,7 @@ def paint(
     inputs
         Pictures, folders, patterns, videos, addresses (http, https), webcam, or - for stdin.
     out
-        File or folder for the results; otherwise PHOTO-STYLE.EXT beside each, FOLDER-STYLE/.
+        File, or folder in which they keep their names; otherwise PHOTO-STYLE.EXT, FOLDER-STYLE/.
     style
         A style's name or file; `sakuga styles` lists them. A mixture: novel:0.6+storybook:0.4
     strength
@@ -97,11 +97,12 @@ def paint(
     json
         Print what was done as JSON.
     """
-    from sakuga.inputs.jobs import paint_inputs
+    from sakuga.inputs.jobs import check_tile, paint_inputs
     from sakuga.painting.mixture import open_stylizer
     from sakuga.painting.pictures import Look
 
     look = Look(strength, keep_colour, max_side, stroke)
+    check_tile(tile)
     stylizer = open_stylizer(style, device=device, threads=threads, tile=tile)
     return paint_inputs(
         inputs,

@@ -24,8 +24,9 @@ def replacing(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise OutputError(f"{target}: cannot be written, there is a folder of that name")
+        suffix = target.suffix if len(os.fsencode(target.suffix)) < 20 else ""
         handle, name = tempfile.mkstemp(
-            prefix=f".{target.stem[:80]}-", suffix=f".tmp{target.suffix}", dir=target.parent
+            prefix=f".{target.stem[:40]}-", suffix=f".tmp{suffix}", dir=target.parent
         )
         os.close(handle)
         temporary = Path(name)

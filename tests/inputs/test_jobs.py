@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,12 @@ def stylizer(tiny_style: Path) -> Stylizer:
     return Stylizer(tiny_style, threads=1)
 
 
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of the tests is the current one."""
+    monkeypatch.chdir(tmp_path)
+
+
 def fill(folder: Path, count: int, side: int = 24) -> list[Path]:
     """Write pictures 00.png, 01.png ... into a folder."""
     folder.mkdir()
@@ -49,7 +56,7 @@ def test_one_bad_file_among_fifty(
         result = read_picture(tmp_path / "trip-tiny" / path.name).frames[0].colour
         assert (result == stylizer(read_picture(path).frames[0].colour)).all()
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("49 painted in") and lines[0].endswith("1 failed:")
+    assert re.fullmatch(r"49 painted in \d+\.\d s -> trip-tiny/, 1 failed:", lines[0])
     assert lines[1].startswith(f"sakuga: {paths[20]}: is damaged or truncated")
     assert len(lines) == 2
 
@@ -87,7 +94,9 @@ def test_a_single_picture_that_is_there(
     target = tmp_path / "trip" / "00-tiny.png"
     assert capsys.readouterr().out == f"{target}\n"
     assert paint_inputs([str(path)], stylizer, Look()) == 0
-    assert f"{target} is there already; --overwrite" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert told.err == f"{target} is there already; --overwrite paints it again\n"
+    assert told.out == ""
 
 
 def test_json_tells_each_job(
@@ -125,13 +134,13 @@ def test_a_bug_is_not_a_failed_job(
 
     monkeypatch.setattr("sakuga.inputs.jobs.paint_picture", broken)
     with pytest.raises(ZeroDivisionError):
-        list(do_jobs(plan([str(tmp_path / "trip")], "tiny"), stylizer, Look()))
+        list(do_jobs(plan([str(tmp_path / "trip")], "tiny").jobs, stylizer, Look()))
 
 
 def test_progress_counts_jobs(tmp_path: Path, stylizer: Stylizer) -> None:
     fill(tmp_path / "trip", 3)
     seen: list[tuple[float, str]] = []
-    jobs = plan([str(tmp_path / "trip")], "tiny")
+    jobs = plan([str(tmp_path / "trip")], "tiny").jobs
     list(do_jobs(jobs, stylizer, Look(), progress=lambda done, name: seen.append((done, name))))
     assert [done for done, _ in seen] == [0, 1, 1, 2, 2, 3]
     assert seen[-1][1].endswith("02.png")

@@ -28,7 +28,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def planned(*inputs: str, out: str | None = None, file_format: str | None = None) -> dict[str, str]:
     """Source -> target, as text with forward slashes."""
-    jobs = plan(inputs, "novel", out=None if out is None else Path(out), file_format=file_format)
+    made = plan(inputs, "novel", out=None if out is None else Path(out), file_format=file_format)
+    jobs = made.jobs
     return {job.source: job.target.as_posix() if job.target else "-" for job in jobs}
 
 
@@ -74,12 +75,28 @@ def test_a_folder_keeps_its_tree(folder: Path) -> None:
     assert planned("trip", out="out/x") == moved
     several = planned("trip", "cat.jpg", out="out")
     assert several["trip/a.jpg"] == "out/trip/a.jpg"
-    assert several["cat.jpg"] == "out/cat-novel.jpg"
+    assert several["cat.jpg"] == "out/cat.jpg"
 
 
 def test_the_current_folder_has_a_name_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder / "trip")
-    assert Path(planned(".")["a.jpg"]) == folder / "trip-novel" / "a.jpg"
+    assert planned(".")["a.jpg"] == "trip-novel/a.jpg"
+    assert planned(str(folder / "trip"))[str(folder / "trip" / "a.jpg")] == "trip-novel/a.jpg"
+    above = planned("..")
+    assert above["../trip/a.jpg"] == f"{folder.name}-novel/trip/a.jpg"
+
+
+def test_results_of_a_folder_are_in_the_sight_of_the_current_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert planned("trip/b")["trip/b/c.webp"] == "trip/b-novel/c.webp"
+    assert planned(str(folder / "trip"))[str(folder / "trip/a.jpg")] == str(
+        folder / "trip-novel/a.jpg"
+    )
+    assert planned("trip/b/..")["trip/b/../a.jpg"] == "trip-novel/a.jpg"
+    monkeypatch.chdir(folder / "empty")
+    assert planned("../trip")["../trip/a.jpg"] == "trip-novel/a.jpg"
+    assert planned(str(folder / "trip"))[str(folder / "trip/a.jpg")] == "trip-novel/a.jpg"
 
 
 def test_results_inside_the_folder_are_no_sources(folder: Path) -> None:
@@ -105,15 +122,29 @@ def test_two_names_that_differ_in_the_suffix_only(folder: Path) -> None:
     assert targets["trip/a.jpg"] == "trip-novel/a.jpg.jpg"
     (folder / "more").mkdir()
     (folder / "more" / "cat.jpg").touch()
-    with pytest.raises(OptionError, match=r"would both become out/cat-novel.jpg"):
+    with pytest.raises(OptionError, match=r"would both become out/cat.jpg"):
         planned("cat.jpg", "more/cat.jpg", out="out")
+    (folder / "cat.tif").touch()
+    assert planned("cat.tif", "cat.jpg", file_format="png") == {
+        "cat.tif": "cat-novel.png",
+        "cat.jpg": "cat.jpg-novel.png",
+    }
+    assert planned("cat.tif", "cat.jpg", out="out", file_format="png") == {
+        "cat.tif": "out/cat.png",
+        "cat.jpg": "out/cat.jpg.png",
+    }
 
 
 def test_out_is_a_file_or_a_folder(folder: Path) -> None:
     assert planned("cat.jpg", out="x/y.png") == {"cat.jpg": "x/y.png"}
-    assert planned("cat.jpg", out="x") == {"cat.jpg": "x/cat-novel.jpg"}
+    assert planned("cat.jpg", out="x") == {"cat.jpg": "x/cat.jpg"}
+    assert planned("cat.jpg", out=".") == {"cat.jpg": "cat-novel.jpg"}  # among the photos
     (folder / "dir.png").mkdir()
-    assert planned("cat.jpg", out="dir.png") == {"cat.jpg": "dir.png/cat-novel.jpg"}
+    assert planned("cat.jpg", out="dir.png") == {"cat.jpg": "dir.png/cat.jpg"}
+    assert planned("cat.jpg", "dog.PNG", out="dir.png") == {
+        "cat.jpg": "dir.png/cat.jpg",
+        "dog.PNG": "dir.png/dog.PNG",
+    }
     assert planned("clip.mp4", out="x.webm") == {"clip.mp4": "x.webm"}
     assert planned("-", out="x.png") == {"-": "x.png"}
     for source in ("cat.jpg", "-"):
@@ -122,6 +153,35 @@ def test_out_is_a_file_or_a_folder(folder: Path) -> None:
         with pytest.raises(OptionError, match=r"--out x.jpg and --format png differ"):
             planned(source, out="x.jpg", file_format="png")
     assert planned("cat.jpg", out="-") == {"cat.jpg": "-"}
+
+
+@pytest.mark.parametrize("out", ["x.png", "x.jpeg", "x.tif", "x.mp4"])
+@pytest.mark.parametrize(
+    ("inputs", "found"),
+    [
+        (["cat.jpg", "dog.PNG"], "there are 2 to paint"),
+        (["*.jpg"], "there are 2 to paint"),
+        (["trip"], "trip is a folder"),
+        (["clip.mp4", "old.avi"], "there are 2 to paint"),
+    ],
+)
+def test_several_results_do_not_go_into_one_file(
+    folder: Path, inputs: list[str], out: str, found: str
+) -> None:
+    with pytest.raises(OptionError, match=f"--out {out} names one file, and {found}"):
+        planned(*inputs, out=out)
+    assert not (folder / out).exists()
+
+
+def test_an_input_that_is_given_twice_is_painted_once(folder: Path) -> None:
+    made = plan(["cat.jpg", "cat.jpg", "trip", "trip"], "novel")
+    assert len(made.jobs) == 5
+
+
+def test_what_is_hidden_is_left_out(folder: Path) -> None:
+    (folder / "trip" / ".thumbnails").mkdir()
+    (folder / "trip" / ".thumbnails" / "a.jpg").touch()
+    assert len(planned("trip")) == 4
 
 
 def test_patterns(folder: Path) -> None:

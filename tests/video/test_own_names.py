@@ -47,7 +47,7 @@ def test_a_device_is_what_no_file_is_named_like(folder: Path, name: str) -> None
 def test_a_folder_named_like_a_device_is_painted(folder: Path, name: str) -> None:
     (folder / name).mkdir()
     Image.fromarray(photo(8, 8)).save(folder / name / "a.png")
-    (job,) = plan([name], "tiny")
+    (job,) = plan([name], "tiny").jobs
     assert (job.source, job.target) == (f"{name}/a.png", Path(f"{name}-tiny/a.png"))
     assert not job.is_video
     with pytest.raises(InputError, match=f"{name}: is a folder, not a video"):
@@ -57,7 +57,7 @@ def test_a_folder_named_like_a_device_is_painted(folder: Path, name: str) -> Non
 @pytest.mark.parametrize("name", ["webcam", "screen"])
 def test_a_file_named_like_a_device_is_read(folder: Path, name: str) -> None:
     Image.fromarray(photo(8, 8)).save(folder / name, "PNG")
-    (job,) = plan([name], "tiny")
+    (job,) = plan([name], "tiny").jobs
     assert not job.is_video and job.target == Path(f"{name}-tiny.png")
     make_clip(folder / "a.mp4", frames=2).rename(folder / name)
     with open_input(name) as clip:
@@ -66,7 +66,7 @@ def test_a_file_named_like_a_device_is_read(folder: Path, name: str) -> None:
 
 def test_a_result_is_never_a_device(folder: Path) -> None:
     Image.fromarray(photo(8, 8)).save(folder / "a.png")
-    (job,) = plan(["a.png"], "tiny", out=Path("screen"))
+    (job,) = plan(["a.png"], "tiny", out=Path("screen")).jobs
     assert job.target is not None and job.target.parent == Path("screen")
     assert not job.is_video and not has_video_suffix("screen")
 

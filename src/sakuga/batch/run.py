@@ -37,7 +37,8 @@ from sakuga.batch.stages import Painter, encode, read
 from sakuga.batch.storage import Place, open_place
 from sakuga.batch.summary import SHOWN_FAILURES, Summary, Telling
 from sakuga.errors import OptionError, SakugaError
-from sakuga.painting.pictures import Look
+from sakuga.images.marks import Mark
+from sakuga.painting.pictures import Look, unusual
 from sakuga.painting.stylizer import Device, Stylizer
 from sakuga.progress import ProgressBar
 from sakuga.styles import DEFAULT_STYLE, find
@@ -224,7 +225,15 @@ def _stream(
         )
         .map_batches(
             partial(
-                encode, file_format=job.file_format, style=job.style, version=job.style_version
+                encode,
+                file_format=job.file_format,
+                style=job.style,
+                version=job.style_version,
+                mark=Mark(
+                    style=f"{job.style} {job.style_version}",
+                    weights=job.style_sha256[:12],
+                    options=unusual(job.look),
+                ),
             ),
             num_cpus=TASK_CPUS,
             **whole,

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import pickle
 import platform
+import posixpath
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import chain
@@ -29,6 +31,7 @@ from sakuga.batch.shard import read_shard
 from sakuga.batch.source import Source
 from sakuga.batch.storage import Place
 from sakuga.errors import SakugaError
+from sakuga.images.marks import Mark
 from sakuga.images.read import read_picture
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import encode_picture
@@ -116,9 +119,17 @@ class Painter:
 
 
 def encode(
-    pictures: pa.Table, file_format: str | None, style: str, version: str
+    pictures: pa.Table,
+    file_format: str | None,
+    style: str,
+    version: str,
+    mark: Mark | None = None,
 ) -> Iterator[pa.Table]:
-    """Encode painted pictures, schema PICTURES, into files in memory, schema ENCODED."""
+    """Encode painted pictures, schema PICTURES, into files in memory, schema ENCODED.
+
+    Args:
+        mark: what each file says of itself, but for its source.
+    """
 
     def encoded(row: Row) -> Row:
         content = row.pop("picture")
@@ -131,7 +142,11 @@ def encode(
 
         def file() -> bytes:
             buffer = BytesIO()
-            encode_picture(picture, buffer, picture_format(row["name"]), name=row["source"])
+            own = mark and replace(
+                mark, source=posixpath.basename(row["source"]), digest=row["sha256"][:16]
+            )
+            written_as = picture_format(row["name"])
+            encode_picture(picture, buffer, written_as, name=row["source"], mark=own)
             return buffer.getvalue()
 
         row = _with(row, "content", _attempt(file), bytes)

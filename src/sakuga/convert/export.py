@@ -119,6 +119,7 @@ def blend(first: str, second: str, out: Path, share: float, photos: tuple[Path, 
         SakugaError: a style, a photo or the place cannot be used, or the styles do not match.
     """
     from sakuga.convert.interpolate import interpolate, strip
+    from sakuga.images.marks import Mark
     from sakuga.images.read import Frame, Picture, read_picture
     from sakuga.images.write import write_picture
 
@@ -130,5 +131,6 @@ def blend(first: str, second: str, out: Path, share: float, photos: tuple[Path, 
     write_bytes(out, model.SerializeToString())
     print(out)
     if pixels:
-        write_picture(Picture((Frame(strip(*styles, pixels)),)), out.with_suffix(".png"))
+        drawn = Picture((Frame(strip(*styles, pixels)),))
+        write_picture(drawn, out.with_suffix(".png"), mark=Mark(style=f"{first} {second}"))
         print(out.with_suffix(".png"))

@@ -16,6 +16,7 @@ from sakuga.data.journal import read_lines
 from sakuga.data.picture_set import MANIFEST_FILE, REJECTED_FILE
 from sakuga.errors import DataError, InputError
 from sakuga.images.colour import Pixels
+from sakuga.images.marks import Mark
 from sakuga.images.read import Frame, Picture, read_picture
 from sakuga.images.sheet import MARGIN, PAPER
 from sakuga.images.sources import Container, open_sources
@@ -52,7 +53,8 @@ def show_set(folder: Path, sheet: Path) -> dict[str, Any]:
             f"{folder}: none of {unreadable} pictures can be read; run sakuga prepare clean on it"
         )
     colours = main_colours(pictures)
-    write_picture(Picture((Frame(draw_sheet(pictures, list(colours))),)), sheet)
+    drawn = Picture((Frame(draw_sheet(pictures, list(colours))),))
+    write_picture(drawn, sheet, mark=Mark(source=folder.name))
     return {
         "folder": str(folder),
         "pictures": total,

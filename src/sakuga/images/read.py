@@ -96,7 +96,7 @@ def read_picture(
     if is_heif(head):
         _register_heif()
     try:
-        with _decoding(name), _without_pillow_limit():
+        with _decoding(name), without_pillow_limit():
             image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except UnidentifiedImageError as error:
         raise InputError(
@@ -135,7 +135,7 @@ def _register_heif() -> None:
 
 
 @contextmanager
-def _without_pillow_limit() -> Iterator[None]:
+def without_pillow_limit() -> Iterator[None]:
     """Lift Pillow's own limit (179 megapixels, a global) while a header is read; ours follows."""
     with _pillow_limit:
         before = Image.MAX_IMAGE_PIXELS

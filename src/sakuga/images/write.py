@@ -12,6 +12,7 @@ from PIL import Image
 from sakuga.errors import OptionError, OutputError
 from sakuga.files import write_bytes
 from sakuga.images.formats import WRITABLE, format_of
+from sakuga.images.marks import Mark, into_exif
 from sakuga.images.read import Frame, Picture
 
 # Lines lie between flat colours: JPEG must not halve the resolution of its chroma.
@@ -29,6 +30,7 @@ def write_picture(
     file_format: str | None = None,
     *,
     quality: int | None = None,
+    mark: Mark | None = None,
 ) -> None:
     """Write a picture to `target`, wholly or not at all.
 
@@ -39,6 +41,7 @@ def write_picture(
             kept by all but GIF; an animation is kept by all but JPEG.
         file_format: "png", "jpg", "webp" or "gif"; by default what the suffix of `target` says.
         quality: of JPEG and WebP, 1 to 100; None: so good that no loss is seen.
+        mark: what the file says of itself.
 
     Raises:
         OutputError: the place cannot be written, or the format cannot hold the picture's size.
@@ -51,7 +54,7 @@ def write_picture(
             "use .png, .jpg, .webp or .gif, or say --format"
         )
     buffer = io.BytesIO()
-    encode_picture(picture, buffer, file_format, name=str(target), quality=quality)
+    encode_picture(picture, buffer, file_format, name=str(target), quality=quality, mark=mark)
     write_bytes(target, buffer.getbuffer())
 
 
@@ -62,6 +65,7 @@ def encode_picture(
     *,
     name: str = "the picture",
     quality: int | None = None,
+    mark: Mark | None = None,
 ) -> None:
     """Encode a picture into an open binary file; see `write_picture`."""
     if file_format not in WRITABLE:
@@ -71,7 +75,12 @@ def encode_picture(
     if quality is not None:
         check_quality(quality, file_format)
         options["quality"] = quality
-    if picture.exif is not None and file_format != "gif":
+    if file_format == "gif":
+        if mark is not None:
+            options["comment"] = str(mark).encode()
+    elif mark is not None:
+        options["exif"] = into_exif(picture.exif, mark)
+    elif picture.exif is not None:
         options["exif"] = picture.exif
     if len(picture.frames) > 1:
         if file_format == "jpg":

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.images.formats import format_of
+from sakuga.images.marks import Mark
 from sakuga.images.read import Frame, Picture, read_picture
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.write import check_quality, write_picture
 from sakuga.inputs.plan import find_pictures
 from sakuga.painting.mixture import open_stylizer
 from sakuga.painting.stylizer import Stylizer
+from sakuga.paths import kind_of
 from sakuga.progress import ProgressBar
 
 
@@ -46,20 +48,21 @@ def draw_comparison(
     if side < 1:
         raise OptionError(f"side is {side} pixels; it must be 1 or more")
     sources = find_pictures(photos)
-    strips = out.is_dir() or not out.suffix
+    strips = kind_of(out) == "folder" or not out.suffix
     targets = _strips_in(out, sources) if strips else [out]
     file_format = format_of(targets[0])
     if quality is not None and file_format is not None:
         check_quality(quality, file_format)  # before painting, not after
     for target in targets:
-        if target.exists() and not overwrite:
+        if kind_of(target) != "nothing" and not overwrite:
             raise OutputError(f"{target}: is there already; use --overwrite, or another --out")
     stylizers = [open_stylizer(style) for style in styles]
+    mark = Mark(style=", ".join(stylizer.spec.name for stylizer in stylizers))
     titles = ["photo", *(stylizer.spec.name for stylizer in stylizers)]
 
     def write(rows: Sequence[Sequence[NDArray[np.uint8]]], target: Path) -> None:
         sheet = contact_sheet(rows, titles)
-        write_picture(Picture((Frame(sheet),)), target, quality=quality)
+        write_picture(Picture((Frame(sheet),)), target, quality=quality, mark=mark)
 
     rows = _painted_rows(sources, stylizers, side)
     if strips:
@@ -80,7 +83,7 @@ def _strips_in(folder: Path, sources: Sequence[Path]) -> list[Path]:
                 f"{source} and {places[target]} would both become {target}; rename one, or leave "
                 "it out"
             )
-        if target.exists() and target.samefile(source):
+        if kind_of(target) != "nothing" and target.samefile(source):
             raise OutputError(
                 f"{target}: is a photo to be compared, which is never replaced; choose another "
                 "folder with --out"

@@ -6,33 +6,28 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Literal
 
-from sakuga.errors import OptionError, OutputError, SakugaError, one_line
+from sakuga.errors import OptionError, OutputError, SakugaError
 from sakuga.images.formats import format_like
+from sakuga.images.marks import Mark, Option, digest_of, identity_of
 from sakuga.images.read import read_picture
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import encode_picture, write_picture
+from sakuga.inputs.outcome import Outcome, PaintedOtherwiseError
+from sakuga.inputs.places import mark_at
 from sakuga.inputs.plan import STREAM, Job, plan
-from sakuga.painting.pictures import Look, paint_picture
+from sakuga.inputs.telling import as_json_values, tell_failures, tell_outcomes
+from sakuga.painting.pictures import USUAL, Look, mark_of, paint_picture
 from sakuga.painting.stylizer import Stylizer
+from sakuga.paths import kind_of
 from sakuga.progress import ProgressBar
 from sakuga.streams import read_stdin, tell, write_stdout
-from sakuga.video.options import VideoOptions, parts_folder
+from sakuga.video.options import VideoOptions, check_source, is_live, parts_folder
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one job."""
-
-    job: Job
-    status: Literal["painted", "skipped", "failed"]
-    seconds: float = 0.0
-    error: SakugaError | None = None  # why it failed
-    notes: tuple[str, ...] = ()  # what the user should know, one sentence each
+SMALLEST_TILE = 16  # pixels; around each a style looks at a hundred more
 
 
 def do_jobs(
@@ -48,7 +43,9 @@ def do_jobs(
     """Do one job after the other, giving what became of each as it is done.
 
     A job whose result is there is skipped, unless `overwrite`: results are written whole or not at
-    all, so what is there is done. Only what a user can cause makes a job fail; a bug is raised.
+    all, so what is there is done. If it says that it was painted from something else or otherwise,
+    the job fails. A source that is itself a result is skipped, unless it was named. Only what a
+    user can cause makes a job fail; a bug is raised.
 
     Args:
         progress: called with the number of jobs done, a fraction, and the name of the current one.
@@ -63,28 +60,60 @@ def do_jobs(
                 progress(index + share, f"{source}{note}")
 
         advance(0.0)
-        if _is_done(job, overwrite, video):
-            yield Outcome(job, "skipped")
-            continue
-        notes: list[str] = []
-        result = job
         start_s = time.perf_counter()
         try:
-            if job.is_video:
-                target, notes = _paint_video(job, stylizer, look, video, overwrite, advance)
-                result = replace(job, target=target)
-            else:
-                do_job(job, stylizer, look, file_format=file_format, progress=advance)
+            yield _do(job, stylizer, look, video, file_format, overwrite, advance)
         except SakugaError as error:
             yield Outcome(job, "failed", time.perf_counter() - start_s, error)
-        else:
-            yield Outcome(result, "painted", time.perf_counter() - start_s, notes=tuple(notes))
+
+
+def _do(
+    job: Job,
+    stylizer: Stylizer,
+    look: Look,
+    video: VideoOptions,
+    file_format: str | None,
+    overwrite: bool,
+    advance: Callable[..., None],
+) -> Outcome:
+    """Do one job, unless it is done already.
+
+    Raises:
+        SakugaError: it cannot be done.
+    """
+    start_s = time.perf_counter()
+    if job.is_video:
+        _check_video(job, video)
+    if not job.named and not is_url(job.source) and mark_at(Path(job.source)) is not None:
+        return Outcome(job, "skipped", own=True, notes=("is itself a result of Sakuga",))
+    content = read_stdin() if job.source == STREAM else None
+    asked = _mark_of(job, stylizer, look, video, content)
+    if _is_there(job, overwrite, video):
+        assert job.target is not None
+        found = mark_at(job.target)
+        if found is None:
+            note = "does not say what it was painted from"
+            return Outcome(job, "skipped", notes=(note,), unmarked=True)
+        if (difference := found.difference(asked, _usual(job))) is not None:
+            raise PaintedOtherwiseError(job.target, difference)
+        return Outcome(job, "skipped")
+    notes: list[str] = []
+    done = job
+    if job.is_video:
+        target, notes = _paint_video(job, stylizer, look, video, overwrite, advance)
+        done = replace(job, target=target)
+    else:
+        photo = content if content is not None else _load(job.source)
+        do_job(job, photo, stylizer, look, asked, file_format=file_format, progress=advance)
+    return Outcome(done, "painted", time.perf_counter() - start_s, notes=tuple(notes))
 
 
 def do_job(
     job: Job,
+    photo: Path | bytes,
     stylizer: Stylizer,
     look: Look,
+    mark: Mark,
     *,
     file_format: str | None = None,
     progress: Callable[[float], None] | None = None,
@@ -94,17 +123,17 @@ def do_job(
     Raises:
         SakugaError: it cannot be read, painted or written.
     """
-    picture = read_picture(_load(job.source), name=_name(job.source), max_side=look.max_side)
+    picture = read_picture(photo, name=_name(job.source), max_side=look.max_side)
     painted = paint_picture(picture, stylizer, look, progress)
     del picture  # of 100 megapixels takes 300 MB, which encoding can use
     if job.target is not None:
-        write_picture(painted, job.target, file_format)
+        write_picture(painted, job.target, file_format, mark=mark)
         return
     if sys.stdout.isatty():
         raise OutputError("stdout is a terminal, which shows no pictures; use --out, or > FILE")
     file_format = file_format or format_like(painted.file_format)
     buffer = io.BytesIO()
-    encode_picture(painted, buffer, file_format, name="stdout")
+    encode_picture(painted, buffer, file_format, name="stdout", mark=mark)
     write_stdout(buffer.getbuffer())
 
 
@@ -128,10 +157,13 @@ def paint_inputs(
     Raises:
         SakugaError: the plan cannot be made, or its only job failed.
     """
-    jobs = plan(inputs, stylizer.spec.name, out=out, file_format=file_format)
+    made = plan(inputs, stylizer.spec.name, out=out, file_format=file_format)
+    jobs = made.jobs
     to_stdout = jobs[0].target is None
     if to_stdout and as_json:
         raise OptionError("--json and a picture on stdout cannot be had together; use --out")
+    if video is not None and not any(job.is_video for job in jobs):
+        _refuse_video_options(video, jobs[0].source)
     outcomes = []
     with ProgressBar("Painting", total=len(jobs), quiet=quiet) as bar:
         for outcome in do_jobs(
@@ -143,61 +175,98 @@ def paint_inputs(
             video=video,
             progress=bar.update,
         ):
-            if outcome.error is not None and len(jobs) == 1:
+            if outcome.error is not None and len(jobs) == 1 and not made.errors:
                 raise outcome.error
             outcomes.append(outcome)
     if as_json:
-        print(json.dumps({"style": stylizer.spec.name, "results": [_row(o) for o in outcomes]}))
+        print(json.dumps(as_json_values(stylizer.spec.name, outcomes, made.errors)))
     elif not quiet and not to_stdout:
-        _tell(outcomes)
-    failures = [outcome.error for outcome in outcomes if outcome.error is not None]
-    for error in failures:
-        tell(f"sakuga: {one_line(error)}")
-    return 1 if failures else 0
+        tell_outcomes(outcomes, made.folders, failures=bool(made.errors))
+    return tell_failures(outcomes, made.errors)
 
 
-def _row(outcome: Outcome) -> dict[str, str | float | list[str] | None]:
-    return {
-        "source": outcome.job.source,
-        "target": str(outcome.job.target),
-        "status": outcome.status,
-        "seconds": round(outcome.seconds, 3),
-        "error": None if outcome.error is None else one_line(outcome.error),
-        "notes": list(outcome.notes),
-    }
+def check_tile(tile: int | str) -> None:
+    """Raise OptionError for tiles so small that a picture would take hours."""
+    if isinstance(tile, int) and tile < SMALLEST_TILE:
+        raise OptionError(
+            f"tile is {tile} pixels; it must be {SMALLEST_TILE} or more, or auto or none"
+        )
 
 
-def _tell(outcomes: Sequence[Outcome]) -> None:
-    """Say in a line or two what was done."""
-    for outcome in outcomes:
-        for note in outcome.notes:
-            tell(f"{outcome.job.source}: {note}")
-    if len(outcomes) == 1 and outcomes[0].status == "skipped":
-        target = outcomes[0].job.target
-        tell(f"{target} is there already; --overwrite paints it again")
-        return
-    if len(outcomes) == 1:
-        print(outcomes[0].job.target)
-        return
-    counts = {
-        status: sum(outcome.status == status for outcome in outcomes)
-        for status in ("painted", "skipped", "failed")
-    }
-    seconds = sum(outcome.seconds for outcome in outcomes)
-    notes = f"{counts['painted']} painted in {seconds:.1f} s"
-    if counts["skipped"]:
-        notes += f", {counts['skipped']} were there already"
-    if counts["failed"]:
-        notes += f", {counts['failed']} failed:"
-    tell(notes)
+def _refuse_video_options(video: VideoOptions, source: str) -> None:
+    """Raise OptionError for options of videos where there is none."""
+    usual = VideoOptions()
+    for one in fields(VideoOptions):
+        if getattr(video, one.name) != getattr(usual, one.name):
+            called = {"start": "from", "stop": "to", "steady": "no-steady"}.get(one.name, one.name)
+            raise OptionError(
+                f"--{called.replace('_', '-')} is for videos, and {_name(source)} is none; "
+                "leave it out"
+            )
 
 
-def _is_done(job: Job, overwrite: bool, video: VideoOptions) -> bool:
-    """True if the result is there and is not to be made again, or made further."""
-    if job.target is None or overwrite or not job.target.exists():
+def _mark_of(
+    job: Job, stylizer: Stylizer, look: Look, video: VideoOptions, content: bytes | None
+) -> Mark:
+    """The mark of the result that is asked for."""
+    if job.is_video:
+        from sakuga.video.marks import video_mark
+
+        return video_mark(job.source, stylizer, look, video)
+    if content is not None:
+        return mark_of(stylizer, look, source="stdin", digest=digest_of(content))
+    source, digest = identity_of(job.source)
+    return mark_of(stylizer, look, source=source, digest=digest)
+
+
+def _usual(job: Job) -> Mapping[str, Option]:
+    """What the options of such a job are unless one is given."""
+    if not job.is_video:
+        return USUAL
+    from sakuga.video.marks import USUAL_VIDEO
+
+    return USUAL_VIDEO
+
+
+def _check_video(job: Job, video: VideoOptions) -> None:
+    """Refuse what painting the video would refuse, also if the result is there already.
+
+    Raises:
+        OptionError, OutputError: options that do not fit the source or the kind of result.
+    """
+    from sakuga.video.containers import choose_codec
+
+    assert job.target is not None
+    check_source(job.source, video)
+    if not video.preview:
+        choose_codec(job.target, video.codec, video.crf)
+
+
+def _is_there(job: Job, overwrite: bool, video: VideoOptions) -> bool:
+    """True if the result is there and is not to be made again, or made further.
+
+    Raises:
+        OutputError: it is there, but can be no result of this job.
+    """
+    if job.target is None or overwrite or kind_of(job.target) == "nothing":
         return False
-    goes_on = video.resume and parts_folder(job.target).exists()
-    return not (job.is_video and (goes_on or video.preview))
+    if not job.is_video:
+        return True
+    if video.preview:
+        return False  # the sheet has a name of its own
+    if kind_of(parts_folder(job.target) / "job.json") == "file":
+        if video.resume:
+            return False
+        raise OutputError(
+            f"{job.target}: only a part of it is painted; go on with --resume, or start again with "
+            "--overwrite"
+        )
+    if is_live(job.source):
+        raise OutputError(
+            f"{job.target}: is there already, and would be another recording; --overwrite replaces "
+            "it, or choose another place with --out"
+        )
+    return True
 
 
 def _paint_video(
@@ -255,12 +324,8 @@ def _paint_video(
 
 
 def _load(source: str) -> Path | bytes:
-    """A file's path; the content of stdin or of an address."""
-    if is_url(source):
-        return fetch(source)
-    if source != STREAM:
-        return Path(source)
-    return read_stdin()
+    """A file's path; the content of an address."""
+    return fetch(source) if is_url(source) else Path(source)
 
 
 def _name(source: str) -> str:

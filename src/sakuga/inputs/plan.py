@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.images.formats import PICTURE_SUFFIXES, WRITABLE, format_of
 from sakuga.images.urls import file_name, is_url
+from sakuga.inputs.places import Places, folder_of_results, mark_at
+from sakuga.paths import files_below, kind_of
 from sakuga.video.options import has_video_suffix, is_live, is_video
 
 STREAM = "-"  # stdin as an input, stdout as an output
-
-# Formats that are read and not written become the nearest in what they can hold.
-_REPLACED = {".avif": ".webp", ".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg", ".mpo": ".jpg"}
-_WRITTEN_VIDEOS = (".mp4", ".m4v", ".mkv", ".mov", ".webm")
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,7 @@ class Job:
 
     source: str  # a path, an address, STREAM or a camera
     target: Path | None  # None: stdout
+    named: bool = False  # it is the only input and was named itself: painted also if it is a result
 
     @property
     def is_video(self) -> bool:
@@ -32,15 +31,25 @@ class Job:
         return is_video(self.source) or (self.target is not None and has_video_suffix(self.target))
 
 
+@dataclass
+class Plan:
+    """All jobs of a command."""
+
+    jobs: list[Job] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)  # of results; none if those lie among photos
+    errors: list[InputError] = field(default_factory=list)  # of folders that cannot be read
+
+
 def plan(
     inputs: Sequence[str], style: str, *, out: Path | None = None, file_format: str | None = None
-) -> list[Job]:
+) -> Plan:
     """Find every picture and video that the inputs mean.
 
     A picture PHOTO.EXT becomes PHOTO-STYLE.EXT beside it, one from the web in the current folder; a
-    folder becomes FOLDER-STYLE beside it, with the same tree and names. `out` is a file for a
-    single input that is no folder, if its suffix is that of a picture or a video; else it is a
-    folder. A source that is itself the result of another job in the plan is left out.
+    folder becomes FOLDER-STYLE with the same tree and names, beside it if it lies in the current
+    folder, else there. `out` is a file for a single input that is no folder, if its suffix is that
+    of a picture or a video; else it is a folder, in which pictures keep their names. A source that
+    is itself the result of another job in the plan is left out.
 
     Args:
         inputs: paths, folders, patterns with * ? [], addresses, "-", "webcam[:N]".
@@ -59,44 +68,66 @@ def plan(
         raise InputError("nothing to paint was given; name a picture, a folder or an address")
     names = [name for given in inputs for name in _expanded(given)]
     if STREAM in names or str(out) == STREAM:
-        return [_stream_job(names, out, file_format)]
+        return Plan([_stream_job(names, out, file_format)])
+    made = Plan()
     roots = [name for name in names if _is_folder(name)]
-    to_file = out is not None and len(names) == 1 and not roots and _names_a_file(out)
-    jobs: list[Job] = []
-    for name in names:
-        if name in roots:
-            jobs += _tree(Path(name), style, out, file_format, alone=len(names) == 1)
-        elif to_file:
-            jobs.append(_job_to_file(name, out, file_format))
-        else:
-            jobs.append(Job(name, _beside(name, style, out, file_format)))
-    makers = {job.target.absolute(): job for job in jobs if job.target is not None}
-    jobs = [job for job in jobs if makers.get(Path(job.source).absolute(), job) is job]
-    _check(jobs)
-    return jobs
+    if out is not None and _names_a_file(out):
+        if len(names) > 1 or roots:
+            found = f"{roots[0]} is a folder" if roots else f"there are {len(names)} to paint"
+            raise OptionError(f"--out {out} names one file, and {found}; name a folder with --out")
+        made.jobs.append(_job_to_file(names[0], out, file_format))
+    else:
+        places = Places(style, file_format)
+        for name in names:
+            if name in roots:
+                _add_tree(made, Path(name), style, out, places, alone=len(names) == 1)
+            else:
+                named = list(inputs) == names and len(names) == 1
+                made.jobs.append(Job(name, _place(name, out, places), named))
+        if out is not None and (roots or len(names) > 1):
+            made.folders = [out]
+    makers = {job.target.absolute(): job for job in made.jobs if job.target is not None}
+    made.jobs = [
+        job
+        for job in dict.fromkeys(made.jobs)
+        if makers.get(Path(job.source).absolute(), job) == job
+    ]
+    _check(made.jobs)
+    return made
 
 
 def find_pictures(inputs: Sequence[str]) -> list[Path]:
     """Find every picture file that the inputs mean.
 
     Args:
-        inputs: paths, folders (with all below them), patterns with * ? [].
+        inputs: paths, folders (with all below them), patterns with * ? []. Of the files in a folder
+            or of a pattern, those that Sakuga painted are left out.
 
     Raises:
-        InputError: an input that does not exist, a pattern or folder without pictures.
+        InputError: an input that does not exist, a pattern or folder without pictures, a folder
+            that cannot be read.
     """
     pictures: list[Path] = []
-    for path in (Path(name) for given in inputs for name in _expanded(given)):
-        found = [one for one in _media(path) if not is_video(one)] if path.is_dir() else [path]
+    for given in inputs:
+        names = _expanded(given)
+        found = [Path(name) for name in names]
+        for folder in [path for path in found if kind_of(path) == "folder"]:
+            media, errors = files_below(folder, _is_picture_name)
+            if errors:
+                raise errors[0]
+            place = found.index(folder)
+            found[place : place + 1] = media
+        if names != [given] or found != [Path(given)]:
+            found = [path for path in found if mark_at(path) is None]
         if not found:
-            raise InputError(f"{path}: this folder holds no pictures")
+            raise InputError(f"{given}: this folder holds no pictures")
         pictures += found
     return pictures
 
 
 def _expanded(given: str) -> list[str]:
     """A pattern as the files it matches; anything else as it is, if it exists."""
-    if given == STREAM or is_url(given) or is_live(given) or Path(given).exists():
+    if given == STREAM or is_url(given) or is_live(given) or kind_of(Path(given)) != "nothing":
         return [given]
     if given.startswith("-"):
         raise OptionError(f"{given} is neither an option nor a file; see  sakuga paint --help")
@@ -109,11 +140,12 @@ def _expanded(given: str) -> list[str]:
 
 
 def _is_folder(name: str) -> bool:
-    return not is_url(name) and not is_live(name) and Path(name).is_dir()
+    return not is_url(name) and not is_live(name) and kind_of(Path(name)) == "folder"
 
 
 def _names_a_file(out: Path) -> bool:
-    return not out.is_dir() and (out.suffix.lower() in PICTURE_SUFFIXES or has_video_suffix(out))
+    is_file_name = out.suffix.lower() in PICTURE_SUFFIXES or has_video_suffix(out)
+    return is_file_name and kind_of(out) != "folder"
 
 
 def _job_to_file(name: str, out: Path | None, file_format: str | None) -> Job:
@@ -127,7 +159,7 @@ def _job_to_file(name: str, out: Path | None, file_format: str | None) -> Job:
             )
         if file_format not in (None, format_of(out)):
             raise OptionError(f"--out {out} and --format {file_format} differ; leave one out")
-    return Job(name, out)
+    return Job(name, out, named=True)
 
 
 def _stream_job(names: list[str], out: Path | None, file_format: str | None) -> Job:
@@ -135,61 +167,50 @@ def _stream_job(names: list[str], out: Path | None, file_format: str | None) -> 
     if len(names) != 1 or _is_folder(names[0]):
         raise OptionError("'-' stands for one picture; it cannot be mixed with other inputs")
     if out is None or str(out) == STREAM:
-        return Job(names[0], None)
+        return Job(names[0], None, named=True)
     return _job_to_file(names[0], out, file_format)
 
 
-def _beside(name: str, style: str, out: Path | None, file_format: str | None) -> Path:
-    """NAME-STYLE.EXT, in `out` or else in the folder of the source."""
-    if is_url(name):
-        source = Path(file_name(name))
-    elif is_live(name):
-        source = Path(name.split(":")[0])
+def _place(source: str, out: Path | None, places: Places) -> Path:
+    """The place of a single input: beside it, or in `out`."""
+    if is_url(source):
+        name, home = file_name(source), Path()
+    elif is_live(source):
+        name, home = source.partition(":")[0], Path()
     else:
-        source = Path(name)
-    folder = source.parent if out is None else out
-    return folder / f"{source.stem}-{style}{_result_suffix(name, source, file_format)}"
+        name, home = Path(source).name, Path(source).parent
+    if out is None or out.resolve() == home.resolve():
+        return places.beside(source, name, home)
+    return places.within(source, name, out)
 
 
-def _result_suffix(name: str, source: Path, file_format: str | None) -> str:
-    suffix = source.suffix
-    if is_video(name):
-        return suffix if suffix.lower() in _WRITTEN_VIDEOS else ".mp4"
-    if file_format is not None:
-        return suffix if format_of(source) == file_format else WRITABLE[file_format][1]
-    return suffix if format_of(source) else _REPLACED.get(suffix.lower(), ".png")
-
-
-def _tree(
-    folder: Path, style: str, out: Path | None, file_format: str | None, *, alone: bool
-) -> Iterator[Job]:
-    """The pictures and videos below a folder, each to the same place of another tree."""
-    name = folder.resolve().name
-    if out is None:
-        whole = folder if folder.name not in ("", "..") else folder.resolve()  # "." has no name
-        root = whole.parent / f"{name}-{style}"
-    else:
-        root = out if alone else out / name
-    sources = [path for path in _media(folder) if root == folder or root not in path.parents]
+def _add_tree(
+    made: Plan, folder: Path, style: str, out: Path | None, places: Places, *, alone: bool
+) -> None:
+    """Add the pictures and videos below a folder, each to the same place of another tree."""
+    whole = folder.resolve()
+    several = None if out is None or alone else out / whole.name
+    root = several or out or folder_of_results(folder, style)
+    found, errors = files_below(folder, _is_media_name)
+    inside = root.resolve()
+    sources = [path.relative_to(folder) for path in found]
+    if inside != whole:
+        sources = [path for path in sources if not (whole / path).is_relative_to(inside)]
     if not sources:
-        raise InputError(f"{folder}: this folder holds no pictures or videos")
-    taken: set[Path] = set()
-    for source in sources:
-        place = root / source.relative_to(folder)
-        suffix = _result_suffix(str(source), source, file_format)
-        target = place.with_suffix(suffix)
-        if target in taken:  # a.heic and a.jpg: the second becomes a.jpg.jpg
-            target = place.with_name(place.name + suffix)
-        taken.add(target)
-        yield Job(str(source), target)
+        raise (errors or [InputError(f"{folder}: this folder holds no pictures or videos")])[0]
+    for path in sources:
+        source = str(folder / path)
+        made.jobs.append(Job(source, places.within(source, path.name, root / path.parent)))
+    made.folders.append(root)
+    made.errors += errors
 
 
-def _media(folder: Path) -> Iterator[Path]:
-    """The pictures and videos below a folder, by their names, in order; none that is hidden."""
-    for path in sorted(folder.rglob("*")):
-        known = path.suffix.lower() in PICTURE_SUFFIXES or is_video(path)
-        if known and path.is_file() and not path.name.startswith("."):
-            yield path
+def _is_picture_name(name: str) -> bool:
+    return Path(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def _is_media_name(name: str) -> bool:
+    return _is_picture_name(name) or has_video_suffix(name)
 
 
 def _check(jobs: list[Job]) -> None:
@@ -197,15 +218,26 @@ def _check(jobs: list[Job]) -> None:
     places: dict[Path, str] = {}
     for job in jobs:
         assert job.target is not None
-        source = Path(job.source)
-        if job.target.exists() and source.exists() and job.target.samefile(source):
+        if _is_same_file(Path(job.source), job.target):
             raise OutputError(
                 f"{job.target}: is the picture to be painted, which is never replaced; "
                 "choose another place with --out"
             )
         other = places.setdefault(job.target.absolute(), job.source)
-        if other != job.source:
+        if other != job.source and not _are_results(other, job.source):
             raise OptionError(
-                f"{job.source} and {other} would both become {job.target}; paint them one by one, "
-                "or without --out"
+                f"{job.source} and {other} would both become {job.target}; give each another "
+                "--out, or none"
             )
+
+
+def _is_same_file(source: Path, target: Path) -> bool:
+    try:
+        return target.samefile(source)
+    except (OSError, ValueError):  # one of them is not there, or cannot be looked at
+        return False
+
+
+def _are_results(*sources: str) -> bool:
+    """True if some of them are results themselves, which are not painted."""
+    return any(not is_url(one) and mark_at(Path(one)) is not None for one in sources)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +56,12 @@ class StyleMixture(Stylizer):
         self.style = Style(self.spec, self._parts[0][0].style.path, "file")
         self.device = self._parts[0][0].device
         self.threads = self._parts[0][0].threads
+
+    @cached_property
+    def weights(self) -> str:
+        """12 hexadecimal digits of the styles' files and shares."""
+        parts = "+".join(f"{stylizer.weights}:{share:g}" for stylizer, share in self._parts)
+        return hashlib.sha256(parts.encode()).hexdigest()[:12]
 
     def for_calls(self, calls: int) -> StyleMixture:
         """The same mixture for so many calls at once, which share out its threads (on the CPU)."""

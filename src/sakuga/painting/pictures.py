@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import overload
 
@@ -14,6 +14,7 @@ from PIL import Image
 from sakuga.errors import OptionError
 from sakuga.images.colour import Pixels
 from sakuga.images.formats import format_like
+from sakuga.images.marks import Mark, Option
 from sakuga.images.read import Frame, Picture, fit_within, picture_of, read_picture, shrink
 from sakuga.images.write import encode_picture, to_image
 from sakuga.painting.mixture import open_stylizer
@@ -40,6 +41,33 @@ class Look:
         check_stroke(self.stroke)
         if self.max_side is not None and self.max_side < 1:
             raise OptionError(f"max-side is {self.max_side} pixels; it must be 1 or more")
+
+
+USUAL: dict[str, Option] = asdict(Look())  # what the options of painting are unless one is given
+
+
+def unusual(look: Look) -> dict[str, Option]:
+    """The options of a look that are not as usual."""
+    return {name: value for name, value in asdict(look).items() if value != USUAL[name]}
+
+
+def mark_of(
+    stylizer: Stylizer,
+    look: Look,
+    *,
+    source: str = "",
+    digest: str = "",
+    more: Mapping[str, Option] | None = None,
+) -> Mark:
+    """The mark of a result.
+
+    Args:
+        source, digest: of what is painted, see `Mark`.
+        more: options beside those of the look.
+    """
+    options = unusual(look) | dict(more or {})
+    spec = stylizer.spec
+    return Mark(source, digest, f"{spec.name} {spec.version}", stylizer.weights, options)
 
 
 AnyStyle = str | Path | Style | Stylizer
@@ -122,7 +150,8 @@ def paint(
     if isinstance(photo, bytes):
         painted = paint_picture(read_picture(photo, max_side=max_side), stylizer, look)
         buffer = io.BytesIO()
-        encode_picture(painted, buffer, format_like(painted.file_format))
+        file_format = format_like(painted.file_format)
+        encode_picture(painted, buffer, file_format, mark=mark_of(stylizer, look))
         return buffer.getvalue()
     if isinstance(photo, str | Path):
         picture = read_picture(photo, max_side=max_side)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -127,6 +129,11 @@ class Stylizer:
         anime = redraw(painted, (width, height), redrawing)
         blend(photo, anime, strength=strength, keep_colour=False)
         return anime
+
+    @cached_property
+    def weights(self) -> str:
+        """12 hexadecimal digits of the style's file: tells it from one of the same version."""
+        return hashlib.sha256(self.style.path.read_bytes()).hexdigest()[:12]
 
     def for_calls(self, calls: int) -> Stylizer:
         """The same style for so many calls at once, which share out its threads (on the CPU)."""

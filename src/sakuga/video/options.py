@@ -13,6 +13,7 @@ from typing import Annotated
 from cyclopts import Parameter, Token
 
 from sakuga.errors import OptionError
+from sakuga.paths import fitted
 
 VIDEO_SUFFIXES = frozenset(
     [
@@ -146,7 +147,22 @@ class VideoOptions:
 
 def parts_folder(target: Path) -> Path:
     """Where the segments of a job for `target` are kept until it is finished."""
-    return target.with_name(target.name + ".parts")
+    return target.with_name(fitted(target.name, ".parts", longest=255))
+
+
+def check_source(source: str | Path, options: VideoOptions) -> None:
+    """Refuse the options of a clip for a live source, and the other way round.
+
+    Raises:
+        OptionError: with the options to use.
+    """
+    if is_live(source):
+        if options.start is not None or options.stop is not None:
+            raise OptionError(
+                f"{source}: --from and --to need a clip; give a live source --seconds"
+            )
+    elif options.seconds is not None:
+        raise OptionError(f"{source}: --seconds is for live sources; use --from and --to")
 
 
 def is_live(source: str | Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sakuga.errors import InputError, OptionError, OutputError
+from sakuga.images.marks import Mark
 from sakuga.images.read import Frame, Picture, fit_within, shrink
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.write import write_picture
@@ -89,7 +90,7 @@ def preview_video(
         for at in range(0, len(pairs), _PAIRS_A_ROW)
     ]
     sheet = contact_sheet(rows, ["photo", style_name(stylizer)] * _PAIRS_A_ROW)
-    write_picture(Picture((Frame(sheet),)), target, "png")
+    write_picture(Picture((Frame(sheet),)), target, "png", mark=Mark(style=style_name(stylizer)))
     left_s = None if total_frames is None else frame_s * total_frames
     return target, left_s
 

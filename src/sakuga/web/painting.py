@@ -11,7 +11,7 @@ from sakuga.errors import StyleError
 from sakuga.images.formats import format_like
 from sakuga.images.read import read_picture
 from sakuga.images.write import encode_picture
-from sakuga.painting.pictures import paint_picture
+from sakuga.painting.pictures import mark_of, paint_picture
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import DEFAULT_STYLE, installed
 from sakuga.web.accepted import check_picture
@@ -108,6 +108,6 @@ def paint_upload(
     check()
     file_format = question.file_format or format_like(photo.file_format)
     with target.open("wb") as file:
-        encode_picture(anime, file, file_format)
+        encode_picture(anime, file, file_format, mark=mark_of(stylizer, question.look))
     height, width = photo.frames[0].colour.shape[:2]
     return file_format, height * width * len(photo.frames)

@@ -1,0 +1,115 @@
+"""What became of the jobs, told to a person or a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sakuga.errors import SakugaError, one_line
+from sakuga.inputs.outcome import Outcome, PaintedOtherwiseError
+from sakuga.inputs.places import shown
+from sakuga.streams import tell
+
+if TYPE_CHECKING:
+    from sakuga.errors import InputError
+
+_NAMED = 3  # results that are named one by one
+
+
+def tell_outcomes(outcomes: Sequence[Outcome], folders: Sequence[Path], *, failures: bool) -> None:
+    """Say in a line or two what was done, and where it is.
+
+    Args:
+        folders: of the results; none if those lie among photos.
+        failures: whether some are told of beside those of the outcomes.
+    """
+    for outcome in outcomes:
+        if outcome.status == "painted":
+            for note in outcome.notes:
+                tell(f"{outcome.job.source}: {note}")
+    unmarked = [outcome for outcome in outcomes if outcome.unmarked]
+    if unmarked:
+        more = f" and {len(unmarked) - 1} more" if len(unmarked) > 1 else ""
+        verb = "are" if more else "is"
+        tell(
+            f"{unmarked[0].job.target}{more} {verb} there already; what was painted there it does "
+            "not say; --overwrite paints it again"
+        )
+    if len(outcomes) == 1 and not failures and not folders:
+        (only,) = outcomes
+        if only.status == "painted":
+            print(only.job.target)
+        elif only.own:
+            tell(f"{only.job.source}: is itself a result of Sakuga, and left out")
+        elif not only.unmarked:
+            tell(f"{only.job.target} is there already; --overwrite paints it again")
+        return
+    tell(_summary(outcomes, folders, failures=failures))
+
+
+def tell_failures(outcomes: Sequence[Outcome], errors: Sequence[InputError]) -> int:
+    """Say what failed, each reason a line of its own, and give the exit status.
+
+    Results that were all painted otherwise in one way are told of together.
+    """
+    told: dict[str, int] = {}
+    lines: list[str] = []
+    failures: list[SakugaError] = [one.error for one in outcomes if one.error is not None]
+    for error in [*failures, *errors]:
+        if isinstance(error, PaintedOtherwiseError):
+            told[error.difference] = told.get(error.difference, 0) + 1
+            if told[error.difference] > _NAMED:
+                continue
+        lines.append(f"sakuga: {one_line(error)}")
+    for difference, count in told.items():
+        if count > _NAMED:
+            lines.append(f"sakuga: {count - _NAMED} more are there already and each {difference}")
+    for line in lines:
+        tell(line)
+    return 1 if lines else 0
+
+
+def as_json_values(
+    style: str, outcomes: Sequence[Outcome], errors: Sequence[InputError]
+) -> dict[str, Any]:
+    """What `--json` prints."""
+    values: dict[str, Any] = {"style": style, "results": [_row(outcome) for outcome in outcomes]}
+    if errors:
+        values["errors"] = [one_line(error) for error in errors]
+    return values
+
+
+def _summary(outcomes: Sequence[Outcome], folders: Sequence[Path], *, failures: bool) -> str:
+    """8 painted in 53.7 s -> photos-novel/, 2 were there already, 1 failed:"""
+    painted = [outcome for outcome in outcomes if outcome.status == "painted"]
+    failed = sum(outcome.status == "failed" for outcome in outcomes)
+    own = sum(outcome.own for outcome in outcomes)
+    skipped = len(outcomes) - len(painted) - failed - own
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    places = [f"{shown(folder).rstrip('/')}/" for folder in dict.fromkeys(folders)]
+    if not places:
+        places = [shown(one.job.target) for one in painted if one.job.target is not None]
+    if len(places) > _NAMED:
+        places = [f"{places[0]} ... {places[-1]}"]
+    text = f"{len(painted)} painted in {seconds:.1f} s"
+    if places:
+        text += f" -> {', '.join(places)}"
+    if skipped:
+        text += f", {skipped} {'was' if skipped == 1 else 'were'} there already"
+    if own:
+        text += f", {own} left out that {'is' if own == 1 else 'are'} painted already"
+    if failed or failures:
+        text += f", {failed} failed:" if failed else ", not all could be read:"
+    return text
+
+
+def _row(outcome: Outcome) -> dict[str, str | float | list[str] | None]:
+    return {
+        "source": outcome.job.source,
+        "target": str(outcome.job.target),
+        "status": outcome.status,
+        "seconds": round(outcome.seconds, 3),
+        "error": None if outcome.error is None else one_line(outcome.error),
+        "notes": list(outcome.notes),
+    }

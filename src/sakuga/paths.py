@@ -1,0 +1,77 @@
+"""What people's paths lead to. Asking never fails but in words, whatever a path is like."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from sakuga.errors import InputError
+
+LONGEST_NAME = 240  # bytes: filesystems take 255, and some names are made longer
+_NOTHING = (
+    *(errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EBADF),
+)
+
+
+def kind_of(path: Path) -> Literal["file", "folder", "nothing"]:
+    """What is at a path; a link counts as what it leads to, a broken one as nothing.
+
+    Raises:
+        InputError: that cannot be found out, since a folder on the way may not be entered.
+    """
+    try:
+        mode = path.stat().st_mode
+    except ValueError:  # a zero byte in it
+        return "nothing"
+    except OSError as error:
+        if error.errno in _NOTHING:
+            return "nothing"
+        raise InputError(
+            f"{path}: cannot be looked at ({error.strerror}); check the rights of its folders"
+        ) from error
+    return "folder" if stat.S_ISDIR(mode) else "file"
+
+
+def files_below(folder: Path, wanted: Callable[[str], bool]) -> tuple[list[Path], list[InputError]]:
+    """Find the files below a folder, in order of their paths, and the folders that cannot be read.
+
+    What is hidden is left out, links to folders are not followed, and of what is no regular file
+    only broken links are given: opening them tells that something is missing.
+
+    Args:
+        wanted: whether a file of this name is wanted.
+    """
+    errors: list[InputError] = []
+
+    def note(error: OSError) -> None:
+        errors.append(InputError(f"{error.filename}: cannot be read ({error.strerror})"))
+
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if wanted(name) and not name.startswith(".")]
+    return sorted(path for path in found if _may_be_read(path)), errors
+
+
+def fitted(stem: str, tail: str, longest: int = LONGEST_NAME) -> str:
+    """STEM + TAIL as a file's name, the stem cut and given a digest if it is too long for one."""
+    room = longest - len(os.fsencode(tail))
+    if len(os.fsencode(stem)) <= room:
+        return stem + tail
+    digest = hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]
+    while len(os.fsencode(stem)) > room - 9:
+        stem = stem[:-1]
+    return f"{stem}-{digest}{tail}"
+
+
+def _may_be_read(path: Path) -> bool:
+    """False for pipes, sockets and devices."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
