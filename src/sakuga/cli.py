@@ -510,7 +510,7 @@ def import_weights(
     """
     from sakuga.extras import need
 
-    need("sakuga import-weights", "train", "torch", "onnx")
+    need("sakuga import-weights", "train", "torch", "onnx", "onnxscript", "onnxslim")
     from sakuga.convert import import_weights as command
     from sakuga.convert.foreign_onnx import Feeding
 

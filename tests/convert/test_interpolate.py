@@ -14,10 +14,10 @@ from PIL import Image
 
 from sakuga.cli import run
 from sakuga.convert.interpolate import STRIP_SHARES, interpolate, strip
-from sakuga.convert.precision import store_half
 from sakuga.errors import OptionError, StyleError
 from sakuga.images.sheet import MARGIN
 from sakuga.styles import find, read_spec, write_spec
+from sakuga.styles.precision import store_half
 
 
 def write_gain(path: Path, gain: float, *, channels: int = 3, half: bool = False) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +14,11 @@ import pytest
 import torch
 from published import State
 
-from sakuga.convert import animegan, cartoongan, cartoongan_light, whitebox
-from sakuga.convert.import_weights import Credits, import_weights
+from sakuga.convert.import_weights import import_weights
 from sakuga.errors import StyleError
+from sakuga.models.readers.source import read_layers
+from sakuga.models.recognise import CARTOONGAN, PUBLISHED
+from sakuga.models.whitebox import WhiteBoxGenerator
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import read_spec
 
@@ -56,44 +60,66 @@ def write_light(folder: Path, state: State) -> Path:
 CASES: dict[
     str, tuple[Callable[[], State], Callable[[Path, State], Path], published.Forward, int | None]
 ] = {
-    "CartoonGAN pth": (
+    "CartoonGAN": (
         published.cartoongan_state, write_cartoongan, published.cartoongan, None
     ),
-    "CartoonGAN old pth": (
-        published.cartoongan_state, write_old_cartoongan, published.cartoongan, None
-    ),
-    "CartoonGAN npy": (published.cartoongan_state, write_folder, published.cartoongan, None),
     "AnimeGANv2": (published.animegan2_state, write_cartoongan, published.animegan2, None),
     "White-box": (
-        published.whitebox_state, write_whitebox, published.whitebox, whitebox.RECEPTIVE_RADIUS
+        published.whitebox_state,
+        write_whitebox,
+        published.whitebox,
+        WhiteBoxGenerator.receptive_radius,
     ),
     "light": (published.light_state, write_light, published.light, None),
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The style of a case, imported once."""
+    folder = tmp_path_factory.mktemp("imported")
+
+    @functools.cache
+    def style(case: str) -> Path:
+        make, write, _, _ = CASES[case]
+        (folder / case).mkdir()
+        spec = import_weights(write(folder / case, make()), folder / case / "new.onnx")
+        assert read_spec(folder / case / "new.onnx") == spec
+        return folder / case / "new.onnx"
+
+    return style
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_style_paints_what_its_paper_describes(case: str, tmp_path: Path) -> None:
-    make, write, forward, radius = CASES[case]
+def test_style_paints_what_its_paper_describes(case: str, imported: Callable[[str], Path]) -> None:
+    make, _, forward, radius = CASES[case]
     state = make()
-    spec = import_weights(write(tmp_path, state), tmp_path / "new.onnx")
-    assert read_spec(tmp_path / "new.onnx") == spec
-    assert spec.receptive_radius == radius
+    assert read_spec(imported(case)).receptive_radius == radius
     for height, width in ((16, 20), (36, 24)):
         photo = published.random_photo(height, width)
         expected = forward(state, torch.from_numpy(photo)).numpy()
         assert 0.05 < expected.std() < 0.9  # neither flat nor saturated
-        np.testing.assert_allclose(paint(tmp_path / "new.onnx", photo), expected, atol=2e-4)
+        np.testing.assert_allclose(paint(imported(case), photo), expected, atol=2e-4)
+
+
+def test_every_kind_of_cartoongan_file_holds_the_same(tmp_path: Path) -> None:
+    state = published.cartoongan_state()
+    kinds = (write_cartoongan, write_old_cartoongan, write_folder)
+    wanted, *others = (CARTOONGAN.read(read_layers(write(tmp_path, state))) for write in kinds)
+    for found in others:
+        assert found.keys() == wanted.keys()
+        assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
 def test_number_of_values_is_the_published_one() -> None:
     counts = {
-        module.NAME: sum(int(np.prod(shape)) for shape in module.expected_layers().values())
-        for module in (cartoongan, cartoongan_light, animegan, whitebox)
+        network.name: sum(math.prod(shape) for _, shape in network.names().values())
+        for network in PUBLISHED
     }
-    assert counts[cartoongan.NAME] == 11_129_667
-    assert counts[cartoongan_light.NAME] == 878_433
-    assert round(counts[animegan.NAME] / 1e6, 2) == 2.14
-    assert round(counts[whitebox.NAME] / 1e6, 2) == 1.47
+    assert counts["CartoonGAN"] == 11_129_667
+    assert counts["CartoonGAN light"] == 878_433
+    assert round(counts["AnimeGANv2"] / 1e6, 2) == 2.14
+    assert round(counts["White-box Cartoonization"] / 1e6, 2) == 1.47
 
 
 def test_colours_are_turned_round_for_networks_of_bgr(tmp_path: Path) -> None:
@@ -113,39 +139,38 @@ def test_colours_are_turned_round_for_networks_of_bgr(tmp_path: Path) -> None:
     np.testing.assert_allclose(anime, [0.1, 0.2, 0.9], atol=1e-5)
 
 
-def test_white_box_in_tiles_equals_the_whole(tmp_path: Path) -> None:
-    source = published.write_checkpoint(tmp_path / "model", published.whitebox_state())
-    import_weights(source, tmp_path / "new.onnx")
+def test_white_box_in_tiles_equals_the_whole(imported: Callable[[str], Path]) -> None:
+    style = imported("White-box")
     photo = np.random.default_rng(5).integers(0, 256, (40, 250, 3), np.uint8)
-    whole = Stylizer(tmp_path / "new.onnx", tile="none", threads=1)(photo)
-    tiles = Stylizer(tmp_path / "new.onnx", tile=32, threads=1)(photo)
+    whole = Stylizer(style, tile="none", threads=1)(photo)
+    tiles = Stylizer(style, tile=32, threads=1)(photo)
     assert whole.std() > 10
     assert np.abs(whole.astype(int) - tiles).max() <= 1
 
 
-def test_white_box_looks_no_further_than_its_radius_and_nearly_as_far(tmp_path: Path) -> None:
+def test_white_box_looks_no_further_than_its_radius_and_nearly_as_far(
+    imported: Callable[[str], Path],
+) -> None:
     """One changed pixel, far from all borders, changes nothing beyond the radius."""
-    source = published.write_checkpoint(tmp_path / "model", published.whitebox_state())
-    radius = import_weights(source, tmp_path / "new.onnx").receptive_radius
-    assert radius is not None
+    style = imported("White-box")
+    radius = WhiteBoxGenerator.receptive_radius
     photo = np.zeros((1, 3, 176, 176), np.float32)
-    before = paint(tmp_path / "new.onnx", photo)
+    before = paint(style, photo)
     reached = 0
     for place in range(86, 90):  # every place within a cell of 4
         changed = photo.copy()
         changed[..., place, place] = 1
-        difference = np.abs(paint(tmp_path / "new.onnx", changed) - before)
+        difference = np.abs(paint(style, changed) - before)
         rows = np.nonzero(difference.max((0, 1, 3)))[0]
         reached = max(reached, place - rows.min(), rows.max() - place)
     assert radius - 12 < reached <= radius
 
 
-def test_a_style_that_sees_the_whole_picture_is_not_tiled(tmp_path: Path) -> None:
-    torch.save(published.animegan2_state(), tmp_path / "a.pt")
-    import_weights(tmp_path / "a.pt", tmp_path / "new.onnx", credits=Credits(name="mine"))
-    assert not read_spec(tmp_path / "new.onnx").tileable
+def test_a_style_that_sees_the_whole_picture_is_not_tiled(imported: Callable[[str], Path]) -> None:
+    style = imported("AnimeGANv2")
+    assert not read_spec(style).tileable
     photo = np.random.default_rng(5).integers(0, 256, (21, 35, 3), np.uint8)
-    assert Stylizer(tmp_path / "new.onnx", threads=1)(photo).shape == photo.shape
+    assert Stylizer(style, threads=1)(photo).shape == photo.shape
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,16 @@ import published
 import pytest
 import torch
 
-from sakuga.convert.crc32c import crc32c
 from sakuga.convert.foreign_onnx import Feeding
 from sakuga.convert.import_weights import import_weights
-from sakuga.convert.layers import Layers
-from sakuga.convert.read_npy import read_npy_folder
-from sakuga.convert.read_tf import read_bundle
-from sakuga.convert.read_torch import read_torch_file
-from sakuga.convert.recognise import build_network, read_layers
 from sakuga.errors import OptionError, StyleError
+from sakuga.models.readers.crc32c import crc32c
+from sakuga.models.readers.layers import Layers
+from sakuga.models.readers.npy_folder import read_npy_folder
+from sakuga.models.readers.source import read_layers
+from sakuga.models.readers.tensorflow_bundle import read_bundle
+from sakuga.models.readers.torch_file import read_torch_file
+from sakuga.models.recognise import recognise
 
 STATE = {
     "first/weights": torch.arange(24.0).reshape(2, 3, 4),
@@ -179,7 +180,7 @@ def test_foreign_sources_are_told_what_is_known(tmp_path: Path) -> None:
         read_layers(tmp_path / "a.pth")
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "b.pth")
     with pytest.raises(StyleError, match=r"its layers \(fc.weight, ...\) are of no network"):
-        build_network(read_layers(tmp_path / "b.pth"))
+        recognise(read_layers(tmp_path / "b.pth"))
     with pytest.raises(OptionError, match="leave them out"):
         import_weights(tmp_path / "b.pth", tmp_path / "new.onnx", Feeding((0, 1)))
 

@@ -9,6 +9,8 @@ import onnx
 import published
 import pytest
 import torch
+from conftest import make_spec
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from training import export_as, lively_generator
 
@@ -22,7 +24,7 @@ from sakuga.images.read import to_float, to_pixels
 from sakuga.models.cartoongan import CartoonGenerator
 from sakuga.models.local import LocalGenerator
 from sakuga.painting.stylizer import Stylizer
-from sakuga.styles import add, find
+from sakuga.styles import add, find, write_spec
 from sakuga.train.checkpoint import load_weights
 from sakuga.train.config import TrainConfig
 from sakuga.train.loop import train
@@ -125,6 +127,30 @@ def test_an_imported_cartoongan_is_a_beginning(state: published.State, tmp_path:
         torch.testing.assert_close(found[name], weights, rtol=0, atol=0)
     with pytest.raises(TrainingError, match='set generator = "cartoongan"'):
         starting_weights(imported, TINY)
+
+
+def test_a_cartoongan_imported_by_an_earlier_version_is_a_beginning(
+    state: published.State, tmp_path: Path
+) -> None:
+    """Its file names layers as the authors do, with colours turned round already."""
+    torch.save(state, tmp_path / "a.pth")
+    rgb = {name: value.numpy() for name, value in state.items()}
+    rgb["conv01_1.weight"] = rgb["conv01_1.weight"][:, ::-1].copy()
+    for name in ("deconv03_1.weight", "deconv03_1.bias"):
+        rgb[name] = rgb[name][::-1].copy()
+    shape = ["batch", 3, "height", "width"]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("photo", "anime")
+    ]
+    weights = [numpy_helper.from_array(values, name) for name, values in rgb.items()]
+    node = helper.make_node("Tanh", ["photo"], ["anime"])
+    model = helper.make_model(helper.make_graph([node], "a", ends[:1], ends[1:], weights))
+    write_spec(model, make_spec("a", None))
+    onnx.save(model, tmp_path / "a.onnx")
+    found = starting_weights(tmp_path / "a.onnx", CARTOONGAN)
+    wanted = starting_weights(tmp_path / "a.pth", CARTOONGAN)
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
 def hatched_drawings(folder: Path, count: int) -> Path:

@@ -15,7 +15,7 @@ from sakuga.errors import ClusterError, OptionError
 
 if TYPE_CHECKING:
     from sakuga.batch.storage import Place
-    from sakuga.painting.stylizer import Device
+    from sakuga.styles.session import Device
 
 # Shares of a core. A painter leaves room on its core, so that reading and writing, which wait most
 # of the time, run beside it even where there is one core only.

@@ -39,9 +39,10 @@ from sakuga.batch.summary import SHOWN_FAILURES, Summary, Telling
 from sakuga.errors import OptionError, SakugaError
 from sakuga.images.marks import Mark
 from sakuga.painting.pictures import Look, unusual
-from sakuga.painting.stylizer import Device, Stylizer
+from sakuga.painting.stylizer import Stylizer
 from sakuga.progress import ProgressBar
 from sakuga.styles import DEFAULT_STYLE, find
+from sakuga.styles.session import Device
 
 TASK_PICTURES = (4, 256)  # least and most that one task reads from a list or folder
 _WRITERS = {"tree": write_tree, "shards": write_shard, "parquet": write_parquet}

@@ -36,7 +36,8 @@ from sakuga.images.read import read_picture
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import encode_picture
 from sakuga.painting.pictures import Look, paint_picture
-from sakuga.painting.stylizer import Device, Stylizer
+from sakuga.painting.stylizer import Stylizer
+from sakuga.styles.session import Device
 
 TABLE_BYTES = 8_000_000  # of pictures that a stage gives at once
 TABLE_ROWS = 64

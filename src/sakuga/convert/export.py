@@ -8,12 +8,12 @@ from typing import Literal
 
 import onnx
 
-from sakuga.convert.precision import store_full, store_half
-from sakuga.convert.read_torch import is_torch_file
 from sakuga.errors import OptionError
 from sakuga.extras import need
 from sakuga.files import replacing, write_bytes
+from sakuga.models.readers.torch_file import is_torch_file
 from sakuga.styles import Style, find, read_spec
+from sakuga.styles.precision import store_full, store_half
 
 STRIP_SIDE = 384  # pixels: longer side of a picture on a strip
 Precision = Literal["fp16", "fp32", "int8"]
@@ -61,7 +61,7 @@ def export(
             names = export_page(file, out, page)
             return f"{told}{out}: a page with {', '.join(names)}"
         if out.suffix == ".safetensors":
-            from sakuga.convert.tensors import write_tensors
+            from sakuga.styles.tensors import write_tensors
 
             count = write_tensors(style, out)
             return f"{out}: {count} tensors of {style.spec.name}, {_megabytes(out)}"

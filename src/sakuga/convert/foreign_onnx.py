@@ -17,7 +17,6 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from sakuga.convert.check import paints_size
-from sakuga.convert.network import Network
 from sakuga.errors import OptionError, StyleError
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, SPEC_KEY
 
@@ -50,7 +49,19 @@ class Feeding:
                 raise OptionError(f"{name} is {value} pixels; it must be from 1 to 4096")
 
 
-def build(path: Path, feeding: Feeding) -> Network:
+@dataclass(frozen=True)
+class Foreign:
+    """A foreign network as a graph under the style contract."""
+
+    name: str  # in words, as its paper calls it
+    model: onnx.ModelProto  # `photo` to `anime`
+    size_multiple: int  # pixels
+    minimum_side: int  # pixels
+    attribution: tuple[str, ...]
+    receptive_radius: int | None = None  # pixels; None: looks at the whole picture
+
+
+def build(path: Path, feeding: Feeding) -> Foreign:
     """Wrap a file's graph; it is not tiled, since nobody knows how far it looks.
 
     Raises:
@@ -77,12 +88,11 @@ def build(path: Path, feeding: Feeding) -> Network:
     wrapped = _wrap(model, value, result, feeding.value_range, layout, feeding.bgr)
     minimum = feeding.minimum_side or 1
     multiple = _multiple(path, wrapped, feeding.multiple, minimum)
-    return Network(
+    return Foreign(
         name="AnimeGANv3" if known else "a network of unknown origin",
         model=wrapped,
         size_multiple=multiple,
         minimum_side=minimum,
-        receptive_radius=None,
         attribution=("AnimeGANv3, Liu, Chen et al., 2024",) if known else (),
     )
 

@@ -1,4 +1,4 @@
-"""Import a source of weights: recognise, build, state the facts, try, write."""
+"""Import a source of weights: recognise it, state the facts, write a style, see it paint."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from sakuga.convert import foreign_onnx
 from sakuga.convert.check import paints_size
-from sakuga.convert.foreign_onnx import Feeding
-from sakuga.convert.foreign_onnx import build as build_foreign
-from sakuga.convert.network import Network
-from sakuga.convert.recognise import build_network, is_onnx, read_layers
+from sakuga.convert.foreign_onnx import Feeding, Foreign
+from sakuga.convert.onnx_export import export_onnx
 from sakuga.errors import OptionError, OutputError, StyleError
 from sakuga.files import write_bytes
+from sakuga.models.readers.source import read_layers
+from sakuga.models.recognise import Generator, recognise
 from sakuga.styles import StyleSpec, write_spec
+from sakuga.styles.metadata import is_onnx
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def import_weights(
     """Write other people's weights as a style file.
 
     Args:
-        source: a file or folder; see `recognise.read_layers`, or an onnx file.
+        source: a file or folder; see `readers.source.read_layers`, or an onnx file.
         out: the style file; its name gives the style's name unless `credits` does.
         feeding: how a foreign onnx network is fed.
         credits: what goes into the file beside the weights.
@@ -51,10 +53,27 @@ def import_weights(
         raise OptionError(f"{out}: a style file ends in .onnx")
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: is there already; use --overwrite, or another name")
-    network = _network(source, feeding or Feeding())
-    spec = _spec(network, source, credits, out)
-    write_spec(network.model, spec)
-    content = network.model.SerializeToString()
+    feeding = feeding or Feeding()
+    if is_onnx(source):
+        return _import_onnx(source, out, feeding, credits)
+    layers = read_layers(source)
+    if feeding != Feeding():
+        raise OptionError(
+            "--range, --layout, --multiple, --minimum-side and --bgr say how a foreign ONNX file "
+            f"is fed; {source} is known, leave them out"
+        )
+    published = recognise(layers)
+    generator = published.generator(layers)
+    spec = _spec(published.name, published.attribution, generator, source, credits, out)
+    export_onnx(generator, spec, out, half_weights=False)
+    return spec
+
+
+def _import_onnx(source: Path, out: Path, feeding: Feeding, credits: Credits) -> StyleSpec:
+    foreign = foreign_onnx.build(source, feeding)
+    spec = _spec(foreign.name, foreign.attribution, foreign, source, credits, out)
+    write_spec(foreign.model, spec)
+    content = foreign.model.SerializeToString()
     reason = paints_size(content, spec.size_multiple, spec.minimum_side)
     if reason is not None:
         raise StyleError(f"{source}: the style does not paint ({reason}); the file is damaged")
@@ -62,30 +81,25 @@ def import_weights(
     return spec
 
 
-def _network(source: Path, feeding: Feeding) -> Network:
-    if is_onnx(source):
-        return build_foreign(source, feeding)
-    layers = read_layers(source)
-    if feeding != Feeding():
-        raise OptionError(
-            "--range, --layout, --multiple, --minimum-side and --bgr say how a foreign ONNX file "
-            f"is fed; {source} is known, leave them out"
-        )
-    return build_network(layers)
-
-
-def _spec(network: Network, source: Path, credits: Credits, out: Path) -> StyleSpec:
-    name = credits.name or re.sub(r"[^a-z0-9_-]+", "-", out.stem.lower()).strip("-_")[:64]
+def _spec(
+    name: str,
+    attribution: tuple[str, ...],
+    network: Generator | Foreign,
+    source: Path,
+    credits: Credits,
+    out: Path,
+) -> StyleSpec:
+    style = credits.name or re.sub(r"[^a-z0-9_-]+", "-", out.stem.lower()).strip("-_")[:64]
     try:
         return StyleSpec(
-            name=name,
+            name=style,
             version="imported",
-            description=f"Imported weights of {network.name}.",
+            description=f"Imported weights of {name}.",
             size_multiple=network.size_multiple,
             minimum_side=network.minimum_side,
             receptive_radius=network.receptive_radius,
             licence=credits.licence,
-            attribution=(*network.attribution, *credits.attribution),
+            attribution=(*attribution, *credits.attribution),
             training={"imported from": source.name},
         )
     except ValueError as error:

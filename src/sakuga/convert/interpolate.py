@@ -15,12 +15,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from sakuga.convert.precision import store_full, store_half
 from sakuga.errors import OptionError, StyleError
 from sakuga.images.colour import Pixels
 from sakuga.images.sheet import contact_sheet
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import Style, StyleSpec, write_spec
+from sakuga.styles.precision import store_full, store_half
 
 STRIP_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

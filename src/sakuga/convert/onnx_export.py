@@ -17,10 +17,10 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from sakuga.convert.precision import store_half
 from sakuga.errors import TrainingError
 from sakuga.files import write_bytes
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, StyleSpec, write_spec
+from sakuga.styles.precision import store_half
 from sakuga.train.checkpoint import build_generator, load_checkpoint, load_weights
 from sakuga.train.config import TrainConfig
 

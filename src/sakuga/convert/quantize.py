@@ -23,7 +23,6 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from sakuga.convert.precision import store_full
 from sakuga.errors import DataError, StyleError
 from sakuga.evaluate.sources import list_pictures
 from sakuga.evaluate.statistics import medians, noise_gain, picture_statistics
@@ -31,6 +30,7 @@ from sakuga.images.colour import Pixels
 from sakuga.images.read import Frame, fit_within, shrink, to_float
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, Style, StyleSpec, write_spec
+from sakuga.styles.precision import store_full
 
 PHOTO_SIDE = 512  # pixels: photos are shrunk to this
 MAX_PHOTOS = 64

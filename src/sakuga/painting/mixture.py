@@ -14,8 +14,9 @@ import numpy as np
 
 from sakuga.errors import OptionError
 from sakuga.images.colour import Pixels
-from sakuga.painting.stylizer import Device, Stylizer
+from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import Style, StyleSpec
+from sakuga.styles.session import Device
 
 _PART = re.compile(r"(?P<style>.+):(?P<share>\d*\.?\d+)")
 

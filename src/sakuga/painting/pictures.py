@@ -18,9 +18,10 @@ from sakuga.images.marks import Mark, Option
 from sakuga.images.read import Frame, Picture, fit_within, picture_of, read_picture, shrink
 from sakuga.images.write import encode_picture, to_image
 from sakuga.painting.mixture import open_stylizer
-from sakuga.painting.stylizer import Device, Stylizer, check_strength
+from sakuga.painting.stylizer import Stylizer, check_strength
 from sakuga.painting.working_size import Stroke, check_stroke
 from sakuga.styles import DEFAULT_STYLE, Style
+from sakuga.styles.session import Device
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-import onnxruntime as ort
 
-from sakuga.errors import DeviceError, InputError, OptionError, StyleError
+from sakuga.errors import InputError, OptionError
 from sakuga.images.colour import Pixels
 from sakuga.images.read import Frame, shrink, to_float, to_pixels
 from sakuga.painting.blending import blend
@@ -21,8 +20,7 @@ from sakuga.painting.tiling import paint_tiles
 from sakuga.painting.upscale import redraw
 from sakuga.painting.working_size import Stroke, working_size
 from sakuga.styles import DEFAULT_STYLE, GRAPH_INPUT, GRAPH_OUTPUT, Style, find
-
-Device = Literal["auto", "cpu", "cuda"]
+from sakuga.styles.session import Device, open_session, run_options
 
 AUTO_TILE_PIXELS = 1024
 # A network that sees the whole picture keeps up to 2.2 kB a pixel (CartoonGAN): 9 GB at this size.
@@ -71,8 +69,8 @@ class Stylizer:
                 "tiles; leave tile at auto or none"
             )
         self.threads = threads or os.cpu_count() or 1
-        self._session, self.device = _open_session(self.style.path, device, threads)
-        self._run_options = _run_options(self.device)
+        self._session, self.device = open_session(self.style.path, device, threads)
+        self._run_options = run_options(self.device)
 
     def __call__(
         self,
@@ -141,7 +139,7 @@ class Stylizer:
             return self
         shared = copy(self)
         shared.threads = max(1, self.threads // calls)
-        shared._session, _ = _open_session(self.style.path, "cpu", shared.threads)
+        shared._session, _ = open_session(self.style.path, "cpu", shared.threads)
         return shared
 
     def _paint(self, photo: Pixels, progress: Callable[[float], None] | None) -> Pixels:
@@ -185,53 +183,3 @@ def check_strength(strength: float) -> None:
     """Raise OptionError unless strength is a number from 0 to 1."""
     if not 0 <= strength <= 1:
         raise OptionError(f"strength is {strength}; it must be from 0 (the photo) to 1 (the style)")
-
-
-def _open_session(
-    path: Path, device: Device, threads: int | None
-) -> tuple[ort.InferenceSession, Literal["cpu", "cuda"]]:
-    """Load the graph; onnxruntime itself only warns when a provider is missing, so look."""
-    available = ort.get_available_providers()
-    has_cuda = "CUDAExecutionProvider" in available
-    if device == "cuda" and not has_cuda:
-        raise DeviceError(
-            f"device cuda was asked for, but this onnxruntime offers only {', '.join(available)}; "
-            "replace it (pip uninstall onnxruntime; pip install onnxruntime-gpu) or use the cpu"
-        )
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is raised; nothing else belongs on a terminal
-    options.enable_mem_pattern = False  # planning for each size of window costs gigabytes
-    options.intra_op_num_threads = threads or 0
-    providers: list[str | tuple[str, dict[str, str]]] = ["CPUExecutionProvider"]
-    if device != "cpu" and has_cuda:
-        # TF32 keeps 10 bits of a factor, too few for tiles to equal the whole.
-        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
-    try:
-        session = ort.InferenceSession(path, options, providers=providers)
-    except Exception as error:  # onnxruntime's own exceptions share no base class but this
-        raise StyleError(
-            f"{path}: onnxruntime cannot load this style ({' '.join(str(error).split())[:200]}); "
-            "get or export it again"
-        ) from error
-    got_cuda = "CUDAExecutionProvider" in session.get_providers()
-    if device == "cuda" and not got_cuda:
-        raise DeviceError(
-            "device cuda was asked for, and this onnxruntime is built for it, but CUDA does not "
-            "start: look whether nvidia-smi works and cuDNN is installed, or use the cpu"
-        )
-    inputs = [value.name for value in session.get_inputs()]
-    outputs = [value.name for value in session.get_outputs()]
-    if inputs != [GRAPH_INPUT] or GRAPH_OUTPUT not in outputs:
-        raise StyleError(
-            f"{path}: its graph takes {', '.join(inputs)} and gives {', '.join(outputs)}; "
-            f"a style takes {GRAPH_INPUT} and gives {GRAPH_OUTPUT}"
-        )
-    return session, "cuda" if got_cuda else "cpu"
-
-
-def _run_options(device: Literal["cpu", "cuda"]) -> ort.RunOptions:
-    """Give memory back after each run; a run at 1024 x 1024 would keep gigabytes."""
-    options = ort.RunOptions()
-    arenas = "cpu:0;gpu:0" if device == "cuda" else "cpu:0"
-    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", arenas)
-    return options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sakuga.styles import Style, find, installed, spec_to_json, user_folder
+from sakuga.styles.spec import Style, find, installed, spec_to_json, user_folder
 
 
 def print_styles(*, as_json: bool = False) -> None:

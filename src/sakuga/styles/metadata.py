@@ -46,6 +46,17 @@ def read_metadata(path: Path) -> dict[str, str]:
     return metadata
 
 
+def is_onnx(path: Path) -> bool:
+    """True for a file that holds an ONNX graph."""
+    if not path.is_file():
+        return False
+    try:
+        read_metadata(path)
+    except NotOnnxError:
+        return False
+    return True
+
+
 def _fields(file: BinaryIO, size: int, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
     """The fields of a message of `size` bytes; the content only of the wanted ones, else b""."""
     while file.tell() < size:

@@ -26,8 +26,8 @@ import numpy as np
 from sakuga.errors import InputError, OptionError, OutputError, StyleError
 from sakuga.files import write_bytes
 from sakuga.images.urls import fetch, is_url
-from sakuga.painting.stylizer import Stylizer
-from sakuga.styles import Style, add, read_spec
+from sakuga.styles.session import open_session
+from sakuga.styles.spec import GRAPH_INPUT, GRAPH_OUTPUT, Style, add, read_spec
 
 INDEX_FORMAT = 1
 MAX_STYLE_BYTES = 200_000_000
@@ -55,9 +55,16 @@ def add_style(source: str, sha256: str | None = None) -> Style:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "style.onnx"
         path.write_bytes(content)
-        side = read_spec(path).minimum_side
-        Stylizer(path, device="cpu", threads=1)(np.zeros((side, side, 3), np.uint8))
+        _check_it_paints(path)
         return add(path)
+
+
+def _check_it_paints(path: Path) -> None:
+    """Run the graph once on the smallest picture that it takes."""
+    spec = read_spec(path)
+    side = -(-spec.minimum_side // spec.size_multiple) * spec.size_multiple
+    session, _ = open_session(path, "cpu", threads=1)
+    session.run([GRAPH_OUTPUT], {GRAPH_INPUT: np.zeros((1, 3, side, side), np.float32)})
 
 
 def add_from_index(name: str, index: str, sha256: str | None = None) -> Style:

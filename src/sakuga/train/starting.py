@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sakuga.convert import cartoongan
-from sakuga.convert.read_torch import is_torch_file
-from sakuga.convert.recognise import is_onnx, read_layers
-from sakuga.convert.tensors import read_tensors
 from sakuga.errors import TrainingError
+from sakuga.models.readers.source import read_layers
+from sakuga.models.readers.torch_file import is_torch_file
+from sakuga.models.recognise import CARTOONGAN
 from sakuga.styles import find
+from sakuga.styles.metadata import is_onnx
+from sakuga.styles.tensors import read_tensors
 from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.config import CHECKPOINT, TrainConfig
 
-_MARKER = "conv01_1.weight"  # a layer that no network of ours has
+_THEIR_FIRST, _OUR_FIRST = "conv01_1.weight", "head.0.weight"  # CartoonGAN's first layer
 
 
 def starting_weights(source: str | Path, config: TrainConfig) -> dict[str, Tensor]:
@@ -36,48 +35,23 @@ def starting_weights(source: str | Path, config: TrainConfig) -> dict[str, Tenso
     path = Path(source)
     if _is_style(path):
         tensors = read_tensors(find(path if path.exists() else source))
-        if _MARKER not in tensors:
-            return {name: torch.from_numpy(values) for name, values in tensors.items()}
+        weights = {name: torch.from_numpy(values) for name, values in tensors.items()}
+        if _THEIR_FIRST in weights:  # imported by an earlier version
+            names = CARTOONGAN.names()
+            weights = {
+                names[theirs][0]: value for theirs, value in weights.items() if theirs in names
+            }
     elif _is_published(path):
-        tensors = cartoongan.read_weights(read_layers(path))
+        weights = CARTOONGAN.read(read_layers(path))
     else:
         _, origin = load_checkpoint(path)
-        weights: dict[str, Tensor] = origin["ema"]
-        return weights
-    return _in_our_names(tensors, source, config)
-
-
-def _in_our_names(
-    published: dict[str, NDArray[np.float32]], source: str | Path, config: TrainConfig
-) -> dict[str, Tensor]:
-    """Published weights by the names of `CartoonGenerator`, if that is what the config asks for."""
-    if config.generator != "cartoongan":
+        weights = origin["ema"]
+    if _OUR_FIRST in weights and config.generator != "cartoongan":
         raise TrainingError(
-            f"{source}: holds published CartoonGAN weights, the config's generator is "
-            f'{config.generator}; set generator = "cartoongan"'
+            f"{source}: holds CartoonGAN weights, the config's generator is {config.generator}; "
+            'set generator = "cartoongan"'
         )
-    return {ours: torch.from_numpy(published[theirs].copy()) for theirs, ours in published_names()}
-
-
-def published_names() -> list[tuple[str, str]]:
-    """The name of each layer in the published files, and in `CartoonGenerator`."""
-    parts = [("conv01_1", "head.0"), ("in01_1", "head.1"), ("deconv03_1", "tail")]
-    for stage, number in enumerate(("02", "03")):
-        parts += [(f"conv{number}_{half}", f"down.{stage}.{half - 1}") for half in (1, 2)]
-        parts.append((f"in{number}_1", f"down.{stage}.2"))
-    for place, block in enumerate(cartoongan.BLOCKS):
-        for half, body in ((1, 0), (2, 2)):
-            parts.append((f"conv{block:02}_{half}", f"blocks.{place}.body.{body}.0"))
-            parts.append((f"in{block:02}_{half}", f"blocks.{place}.body.{body}.1"))
-    for stage, (number, norm) in enumerate((("01", "12"), ("02", "13"))):
-        parts += [(f"deconv{number}_{half}", f"up.{stage}.{half - 1}") for half in (1, 2)]
-        parts.append((f"in{norm}_1", f"up.{stage}.2"))
-    names = []
-    for theirs, ours in parts:
-        kinds = ("scale", "shift") if theirs.startswith("in") else ("weight", "bias")
-        names.append((f"{theirs}.{kinds[0]}", f"{ours}.weight"))
-        names.append((f"{theirs}.{kinds[1]}", f"{ours}.bias"))
-    return names
+    return weights
 
 
 def _is_style(source: Path) -> bool:
@@ -93,4 +67,4 @@ def _is_published(source: Path) -> bool:
         return not (source / CHECKPOINT).exists() and any(source.glob("*.npy"))
     if not source.is_file() or not is_torch_file(source):
         return False
-    return _MARKER.encode() in source.read_bytes()  # names stand in a torch file as they are
+    return _THEIR_FIRST.encode() in source.read_bytes()  # names stand in a torch file as they are

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from sakuga.errors import OptionError
-from sakuga.painting.stylizer import Device
+from sakuga.styles.session import Device
 
 SHORTEST_TOKEN = 16  # characters
 _TOKEN = re.compile(rf"[\x21-\x7e]{{{SHORTEST_TOKEN},}}")  # what a header carries unharmed

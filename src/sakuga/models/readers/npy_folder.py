@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sakuga.convert.layers import Layer, Layers, Weights
 from sakuga.errors import StyleError
+from sakuga.models.readers.layers import Layer, Layers, Weights
 
 _TYPES = ("<f2", "<f4", "<f8")
 _MAX_FILES = 10_000

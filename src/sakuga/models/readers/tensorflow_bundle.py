@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sakuga.convert.crc32c import crc32c, masked
-from sakuga.convert.layers import Layer, Layers, Weights
 from sakuga.errors import StyleError
+from sakuga.models.readers.crc32c import crc32c, masked
+from sakuga.models.readers.layers import Layer, Layers, Weights
 
 MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _FOOTER_BYTES = 48

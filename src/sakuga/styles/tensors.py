@@ -9,10 +9,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from sakuga.convert.precision import store_full
 from sakuga.errors import StyleError
 from sakuga.files import replacing
-from sakuga.styles import SPEC_KEY, Style, spec_to_json
+from sakuga.styles.precision import store_full
+from sakuga.styles.spec import SPEC_KEY, Style, spec_to_json
 
 _WRAPPER = "generator."  # before the names of a network that Sakuga exported
 

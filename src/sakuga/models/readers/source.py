@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from sakuga.convert import animegan, cartoongan, cartoongan_light, whitebox
-from sakuga.convert.layers import Layers
-from sakuga.convert.network import Network
-from sakuga.convert.read_npy import read_npy_folder
-from sakuga.convert.read_tf import is_index, read_bundle
-from sakuga.convert.read_torch import is_torch_file, read_torch_file
 from sakuga.errors import StyleError
-from sakuga.styles.metadata import NotOnnxError, read_metadata
+from sakuga.models.readers.layers import Layers
+from sakuga.models.readers.npy_folder import read_npy_folder
+from sakuga.models.readers.tensorflow_bundle import is_index, read_bundle
+from sakuga.models.readers.torch_file import is_torch_file, read_torch_file
 
 KNOWN = (
     "CartoonGAN (.pth, folder of .npy), CartoonGAN light and White-box Cartoonization (TensorFlow "
     "checkpoints), AnimeGANv2 (.pt), AnimeGANv3 and other networks as .onnx"
 )
-
-
-def is_onnx(source: Path) -> bool:
-    """True for a file that holds an onnx graph."""
-    if not source.is_file():
-        return False
-    try:
-        read_metadata(source)
-    except NotOnnxError:
-        return False
-    return True
 
 
 def read_layers(source: Path) -> Layers:
@@ -69,36 +54,3 @@ def _read_layers(source: Path) -> Layers:
     if not source.exists():
         raise StyleError(f"{source}: is not there; check the spelling")
     raise StyleError(f"{source}: is no file of weights known here; known are {KNOWN}")
-
-
-def build_network(layers: Layers) -> Network:
-    """Write the graph of the network whose layers these are.
-
-    Raises:
-        StyleError: of no network known here, or a layer is missing, unknown or of a wrong shape.
-    """
-    for build, belongs in _NETWORKS:
-        if belongs(layers):
-            return build(layers)
-    names = ", ".join(sorted(layers.layers)[:4]) or "none"
-    raise StyleError(
-        f"{layers.source}: its layers ({names}, ...) are of no network known; known are {KNOWN}"
-    )
-
-
-# A network is known by any of its layers, so that one that lacks some is told which.
-_NETWORKS: tuple[tuple[Callable[[Layers], Network], Callable[[Layers], bool]], ...] = (
-    (cartoongan.build, lambda layers: _shares(layers, cartoongan.expected_layers())),
-    (animegan.build, lambda layers: _shares(layers, animegan.expected_layers())),
-    (whitebox.build, lambda layers: _shares(layers, whitebox.expected_layers())),
-    (
-        cartoongan_light.build,
-        lambda layers: _shares(
-            cartoongan_light.shorten(layers), cartoongan_light.expected_layers()
-        ),
-    ),
-)
-
-
-def _shares(layers: Layers, expected: dict[str, tuple[int, ...]]) -> bool:
-    return bool(layers.layers.keys() & expected.keys())

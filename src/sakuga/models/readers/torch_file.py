@@ -15,8 +15,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sakuga.convert.layers import Layer, Layers, Weights
 from sakuga.errors import StyleError
+from sakuga.models.readers.layers import Layer, Layers, Weights
 
 if TYPE_CHECKING:
     import torch

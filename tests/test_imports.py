@@ -1,0 +1,50 @@
+"""The tree of the package: imports point one way, and few modules lie loose."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "src" / "sakuga"
+# A package may import those before it; nothing but the command line imports a last room.
+ORDER = ("images", "styles", "painting", "video", "data", "models", "train", "evaluate", "convert")
+LAST = ("inputs", "web", "batch", "tune")
+PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
+
+
+def rooms_of(path: Path) -> Iterator[str]:
+    """The parts of the package that a file imports, also within functions and for types alone."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        yield from (name.split(".")[1] for name in names if name.startswith("sakuga."))
+
+
+def test_every_package_has_its_place():
+    assert sorted([*ORDER, *LAST]) == PACKAGES
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_point_one_way(package):
+    allowed = {package, *(ORDER[: ORDER.index(package)] if package in ORDER else ORDER)}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {room}"
+        for path in (ROOT / package).rglob("*.py")
+        for room in rooms_of(path)
+        if room in {*PACKAGES, "cli", "doctor"} - allowed
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_few_modules_lie_loose_and_those_that_serve_all_import_no_room():
+    loose = {path.stem for path in ROOT.glob("*.py")}
+    assert len(loose) <= 10, loose
+    for name in loose - {"__init__", "__main__", "cli", "doctor"}:
+        assert not {*rooms_of(ROOT / f"{name}.py")} & {*PACKAGES}, name
