@@ -143,7 +143,7 @@ def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
     """
     with torch.autocast(base.device.type, enabled=False):
         base, flat, calm = base.float(), flat.float(), calm.float()
-        red, green, blue = base.split(1, dim=1)
+        red, green, blue = base.chunk(3, dim=1)
         gray = 0.299 * red + 0.587 * green + 0.114 * blue
         moments = torch.cat([base, gray, gray * gray], dim=1)
         moments = F.avg_pool2d(moments, 3, 1, 1, count_include_pad=False)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.data.cel import RGB, Face
+from sakuga.cel.skin import Face
+from sakuga.images.colour import Pixels
 
 INPUT = 192  # pixels, the side of the network's input
 CELLS = 48  # a side of its grid of answers
@@ -32,8 +34,8 @@ def model_path() -> Path | None:
     return path if path.is_file() else None
 
 
-def find_faces(photo: RGB) -> list[Face]:
-    """Find the faces of a photo, uint8 (H, W, 3) RGB; none where the package is missing.
+def find_faces(photo: Pixels) -> list[Face]:
+    """Find the faces of a photo, uint8 (H, W, 3) Pixels; none where the package is missing.
 
     The whole photo is looked at, and overlapping quarters of it, in which small faces are larger.
     """
@@ -59,7 +61,7 @@ def _network(path: str) -> cv2.dnn.Net:
     return cv2.dnn.readNetFromTFLite(path, *([] if classic is None else [classic]))
 
 
-def _detect(photo: RGB, window: tuple[int, int, int, int], path: str) -> list[list[float]]:
+def _detect(photo: Pixels, window: tuple[int, int, int, int], path: str) -> list[list[float]]:
     """Boxes in one part of a photo: x0, y0, x1, y1, score, and the two eyes (x, y, x, y)."""
     top, left, tall, broad = window
     side = max(tall, broad)
@@ -71,7 +73,7 @@ def _detect(photo: RGB, window: tuple[int, int, int, int], path: str) -> list[li
     network.setInput((small.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
     names = ["reshaped_regressor_face_4", "reshaped_classifier_face_4"]
     regressors, logits = network.forward(names)
-    values: NDArray[np.float32] = regressors.reshape(-1, 16)
+    values: NDArray[Any] = regressors.reshape(-1, 16)
     scores = 1 / (1 + np.exp(-np.clip(logits.ravel(), -80, 80)))
     boxes = []
     for i in np.nonzero(scores > THRESHOLD)[0].tolist():

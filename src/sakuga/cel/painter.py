@@ -1,0 +1,168 @@
+"""From a photo to a drawing, stage after stage.
+
+It takes up to a second, so it is run once over the photos and stored (`sakuga prepare cel`). A
+photo becomes few tones with crisp, smooth borders, and continuous strokes:
+
+    photo -> flow of its edges -> Kuwahara along the flow -> detail that stands out put back
+          -> smoothed along the flow -> regions of one tone -> two tones on skin
+          -> colour -> strokes
+
+Unless a function says otherwise, colour is float32 (H, W, 3) CIELAB, L in [0, 100], and maps are
+float32 (H, W). Borders are mirrored. Needs OpenCV (the extra `data`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from sakuga.cel.filters import (
+    Flow,
+    Map,
+    anisotropic_kuwahara,
+    blur,
+    edge_tangent_flow,
+    flow_lines,
+    gradient,
+    grid,
+    sample,
+    smooth_along,
+    smoothstep,
+)
+from sakuga.cel.settings import CelSettings
+from sakuga.cel.skin import Face, face_map, two_tone_skin
+from sakuga.cel.tones import few_lightnesses, soft_places, tone_regions
+from sakuga.images.colour import Pixels
+
+
+def paint_cel(
+    photo: Pixels, settings: CelSettings, faces: Sequence[Face] = ()
+) -> tuple[Pixels, Map]:
+    """Paint a photo, uint8 (H, W, 3) RGB.
+
+    Returns:
+        The drawing, uint8 (H, W, 3), and its strokes, float32 (H, W): 0 paper, 1 ink.
+    """
+    lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    light = lab[..., 0]
+    flow = edge_tangent_flow(light)
+
+    # Texture is high local contrast, over a wide area, in all directions: foliage, fur. There the
+    # brush grows; what runs one way (windows, tiles) and a word on a shirt keep a fine one.
+    contrast = blur(np.abs(light - blur(light, 2.0)), 3.0)
+    share = blur((contrast > 2.5).astype(np.float32), 20.0)  # of the place around that is textured
+    order = edge_tangent_flow(light, 6.0).anisotropy
+    texture = smoothstep(2.0, 6.0, blur(contrast, 6.0)) * smoothstep(0.3, 0.6, share)
+    texture = texture * smoothstep(0.6, 0.25, blur(order, 4.0))
+    radius = settings.brush + (settings.texture_brush - settings.brush) * texture
+    painted = anisotropic_kuwahara(lab, flow, radius)
+
+    # Light strokes of a finer brush: what eyes and letters are taken from.
+    fine = anisotropic_kuwahara(lab, flow, 1.0)
+    accents = detail_map(fine[..., 0], painted[..., 0], texture) * settings.detail
+    face = face_map(faces, light.shape)
+    accents = np.maximum(accents, face * settings.face_detail)[..., None]
+    painted = painted + accents * (fine - painted)
+
+    # Calm contours, where there is an edge to follow: in skies it would draw stripes.
+    along = edge_tangent_flow(painted[..., 0], 2.5)
+    calmer = smooth_along(painted, along, settings.flow)
+    edge = smoothstep(0.4, 1.6, blur(gradient(painted[..., 0]), 1.0)) * (1 - face)
+    edge = edge * smoothstep(0.3, 0.7, along.anisotropy)
+    painted = painted + edge[..., None] * (1 - accents) * (calmer - painted)
+
+    # Regions of one tone; their borders drawn anew by a small brush.
+    tones = tone_regions(painted, settings.merge)
+    borders = edge_tangent_flow(blur(tones[..., 0], 1.0), 2.5)
+    straight = smoothstep(0.3, 0.8, borders.anisotropy)[..., None]
+    tones = tones + straight * (smooth_along(tones, borders, 2.5) - tones)
+    tones = anisotropic_kuwahara(tones, borders, 2.0)
+    wide = soft_places(light) * settings.gradient
+    flat = settings.flatness * (1 - wide) * (1 - 0.85 * face)
+    back = detail_map(fine[..., 0], tones[..., 0], texture) * settings.detail
+    flat = (flat * (1 - back))[..., None]
+    soft = np.where(wide[..., None] > 0, cv2.bilateralFilter(painted, 9, 6, 4), painted)
+    picture = soft + flat * (tones - soft)
+    if faces and settings.skin:
+        picture = two_tone_skin(picture, fine, faces, settings.skin)
+    if settings.bins:
+        picture = few_lightnesses(picture, settings.bins)
+
+    # Strokes.
+    source = painted[..., 0]
+    lines = flow_lines(
+        source,
+        edge_tangent_flow(source, 2.0),
+        width=settings.line_width,
+        level=settings.line_level,
+        slope=settings.line_slope,
+        along=settings.line_flow,
+    )
+    crowd = np.clip((blur(lines, 8.0) - 0.14) / 0.3, 0, 1) * settings.crowding
+    lines = without_short_strokes(lines, settings.line_length)
+    lines = lines * (0.2 + 0.8 * salience(lab, tones, edge_tangent_flow(source, 2.0)))
+    lines = lines * (1 - crowd) * (1 - 0.6 * texture) * (1 - 0.5 * face)
+    return colour(picture, lines, settings), lines
+
+
+def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:
+    """Grade, ink and print a painted picture: CIELAB to uint8 RGB."""
+    lab = picture.copy()
+    lab[..., 1:] *= settings.vividness
+    rgb: Map = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) ** settings.gamma
+    ink = lines[..., None] * settings.ink
+    line_colour = np.array(settings.line_colour, np.float32)
+    darkened = settings.line_tone * rgb * rgb + (1 - settings.line_tone) * line_colour
+    rgb = rgb + ink * (darkened - rgb)
+    black, paper = (np.array(c, np.float32) for c in (settings.black, settings.paper))
+    printed: Pixels = np.clip((black + rgb * (paper - black)) * 255 + 0.5, 0, 255).astype(np.uint8)
+    return printed
+
+
+def detail_map(photo: Map, painted: Map, texture: Map, accent: float = 4.0) -> Map:
+    """Where fine detail stands out from what was painted over: eyes, letters; not leaves.
+
+    Args:
+        photo, painted: lightness.
+        texture: 1 where fine detail is foliage or fur; there it is dropped where it crowds.
+        accent: L units; a difference of this much is kept whole, of half of it not at all.
+    """
+    found = np.clip(2 * blur(np.abs(photo - painted), 1.0) / accent - 1, 0, 1)
+    crowded = np.clip((blur(found, 8.0) - 0.15) / 0.2, 0, 1)
+    return (found * (1 - crowded * (0.25 + 0.75 * texture))).astype(np.float32)
+
+
+def salience(photo: Map, tones: Map, flow: Flow) -> Map:
+    """0 where a line is no contour, 1 where it is one.
+
+    A contour parts two tones (both sides of a hair have one), at once: what takes more than a few
+    pixels from one side to the other is a cloud's rim, or out of focus.
+
+    Args:
+        photo, tones: CIELAB, as it was and as it is laid out.
+    """
+    parted = smoothstep(4.0, 14.0, _across(tones, flow, 4.0))
+    sudden = _across(photo, flow, 1.5) / (_across(photo, flow, 5.0) + 2.0)
+    return blur(parted * smoothstep(0.35, 0.65, blur(sudden, 1.0)), 1.0)
+
+
+def _across(lab: Map, flow: Flow, reach: float) -> Map:
+    """How much the colours at `reach` pixels on both sides of an edge differ, CIELAB units."""
+    x, y = grid(lab.shape)
+    dx, dy = -reach * flow.y, reach * flow.x
+    sides = sample(lab, x + dx, y + dy) - sample(lab, x - dx, y - dy)
+    difference: Map = np.sqrt((sides * sides).sum(axis=2))
+    return difference
+
+
+def without_short_strokes(lines: Map, shortest: float) -> Map:
+    """Fade connected strokes that are shorter than this, in pixels: dashes on grass and water."""
+    solid = (lines > 0.25).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
+    length = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    keep = smoothstep(0.6 * shortest, 1.2 * shortest, length.astype(np.float32))
+    keep[0] = 0  # what belongs to no stroke goes with the strokes beside it
+    wide = cv2.dilate(keep[labels], np.ones((5, 5), np.uint8))
+    return lines * wide

