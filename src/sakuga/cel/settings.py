@@ -82,8 +82,8 @@ def settings_from(values: dict[str, Any]) -> CelSettings:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise OptionError(f"unknown setting of the painter {name!r}{hint}")
-        default = known[name]
-        kind = list | tuple if isinstance(default, tuple) else int | float
+        default: Any = known[name]
+        kind: Any = list | tuple if isinstance(default, tuple) else int | float
         if not isinstance(value, kind) or isinstance(value, bool):
             wanted = "three numbers" if isinstance(default, tuple) else "a number"
             raise OptionError(f"{name} = {value!r}: {wanted} was expected")

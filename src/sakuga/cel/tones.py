@@ -157,9 +157,9 @@ def _watersheds(lab: Map) -> NDArray[np.int32]:
 def few_lightnesses(lab: Map, bins: int, sharpness: float = 6.0) -> Map:
     """Bring lightness to `bins` levels, evenly from 0 to 100, with narrow steps between.
 
-    After the soft quantiser of Winnemoeller, Olsen, Gooch (2006, eq. 3), with the level flat and the
-    step soft: L' = q + w / 2 sign(L - q) (2 |L - q| / w)^sharpness, q the nearest level and w the
-    distance of two.
+    After the soft quantiser of Winnemoeller, Olsen, Gooch (2006, eq. 3), with the level flat and
+    the step soft: L' = q + w / 2 sign(L - q) (2 |L - q| / w)^sharpness, q the nearest level and w
+    the distance of two.
     """
     width = 100 / max(1, bins - 1)
     level = np.rint(lab[..., 0] / width) * width
