@@ -5,6 +5,8 @@ Takes and gives float (B, 3, H, W) RGB in [-1, 1]; H and W are multiples of its 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,6 +22,15 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.relu(self.first(x)))
+
+
+class Painting(NamedTuple):
+    """What a generator painted, and the parts it is made of; all (B, C, H, W)."""
+
+    picture: Tensor
+    base: Tensor  # colours as averaged
+    tone: Tensor  # colours laid flat, without strokes
+    strokes: Tensor | None = None  # logits
 
 
 class LocalGenerator(nn.Module):
@@ -100,11 +111,25 @@ class LocalGenerator(nn.Module):
         flat = 0 if self.head is None else 1 + FLAT_REACH
         return half + quarter + eighth + 8 + 1 + flat  # and one of drop_checkers
 
-    def forward(self, photo: Tensor) -> Tensor:
-        base, decisions = self.paint(photo)
-        return base if decisions is None else finish(base, decisions)
+    def forward(self, photo: Tensor, *, in_parts: bool = False) -> Tensor | Painting:
+        """Paint a photo, (B, 3, H, W) in [-1, 1].
 
-    def paint(self, photo: Tensor) -> tuple[Tensor, Tensor | None]:
+        Args:
+            in_parts: give the `Painting` that is learned from, with soft decisions, rather than
+                the picture.
+        """
+        base, decisions = self._paint(photo)
+        if decisions is None:
+            return Painting(base, base, base) if in_parts else base
+        stroke, flat, calm = decisions.float().chunk(3, dim=1)
+        if in_parts:
+            tone = lay_flat(base, flat, calm)
+            picture = draw_strokes(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
+            return Painting(picture, base, tone, stroke)
+        tone = lay_flat(base, FLAT_SLOPE * flat, calm)
+        return draw_strokes(tone, torch.sigmoid(STROKE_SLOPE * stroke + STROKE_BIAS))
+
+    def _paint(self, photo: Tensor) -> tuple[Tensor, Tensor | None]:
         """The base, (B, 3, H, W), and the decisions, (B, 3, H, W) logits: stroke, flat, calm."""
         half = self.stem(F.pixel_unshuffle(photo, 2))  # (B, C, H/2, W/2)
         quarter = self.quarter_in(self.down_quarter(half))  # (B, 2C, H/4, W/4)
@@ -122,8 +147,10 @@ class LocalGenerator(nn.Module):
 
 FLAT_REACH = 3  # pixels around one whose calmest place gives its tone
 CALM = 3.0  # how strongly calm places are preferred
-STROKE_SLOPE = 3.5  # of the strokes' logits at painting: higher is crisper
+FLAT_SLOPE = 2.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
+STROKE_SLOPE = 3.5  # the same of the strokes' logits
 STROKE_BIAS = 0.3  # added to them: higher draws more
+LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or no gradient is left
 
 
 def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
@@ -168,13 +195,6 @@ def draw_strokes(base: Tensor, share: Tensor) -> Tensor:
     colour = (base + 1) / 2
     ink = 0.9 * share
     return 2 * (colour + ink * (0.3 * colour * colour - colour)) - 1
-
-
-def finish(base: Tensor, decisions: Tensor) -> Tensor:
-    """The picture of a base and its decisions, as at painting."""
-    stroke, flat, calm = decisions.float().chunk(3, dim=1)
-    share = torch.sigmoid(STROKE_SLOPE * stroke + STROKE_BIAS)
-    return draw_strokes(lay_flat(base, 2 * flat, calm), share)
 
 
 def drop_checkers(pictures: Tensor) -> Tensor:

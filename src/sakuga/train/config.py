@@ -28,7 +28,7 @@ _AT_LEAST = {
     **dict.fromkeys(("blocks", "line_light"), 0),
 }
 _ABOVE_ZERO = ("accent", "flatten", "gamma", "line_width")
-_SHARES = ("ink", "final_lr")
+_SHARES = ("ink", "final_lr", "face_share")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class TrainConfig:
     """Everything that decides a training, with the values of the `sakuga` recipe as defaults."""
 
     # --- data
-    photos: tuple[str, ...] = ()  # folders and tar files of real photos
+    pairs: tuple[str, ...] = ()  # sets of `sakuga prepare cel`: photos with their drawings
+    face_share: float = 0.2  # of the crops of pairs lie on a face that was found
+    photos: tuple[str, ...] = ()  # folders and tar files of real photos; none with pairs
     anime: tuple[str, ...] = ()  # folders and tar files of drawings
     vgg: str = ""  # file of VGG19 (.safetensors, .pth); empty: torchvision's, downloaded
     sheet_photos: str = (
@@ -58,6 +60,7 @@ class TrainConfig:
     generator: Literal["local", "cartoongan"] = "local"
     width: int = 24  # channels of the local generator at half size
     blocks: int = 5  # residual blocks of the local generator at an eighth
+    decides: bool = False  # the local generator has a head that decides tones and strokes
     discriminator_width: int = 32  # channels of the first layer of the patch discriminators
 
     # --- objective: a term whose weight is 0 is not computed
@@ -76,6 +79,15 @@ class TrainConfig:
     colour_weight: float = 0.5  # Lab, to the cel target's colours
     variation_weight: float = 0.0  # total variation
     noise_weight: float = 3.0  # |G(p + n) - G(p)|
+
+    # --- objective, the drawings of pairs
+    tone_weight: float = 1.0  # pixels outside of strokes, laid flat
+    base_weight: float = 0.3  # the same before they are laid flat
+    drawing_weight: float = 0.7  # all pixels of the finished picture
+    stroke_emphasis: float = 2.0  # how many times more a pixel of a stroke counts in it
+    gradient_weight: float = 1.0  # differences of neighbouring pixels: crisp borders
+    stroke_weight: float = 0.3  # cross-entropy of the strokes
+    stroke_favour: float = 1.5  # how much more a stroke that is missing counts than one too many
 
     # --- the cel target (flatten.cel_target)
     flatten: float = 0.008  # lambda of the L0 flattening
@@ -151,6 +163,14 @@ class TrainConfig:
             _check(
                 32 <= low <= high, f"{name} {low}, {high}: two sizes in rising order, at least 32"
             )
+        _check(
+            not (self.pairs and self.photos),
+            "pairs hold their photos: leave photos empty, or make pairs of them",
+        )
+        _check(
+            not self.decides or self.generator == "local",
+            "decides: only the local generator has such a head",
+        )
         for name in ("ink_colour", "paper_colour"):
             colour = getattr(self, name)
             _check(

@@ -7,6 +7,7 @@ uninterrupted one would have drawn.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sakuga.data.pairs import Pair, decode_pair
 from sakuga.data.split import Split, split_of
 from sakuga.errors import DataError, InputError
 from sakuga.images.read import read_picture
@@ -101,6 +103,87 @@ class CropSampler:
                 cut = _resize(cut.float().unsqueeze(0), self.crop)
                 layer.append(cut.flip(3) if place[4] < 0.5 else cut)
         return [torch.cat(layer) / 127.5 - 1 for layer in crops]
+
+
+def load_pairs(sources: Sequence[str | Path], limit: int | None = None) -> list[Pair]:
+    """Decode the pairs of folders, tar files and shards, the first `limit` of them.
+
+    All of them are for training: `prepare cel` leaves out the photos that are held out.
+
+    Raises:
+        DataError: a source that is missing, a picture that is no pair, or none found.
+    """
+    files = (
+        file
+        for container in open_sources(sources)
+        for file in container.read(range(len(container)))
+    )
+    return [decode_pair(content, name) for name, content in itertools.islice(files, limit)]
+
+
+class PairSampler:
+    """Draws crops of photos with the same crops of their drawings and strokes.
+
+    Nothing is scaled: strokes keep the width in which they were drawn. Kept as uint8 on a device.
+
+    Args:
+        pairs: those smaller than a crop are left out.
+        crop: side of a crop in pixels.
+        face_share: of the crops, 0 to 1, that are cut around a face, as long as there are any.
+        device: where pictures are kept and cropped.
+
+    Raises:
+        DataError: no pair is as large as a crop.
+    """
+
+    def __init__(
+        self, pairs: Sequence[Pair], crop: int, face_share: float, device: torch.device
+    ) -> None:
+        pairs = [pair for pair in pairs if min(pair.photo.shape[:2]) >= crop]
+        if not pairs:
+            raise DataError(
+                f"no pair is as large as a crop of {crop} pixels: lower crop, or give "
+                "sakuga prepare cel  larger --sides"
+            )
+        self.crop = crop
+        self.face_share = face_share
+        self.total = len(pairs)
+        self.pictures = [
+            torch.from_numpy(np.dstack([p.photo, p.drawing, p.strokes])).permute(2, 0, 1).to(device)
+            for p in pairs
+        ]  # (7, H, W) each
+        self.faces = [(i, face) for i, pair in enumerate(pairs) for face in pair.faces]
+
+    def draw(
+        self, count: int, generator: torch.Generator, *, rank: int = 0, world: int = 1
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw `count` crops, of which a rank cuts every `world`-th.
+
+        Returns:
+            Photos and drawings, float (count / world, 3, crop, crop) in [-1, 1], and strokes,
+            (count / world, 1, crop, crop) in [0, 1].
+        """
+        # face or not, index, top, left, mirror of each crop, on every rank the same.
+        places = torch.rand(count, 5, generator=generator, dtype=torch.float64)
+        crops = []
+        for face, which, down, along, mirror in places[rank::world].tolist():
+            if self.faces and face < self.face_share:
+                index, found = self.faces[int(which * len(self.faces))]
+                height, width = self.pictures[index].shape[1:]
+                # The face's middle lies somewhere in the middle half of the crop.
+                top = round(found.y - self.crop * (0.25 + 0.5 * down))
+                left = round(found.x - self.crop * (0.25 + 0.5 * along))
+                top = min(max(0, top), height - self.crop)
+                left = min(max(0, left), width - self.crop)
+            else:
+                index = int(which * len(self.pictures))
+                height, width = self.pictures[index].shape[1:]
+                top = int(down * (height - self.crop + 1))
+                left = int(along * (width - self.crop + 1))
+            cut = self.pictures[index][:, top : top + self.crop, left : left + self.crop]
+            crops.append(cut.flip(2) if mirror < 0.5 else cut)
+        stacked = torch.stack(crops).float()
+        return stacked[:, :3] / 127.5 - 1, stacked[:, 3:6] / 127.5 - 1, stacked[:, 6:] / 255
 
 
 def _resize(pictures: Tensor, side: int) -> Tensor:

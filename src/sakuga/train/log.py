@@ -17,7 +17,7 @@ from sakuga.files import replacing, write_bytes
 from sakuga.images.read import to_float, to_pixels
 from sakuga.images.sheet import contact_sheet
 from sakuga.train.config import TrainConfig, config_to_json
-from sakuga.train.dataset import load_pictures
+from sakuga.train.dataset import load_pairs, load_pictures
 
 LOG = "log.jsonl"
 SHEET_PHOTOS = 4
@@ -44,6 +44,8 @@ class Journal:
         self.clock = (first_step, time.monotonic())
         if config.sheet_photos:
             photos = load_pictures([config.sheet_photos], "all")
+        elif config.pairs:  # all of them are for training: a sheet shows what was learned of them
+            photos = [pair.photo for pair in load_pairs(config.pairs, SHEET_PHOTOS)]
         else:
             photos = load_pictures(config.photos, "held-out")
         self.photos = [_fit(photo) for photo in photos[:SHEET_PHOTOS]]

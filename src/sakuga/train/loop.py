@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from sakuga.errors import TrainingError
 from sakuga.models.discriminators import CartoonDiscriminator, PatchDiscriminator
+from sakuga.models.local import Painting
 from sakuga.models.vgg import load_vgg
 from sakuga.train.checkpoint import (
     build_generator,
@@ -31,10 +32,10 @@ from sakuga.train.checkpoint import (
 )
 from sakuga.train.collapse import check_health, check_terms, check_weights, measure_health
 from sakuga.train.config import CHECKPOINT, TrainConfig, config_to_json
-from sakuga.train.dataset import CropSampler
+from sakuga.train.dataset import CropSampler, PairSampler, load_pairs
 from sakuga.train.distributed import any_rank, choose_precision, mean_over_ranks, open_fabric
 from sakuga.train.log import Journal
-from sakuga.train.objective import Batch, discriminator_terms, generator_terms
+from sakuga.train.objective import Batch, discriminator_terms, generator_terms, uses_cel
 from sakuga.train.rolling import open_sampler
 from sakuga.train.starting import starting_weights
 
@@ -82,6 +83,9 @@ def train(
         _, state = load_checkpoint(run)
     elif start_from is not None:
         origin = starting_weights(start_from, config)
+        if config.decides:  # a start without the head that decides gets a fresh one
+            fresh = {n: v for n, v in generator.state_dict().items() if n.startswith("head.")}
+            origin = {**fresh, **origin}
         load_weights(generator, origin, start_from)
         load_weights(ema, origin, start_from)
     if state:
@@ -108,12 +112,19 @@ def train(
         "rank": fabric.global_rank,
         "world": fabric.world_size,
     }
-    photos = open_sampler(
-        config.photos, config.crop, config.photo_sides, fabric.device, smooth=False, **shared
-    )
-    anime = open_sampler(
-        config.anime, config.crop, config.anime_sides, fabric.device, smooth=True, **shared
-    )
+    photos: CropSampler | PairSampler
+    if config.pairs:
+        pairs = load_pairs(config.pairs)
+        photos = PairSampler(pairs, config.crop, config.face_share, fabric.device)
+    else:
+        photos = open_sampler(
+            config.photos, config.crop, config.photo_sides, fabric.device, smooth=False, **shared
+        )
+    anime = None
+    if config.anime or not config.pairs:  # the drawings of pairs can do without others
+        anime = open_sampler(
+            config.anime, config.crop, config.anime_sides, fabric.device, smooth=True, **shared
+        )
     ema.to(fabric.device)
 
     betas = (config.beta1, config.beta2)
@@ -174,7 +185,7 @@ def train(
                 "elapsed_s": elapsed_before_s + time.monotonic() - started,
                 "hardware": describe_hardware(fabric.device, fabric.world_size),
                 "photos": photos.total,
-                "drawings": anime.total,
+                "drawings": anime.total if anime else 0,
                 "config": config_to_json(config),
                 "generator": generator.state_dict(),
                 "ema": ema.state_dict(),
@@ -198,7 +209,7 @@ def train(
             parts = draw_batch(config, photos, anime, step, fabric).parts(config.accumulate)
             share = 1 / len(parts)
             # In one pass both steps use the same painting; of several, no graph is kept meanwhile.
-            once = painter(parts[0].noisy) if len(parts) == 1 else None
+            once = paint(config, painter, parts[0].noisy) if len(parts) == 1 else None
             terms: dict[str, Tensor] = {}
 
             # Discriminators: anime up; painted photos, smoothed anime and plain photos down.
@@ -207,7 +218,8 @@ def train(
                     adam.zero_grad()
                 for part in parts:
                     with torch.no_grad():
-                        painted = painter(part.noisy) if once is None else once.detach()
+                        painting = paint(config, painter, part.noisy) if once is None else once
+                        painted = painting.picture.detach()
                     critic_terms = discriminator_terms(config, critics, part, painted)
                     for name, critic in critics.items():
                         with fabric.no_backward_sync(critic, enabled=part is not parts[-1]):
@@ -221,10 +233,10 @@ def train(
             generator_adam.zero_grad()
             for part in parts:
                 with fabric.no_backward_sync(painter, enabled=part is not parts[-1]):
-                    painted = painter(part.noisy) if once is None else once
+                    painting = paint(config, painter, part.noisy) if once is None else once
                     clean = painter(part.photo) if config.noise_weight else None
                     painter_terms = generator_terms(
-                        config, judges, vgg, part, painted, clean, adversarial=adversarial
+                        config, judges, vgg, part, painting, clean, adversarial=adversarial
                     )
                     fabric.backward(torch.stack(list(painter_terms.values())).sum() * share)
                 _add_terms(terms, painter_terms, share)
@@ -250,7 +262,7 @@ def train(
             if guarding or logging:  # on every rank, so that all of them stop, or none
                 terms = mean_over_ranks(fabric, terms)
             if guarding:
-                guard(done, terms, part.photo, painted.detach())
+                guard(done, terms, part.photo, painting.picture.detach())
             if journal:
                 if logging:
                     journal.log(done, terms, config.generator_lr * rate)
@@ -355,17 +367,35 @@ def _in_autocast(fabric: Fabric, network: nn.Module) -> Callable[..., Any]:
     return call
 
 
+def paint(config: TrainConfig, generator: Callable[..., Any], photos: Tensor) -> Painting:
+    """Paint a batch as it is learned from: in parts where the drawings of pairs are known."""
+    if config.pairs and config.generator == "local":
+        painting: Painting = generator(photos, in_parts=True)
+        return painting
+    picture = generator(photos)
+    return Painting(picture, picture, picture)
+
+
 def draw_batch(
-    config: TrainConfig, photos: CropSampler, anime: CropSampler, step: int, fabric: Fabric
+    config: TrainConfig,
+    photos: CropSampler | PairSampler,
+    anime: CropSampler | None,
+    step: int,
+    fabric: Fabric,
 ) -> Batch:
     """This rank's pictures of a step: a function of (seed, step), whatever came before."""
-    photos.move_to(step)
-    anime.move_to(step)
     seed = (config.seed * 1_000_003 + step) % 2**62
     dice = torch.Generator().manual_seed(seed)
     share = {"rank": fabric.global_rank, "world": fabric.world_size}
-    (photo,) = photos.draw(config.batch, dice, **share)
-    drawing, smooth = anime.draw(config.batch, dice, **share)
+    drawing = strokes = drawn = smooth = None
+    if isinstance(photos, PairSampler):
+        photo, drawing, strokes = photos.draw(config.batch, dice, **share)
+    else:
+        photos.move_to(step)
+        (photo,) = photos.draw(config.batch, dice, **share)
+    if anime is not None:
+        anime.move_to(step)
+        drawn, smooth = anime.draw(config.batch, dice, **share)
     noisy = photo
     if config.photo_noise:
         # Sigma differs from crop to crop, 0 to photo_noise grey levels: half of the range is mild.
@@ -377,8 +407,8 @@ def draw_batch(
         noise = torch.randn(shape, generator=noise_dice, device=fabric.device)
         noise = noise * sigma.to(fabric.device)
         noisy = photo + noise[fabric.global_rank :: fabric.world_size]
-    pictures = (photo, noisy, drawing, smooth)
-    return Batch(*(p.contiguous(memory_format=torch.channels_last) for p in pictures))
+    batch = Batch(photo, noisy, drawn, smooth, drawing, strokes)
+    return batch.map(lambda p: p.contiguous(memory_format=torch.channels_last))
 
 
 def build_discriminators(config: TrainConfig) -> dict[str, nn.Module]:
@@ -393,7 +423,9 @@ def build_discriminators(config: TrainConfig) -> dict[str, nn.Module]:
 
 def needs_vgg(config: TrainConfig) -> bool:
     """Whether any term looks through VGG19."""
-    weights: Sequence[float] = (*config.structure_weights, *config.gram_weights)
+    weights: Sequence[float] = config.gram_weights if config.anime else ()
+    if uses_cel(config):
+        weights = (*weights, *config.structure_weights)
     return bool(config.content_weight) or any(weights)
 
 

@@ -121,6 +121,26 @@ def pixel_distance(anime: Tensor, target: Tensor, emphasis: Tensor | None = None
     return (difference if emphasis is None else difference * emphasis).mean()
 
 
+def gradient_distance(picture: Tensor, target: Tensor) -> Tensor:
+    """|dx g - dx t| + |dy g - dy t|, means: a soft border costs on both of its sides."""
+    across = (picture[..., :, 1:] - picture[..., :, :-1]) - (
+        target[..., :, 1:] - target[..., :, :-1]
+    )
+    down = (picture[..., 1:, :] - picture[..., :-1, :]) - (target[..., 1:, :] - target[..., :-1, :])
+    return across.abs().mean() + down.abs().mean()
+
+
+def stroke_cross_entropy(logits: Tensor, strokes: Tensor, favour: float) -> Tensor:
+    """-favour s log p - (1 - s) log(1 - p), p = sigmoid(logits): a stroke is decided, not averaged.
+
+    Args:
+        logits, strokes: (B, 1, H, W); strokes in [0, 1], 1 is ink.
+        favour: how much more a missing stroke counts than one too many.
+    """
+    weight = logits.new_tensor(favour)
+    return F.binary_cross_entropy_with_logits(logits, strokes, pos_weight=weight)
+
+
 # --- What the discriminators see -----------------------------------------------------------------
 
 

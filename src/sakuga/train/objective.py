@@ -5,12 +5,14 @@ Both functions give a dict of named, weighted terms; the total is their sum and 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from sakuga.models.local import Painting
 from sakuga.train import losses
 from sakuga.train.config import TrainConfig
 from sakuga.train.flatten import cel_target
@@ -34,13 +36,19 @@ class Batch:
 
     photo: Tensor
     noisy: Tensor  # the photo as the generator sees it
-    anime: Tensor
-    smooth: Tensor  # the drawings, edge-smoothed
+    anime: Tensor | None = None
+    smooth: Tensor | None = None  # the same, edge-smoothed
+    drawing: Tensor | None = None  # of the photo, from a pair
+    strokes: Tensor | None = None  # of the drawing, (B, 1, H, W) in [0, 1]
 
     def parts(self, count: int) -> list[Batch]:
         """Cut the batch into `count` equal ones, for as many passes."""
-        columns = (self.photo, self.noisy, self.anime, self.smooth)
-        return [Batch(*part) for part in zip(*(c.chunk(count) for c in columns), strict=True)]
+        return [self.map(lambda p, i=i: p.chunk(count)[i]) for i in range(count)]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """Apply a function to all pictures that there are."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return Batch(**{name: v if v is None else function(v) for name, v in values.items()})
 
     def cel(self, config: TrainConfig) -> tuple[Tensor, Tensor]:
         """The photos as flat, inked pictures in [-1, 1], the target, and their lines."""
@@ -64,6 +72,8 @@ class Batch:
 
 def uses_cel(config: TrainConfig) -> bool:
     """Whether any term aims at the cel target; the paper's own recipe does not."""
+    if config.pairs:
+        return False
     return bool(config.flat_weight or config.colour_weight or any(config.structure_weights))
 
 
@@ -72,8 +82,9 @@ def discriminator_terms(
 ) -> dict[str, Tensor]:
     """Anime up; painted photos, edge-smoothed anime and plain photos down (CartoonGAN eq. 3)."""
     real, fake = REAL[config.adversarial], FAKE[config.adversarial]
-    groups = [(batch.anime, real, 1.0), (painted, fake, 1.0)]
-    if config.smooth_negatives:
+    drawn = [pictures for pictures in (batch.anime, batch.drawing) if pictures is not None]
+    groups = [(painted, fake, 1.0), *((pictures, real, 1.0) for pictures in drawn)]
+    if config.smooth_negatives and batch.smooth is not None:
         groups.append((batch.smooth, fake, config.smooth_negatives))
     if config.photo_negatives:
         groups.append((batch.photo, fake, config.photo_negatives))
@@ -92,7 +103,7 @@ def generator_terms(
     discriminators: Mapping[str, Network],
     vgg: Callable[[Tensor, Sequence[str]], dict[str, Tensor]] | None,
     batch: Batch,
-    painted: Tensor,
+    painting: Painting,
     clean: Tensor | None,
     *,
     adversarial: bool,
@@ -100,11 +111,12 @@ def generator_terms(
     """Every term of the generator that has a weight; a zero weight costs nothing.
 
     Args:
-        painted: G(noisy photo), with gradients.
+        painting: G(noisy photo), with gradients.
         clean: G(photo) for the noise consistency, or None without that term.
         adversarial: False in the initialisation phase: no discriminators, no drawings.
     """
-    terms: dict[str, Tensor] = {}
+    terms = drawing_terms(config, batch, painting)
+    painted = painting.picture
     cel, lines = batch.cel(config) if uses_cel(config) else (None, None)
 
     if adversarial:
@@ -121,12 +133,13 @@ def generator_terms(
         features = vgg(painted, [CONTENT_LAYER])[CONTENT_LAYER]
         terms["content"] = config.content_weight * losses.feature_distance(features, target)
 
-    style = adversarial and any(config.gram_weights)
-    if style or any(config.structure_weights):
+    style = adversarial and any(config.gram_weights) and batch.anime is not None
+    if style or (cel is not None and any(config.structure_weights)):
         assert vgg is not None
         layers = config.feature_layers
         aims = {} if cel is None else {"cel": cel}
         if style:
+            assert batch.anime is not None
             aims["anime"] = batch.anime
         with torch.no_grad():
             looks = vgg(torch.cat([_gray(aim) for aim in aims.values()]), layers)
@@ -138,7 +151,7 @@ def generator_terms(
         for name, structure, gram in zip(
             layers, config.structure_weights, config.gram_weights, strict=True
         ):
-            if structure:
+            if structure and cel is not None:
                 distance = losses.feature_distance(found[name], wanted[name]["cel"])
                 terms[f"structure_{name}"] = structure * distance
             if style and gram:
@@ -146,17 +159,44 @@ def generator_terms(
                     found[name], wanted[name]["anime"]
                 )
 
-    if config.flat_weight:
+    if config.flat_weight and not config.pairs:
         assert cel is not None and lines is not None
         emphasis = 1 + config.ink_emphasis * lines
         terms["flat"] = config.flat_weight * losses.pixel_distance(painted, cel, emphasis)
-    if config.colour_weight:
+    if config.colour_weight and not config.pairs:
         assert cel is not None
         terms["colour"] = config.colour_weight * losses.lab_distance(painted, cel)
     if config.variation_weight:
         terms["variation"] = config.variation_weight * losses.total_variation(painted)
     if config.noise_weight and clean is not None:
         terms["noise"] = config.noise_weight * losses.pixel_distance(painted, clean)
+    return terms
+
+
+def drawing_terms(config: TrainConfig, batch: Batch, painting: Painting) -> dict[str, Tensor]:
+    """The terms towards the drawing that a pair holds; none without pairs.
+
+    The colours are compared outside of strokes, the finished picture everywhere: what is ink must
+    not become colour.
+    """
+    if batch.drawing is None or batch.strokes is None:
+        return {}
+    drawing, strokes = batch.drawing, batch.strokes
+    picture, outside = painting.picture, 1 - strokes
+    terms: dict[str, Tensor] = {}
+    if config.tone_weight:
+        terms["tone"] = config.tone_weight * losses.pixel_distance(painting.tone, drawing, outside)
+    if config.base_weight:
+        terms["base"] = config.base_weight * losses.pixel_distance(painting.base, drawing, outside)
+    if config.drawing_weight:
+        emphasis = 1 + config.stroke_emphasis * strokes
+        distance = losses.pixel_distance(picture, drawing, emphasis)
+        terms["drawing"] = config.drawing_weight * distance
+    if config.gradient_weight:
+        terms["gradient"] = config.gradient_weight * losses.gradient_distance(picture, drawing)
+    if config.stroke_weight and painting.strokes is not None:
+        entropy = losses.stroke_cross_entropy(painting.strokes, strokes, config.stroke_favour)
+        terms["strokes"] = config.stroke_weight * entropy
     return terms
 
 
