@@ -85,10 +85,12 @@ def paint_cel(
     flat = (flat * (1 - back))[..., None]
     soft = np.where(wide[..., None] > 0, cv2.bilateralFilter(painted, 9, 6, 4), painted)
     picture = soft + flat * (tones - soft)
+    # One small brush over all seams: what is soft by now was not meant to be.
+    crisp = anisotropic_kuwahara(picture, edge_tangent_flow(picture[..., 0], 1.5), 2.0)
+    seams = (1 - wide) * (1 - face) * (1 - 0.7 * back)
+    picture = picture + seams[..., None] * (crisp - picture)
     if faces and settings.skin:
         picture = two_tone_skin(picture, fine, faces, settings.skin)
-    if settings.bins:
-        picture = few_lightnesses(picture, settings.bins)
 
     # Strokes.
     source = painted[..., 0]
@@ -103,7 +105,9 @@ def paint_cel(
     crowd = np.clip((blur(lines, 8.0) - 0.14) / 0.3, 0, 1) * settings.crowding
     lines = without_short_strokes(lines, settings.line_length)
     lines = lines * (0.2 + 0.8 * salience(lab, tones, edge_tangent_flow(source, 2.0)))
-    lines = lines * (1 - crowd) * (1 - 0.6 * texture) * (1 - 0.5 * face)
+    lines = lines * (1 - crowd) * (1 - 0.6 * texture) * (1 - 0.7 * face)
+    # A stroke is drawn whole or not at all: faint ones look like dirt.
+    lines = smoothstep(0.12, 0.42, 1.2 * blur(lines, 0.5))
     return colour(picture, lines, settings), lines
 
 
@@ -112,6 +116,9 @@ def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:
     lab = picture.copy()
     lab[..., 1:] *= settings.vividness
     rgb: Map = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) ** settings.gamma
+    if settings.bins:
+        lab = few_lightnesses(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), settings.bins)
+        rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
     ink = lines[..., None] * settings.ink
     line_colour = np.array(settings.line_colour, np.float32)
     darkened = settings.line_tone * rgb * rgb + (1 - settings.line_tone) * line_colour
@@ -121,7 +128,7 @@ def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:
     return printed
 
 
-def detail_map(photo: Map, painted: Map, texture: Map, accent: float = 4.0) -> Map:
+def detail_map(photo: Map, painted: Map, texture: Map, accent: float = 6.5) -> Map:
     """Where fine detail stands out from what was painted over: eyes, letters; not leaves.
 
     Args:

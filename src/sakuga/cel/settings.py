@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sakuga.errors import OptionError
+from sakuga.options import parse_overrides, read_toml
 
 PAINTER_VERSION = 1  # of what is painted with the same settings; stored pairs remember it
 
@@ -21,14 +24,14 @@ class CelSettings:
     """How the painter paints; lengths are pixels of a picture of about 500 pixels."""
 
     # --- brush
-    brush: float = 1.8  # pixels, radius of the Kuwahara filter: larger strokes of colour
+    brush: float = 2.0  # pixels, radius of the Kuwahara filter: larger strokes of colour
     texture_brush: float = 4.5  # the same on texture (foliage, fur, gravel)
-    detail: float = 0.85  # 0 to 1, how much of fine detail that stands out (eyes, letters) stays
+    detail: float = 0.8  # 0 to 1, how much of fine detail that stands out (eyes, letters) stays
     flow: float = 3.0  # pixels, sigma of the smoothing along edges: calmer contours
 
     # --- tones
-    merge: float = 5.5  # CIELAB units; neighbouring regions nearer than this become one tone
-    flatness: float = 0.85  # 0 to 1, how much of the region's one tone replaces soft shading
+    merge: float = 7.0  # CIELAB units; neighbouring regions nearer than this become one tone
+    flatness: float = 1.0  # 0 to 1, how much of the region's one tone replaces soft shading
     gradient: float = 1.0  # 0 to 1, how much of wide, soft gradients (skies, walls) stays
     bins: int = 0  # lightnesses of the whole picture, spread evenly; 0: as many as it has
 
@@ -71,6 +74,20 @@ class CelSettings:
             colour = getattr(self, name)
             if len(colour) != 3 or not all(0 <= value <= 1 for value in colour):
                 raise OptionError(f"{name} {colour}: three values between 0 and 1")
+
+
+def load_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> CelSettings:
+    """Read the table [cel] of a TOML file, then `key=value` overrides.
+
+    Raises:
+        OptionError: no such file, not TOML, no such table, an unknown setting, a wrong value.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        values = read_toml(path).get("cel", {})
+        if not isinstance(values, dict):
+            raise OptionError(f"{path}: cel is no table: write  [cel]  above the settings")
+    return settings_from({**values, **parse_overrides(overrides)})
 
 
 def settings_from(values: dict[str, Any]) -> CelSettings:

@@ -142,15 +142,19 @@ def _watersheds(lab: Map) -> NDArray[np.int32]:
     step = blur(np.sqrt(sum(gradient(lab[..., c]) ** 2 for c in range(3))), 1.0)
     levels = np.clip(step * 24, 0, 65535).astype(np.uint16)  # so that calm places are one basin
     minima = (levels == cv2.erode(levels, np.ones((3, 3), np.uint8))).astype(np.uint8)
-    count, markers = cv2.connectedComponents(minima, connectivity=4)
+    _, markers = cv2.connectedComponents(minima, connectivity=4)
     heights = np.clip(step * 20, 0, 255).astype(np.uint8)
-    markers = cv2.watershed(cv2.merge([heights] * 3), markers.astype(np.int32))
-    # OpenCV leaves lines of one pixel between basins, and the frame, as -1.
-    while (markers <= 0).any():
-        grown = cv2.dilate(markers.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int32)
+    # OpenCV leaves the frame, and lines of one pixel between basins, as -1: the frame is added
+    # here, the lines go to the basin beside them.
+    heights, padded = (
+        cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        for plane in (heights, markers.astype(np.int32))
+    )
+    markers = cv2.watershed(cv2.merge([heights] * 3), padded)[1:-1, 1:-1]
+    square = np.ones((3, 3), np.uint8)
+    while (markers <= 0).any() and (markers > 0).any():
+        grown = cv2.dilate(markers.astype(np.float32), square).astype(np.int32)
         markers = np.where(markers > 0, markers, grown)
-        if count == 1:
-            markers[:] = 1
     return np.unique(markers, return_inverse=True)[1].reshape(markers.shape).astype(np.int32)
 
 

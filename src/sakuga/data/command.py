@@ -301,6 +301,77 @@ def smooth(
 
 
 @prepare_app.command
+def cel(
+    photos: Path,
+    out: Path,
+    *,
+    config: Path | None = None,
+    set: Words = (),
+    sides: tuple[int, int] = (232, 448),
+    limit: int | None = None,
+    workers: int | None = None,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Paint photos as a style should learn to paint, and store the pairs to train on.
+
+    A pair is one picture: the photo, its drawing, its strokes. Photos held out for evaluation are
+    left out. For one photo, OUT is the drawing itself: to try settings in seconds.
+
+    Example:  sakuga prepare cel photos pairs --config mine.toml
+
+    Parameters
+    ----------
+    photos
+        A folder of photos, also in sub-folders, or one photo.
+    out
+        Folder for the pairs, an interrupted run goes on; for one photo, the picture to write.
+    config
+        TOML whose table [cel] has the painter's settings: the file that train takes.
+    set
+        Single settings, for example: --set line_width=1.3 merge=8
+    sides
+        Pixels; each photo's short side is scaled to a size between these.
+    limit
+        How many photos; a random sample.
+    workers
+        Processes; otherwise one a core.
+    json
+        Print the result as JSON.
+    quiet
+        Show no progress.
+    """
+    _need("cel", "cv2")
+    from sakuga.cel.settings import load_settings
+    from sakuga.data import pairs
+
+    settings = load_settings(config, set)
+    if photos.is_file():
+        from sakuga.images.read import Frame, Picture
+        from sakuga.images.write import write_picture
+
+        drawing = pairs.paint_file(photos, settings)
+        write_picture(Picture((Frame(drawing),)), out)
+        _print({"drawing": str(out)}, f"painted: {out}", as_json=json)
+        return 0
+    return _run(
+        "Painting",
+        lambda progress: pairs.prepare_pairs(
+            photos,
+            out,
+            settings,
+            sides=sides,
+            limit=limit,
+            workers=workers,
+            progress=progress,
+        ),
+        as_json=json,
+        quiet=quiet,
+        rejects_are_failures=False,
+    )
+
+
+@prepare_app.command
 def shards(
     folder: Path, out: Path, *, shard_mb: float = 64.0, json: bool = False, quiet: bool = False
 ) -> int:

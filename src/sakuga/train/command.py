@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sakuga.errors import OptionError
+from sakuga.options import parse_overrides
 from sakuga.progress import ProgressBar
 from sakuga.train.config import (
     CHECKPOINT,
@@ -21,7 +22,6 @@ from sakuga.train.config import (
     config_to_json,
     find_checkpoint,
     load_config,
-    parse_overrides,
 )
 
 SHOWN_TERMS = ("flat", "adversarial_texture", "crops_per_s")  # beside the bar; the log has all

@@ -6,13 +6,13 @@ import dataclasses
 import difflib
 import json
 import math
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from sakuga.errors import DataError, OptionError, TrainingError
+from sakuga.options import parse_overrides, read_toml
 from sakuga.styles.spec import NAME_PATTERN as _STYLE_NAME
 
 CHECKPOINT = "checkpoint.pt"  # in a run's folder
@@ -217,15 +217,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         OptionError: no such file, not TOML, an unknown key (the nearest is suggested), a wrong
         type.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"{path}: not TOML: {error}") from error
+    values = read_toml(path)
     values = {key: value for key, value in values.items() if not isinstance(value, dict)}
     return config_from({**values, **parse_overrides(overrides)})
 
@@ -247,8 +239,10 @@ def check_paths(config: TrainConfig) -> None:
     Raises:
         DataError: no photos or drawings are named, or a path that is not there.
     """
-    for name, sources in (("photos", config.photos), ("anime", config.anime)):
-        if not any(sources):
+    needed = ("pairs",) if config.pairs else ("photos", "anime")
+    for name in ("pairs", "photos", "anime"):
+        sources = getattr(config, name)
+        if name in needed and not any(sources):
             raise DataError(f"{name}: none are named; add  --set {name}=FOLDER")
         for source in (part for several in sources for part in several.split(",") if part):
             if not Path(source).exists():
@@ -256,17 +250,6 @@ def check_paths(config: TrainConfig) -> None:
     for name, source in (("vgg", config.vgg), ("sheet_photos", config.sheet_photos)):
         if source and not Path(source).exists():
             raise DataError(f"{name}: {source}: no such file or folder; check the spelling")
-
-
-def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """Read `key=value` texts: values in TOML syntax, or bare text. Raises OptionError."""
-    values = {}
-    for override in overrides:
-        key, separator, value = override.partition("=")
-        if not separator:
-            raise OptionError(f"--set {override}: write key=value")
-        values[key.strip()] = _toml_value(value)
-    return values
 
 
 def config_from(values: dict[str, Any]) -> TrainConfig:
@@ -285,13 +268,6 @@ def config_from(values: dict[str, Any]) -> TrainConfig:
 def config_to_json(config: TrainConfig) -> str:
     """All settings, resolved, as JSON; `config_from(json.loads(...))` reads it back."""
     return json.dumps(dataclasses.asdict(config), indent=2)
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text.strip()
 
 
 def _typed(key: str, value: Any, hint: Any) -> Any:

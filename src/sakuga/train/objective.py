@@ -6,8 +6,10 @@ Both functions give a dict of named, weighted terms; the total is their sum and 
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,12 +45,15 @@ class Batch:
 
     def parts(self, count: int) -> list[Batch]:
         """Cut the batch into `count` equal ones, for as many passes."""
-        return [self.map(lambda p, i=i: p.chunk(count)[i]) for i in range(count)]
+        cut = self.map(lambda pictures: torch.stack(pictures.chunk(count)))
+        return [cut.map(operator.itemgetter(i)) for i in range(count)]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
         """Apply a function to all pictures that there are."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return Batch(**{name: v if v is None else function(v) for name, v in values.items()})
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for name, pictures in values.items():
+            values[name] = None if pictures is None else function(pictures)
+        return Batch(**values)
 
     def cel(self, config: TrainConfig) -> tuple[Tensor, Tensor]:
         """The photos as flat, inked pictures in [-1, 1], the target, and their lines."""

@@ -1,0 +1,211 @@
+"""What the painter makes of pictures whose drawing is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from sakuga.cel.painter import paint_cel, without_short_strokes
+from sakuga.cel.settings import CelSettings, load_settings, settings_from
+from sakuga.cel.skin import Face, skin_map
+from sakuga.cel.tones import few_lightnesses, soft_places, tone_regions
+from sakuga.errors import OptionError
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PLAIN = CelSettings(vividness=1.0, gamma=1.0)
+
+
+def astronaut(side: int = 256) -> np.ndarray:
+    """The example portrait, small."""
+    return np.asarray(Image.open(EXAMPLES / "portrait_astronaut.jpg").resize((side, side)))
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_one_colour_stays_as_it_is(level: int) -> None:
+    photo = np.full((64, 80, 3), level, np.uint8)
+    drawing, lines = paint_cel(photo, PLAIN)
+    assert np.abs(drawing.astype(int) - level).max() <= 1
+    assert not lines.any()
+
+
+def test_two_colours_stay_two_with_a_stroke_between() -> None:
+    photo = np.full((96, 96, 3), (230, 200, 60), np.uint8)
+    photo[:, 48:] = (40, 60, 150)
+    drawing, lines = paint_cel(photo, PLAIN)
+    assert np.abs(drawing[:, :40].astype(int) - photo[:, :40]).max() <= 2
+    assert np.abs(drawing[:, 56:].astype(int) - photo[:, 56:]).max() <= 2
+    assert lines[20:-20, 45:52].max() > 0.9
+    assert not lines[:, :40].any() and not lines[:, 56:].any()
+
+
+def test_a_sky_keeps_its_gradient_without_bands() -> None:
+    rng = np.random.default_rng(1)
+    rows = np.linspace(0, 1, 160)[:, None, None]
+    sky = (1 - rows) * np.array([70, 120, 210]) + rows * np.array([190, 215, 240])
+    photo = np.clip(sky + rng.normal(0, 1.0, (160, 200, 3)), 0, 255).astype(np.uint8)
+    drawing, lines = paint_cel(photo, PLAIN)
+    light = cv2.cvtColor(drawing, cv2.COLOR_RGB2GRAY)[10:-10, 10:-10].astype(float).mean(axis=1)
+    steps = np.diff(light)
+    assert steps.max() < 3 * steps.mean()  # a band is a jump between rests
+    assert (steps > 0.2 * steps.mean()).mean() > 0.9
+    assert not lines.any()
+
+
+def test_regions_have_one_tone_and_crisp_borders() -> None:
+    # Two tones that pass into each other over six pixels: a shadow on a wall.
+    ramp = np.clip((np.arange(120) - 57) / 6, 0, 1) * 16 + 50
+    lab = np.zeros((80, 120, 3), np.float32)
+    lab[..., 0] = ramp
+    tones = tone_regions(lab, 5.5)[..., 0]
+    assert len(np.unique(tones.round(2))) == 2
+    assert tones[:, 20] == pytest.approx(50, abs=0.5) and tones[:, 100] == pytest.approx(
+        66, abs=0.5
+    )
+
+
+def test_near_tones_merge_and_far_ones_do_not() -> None:
+    lab = np.zeros((60, 90, 3), np.float32)
+    lab[..., 0] = np.where(np.arange(90) < 30, 50.0, np.where(np.arange(90) < 60, 52.0, 75.0))
+    tones = tone_regions(lab, 6.0)[..., 0]
+    assert len(np.unique(tones.round(2))) == 2
+    assert tones[0, 0] == pytest.approx(51, abs=0.3)
+
+
+def test_a_letter_is_not_swallowed_by_its_ground() -> None:
+    photo = np.full((80, 120, 3), 40, np.uint8)
+    cv2.putText(photo, "SEN", (20, 50), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (245, 245, 245), 2)
+    drawing, _ = paint_cel(photo, PLAIN)
+    letters = photo[..., 0] > 220
+    assert drawing[letters].mean() > 170
+
+
+def test_wide_soft_places_are_found_up_to_a_contour() -> None:
+    lightness = np.tile(np.linspace(80, 60, 120, dtype=np.float32)[:, None], (1, 160))
+    lightness[:, 100:] = 20
+    lightness[np.arange(120) % 16 < 8, 100:] = 50  # floors of a building
+    soft = soft_places(lightness)
+    assert soft[20:-20, 20:90].min() > 0.9
+    assert soft[20:-20, 105:].max() < 0.3
+
+
+def test_few_lightnesses_has_so_many() -> None:
+    lab = np.zeros((4, 1000, 3), np.float32)
+    lab[..., 0] = np.linspace(0, 100, 1000)
+    levels = few_lightnesses(lab, 4)[0, :, 0]
+    near = np.min([np.abs(levels - 100 * k / 3) for k in range(4)], axis=0)
+    assert (near < 1).mean() > 0.5
+    assert (np.diff(levels) >= -1e-4).all()
+
+
+def test_short_strokes_go_and_long_ones_stay() -> None:
+    lines = np.zeros((60, 60), np.float32)
+    lines[10, 5:55] = 1
+    lines[40, 10:15] = 1
+    kept = without_short_strokes(lines, 12)
+    assert kept[10, 10:50].min() == 1 and not kept[35:45].any()
+
+
+def test_skin_is_found_near_a_face_and_not_on_a_wooden_table() -> None:
+    rng = np.random.default_rng(2)
+    photo = np.full((200, 200, 3), (120, 130, 140), np.uint8)
+    cv2.ellipse(photo, (60, 60), (25, 32), 0, 0, 360, (224, 172, 145), -1)  # a face
+    photo[140:, :] = np.clip(np.array([150, 90, 45]) + rng.normal(0, 12, (60, 200, 1)), 0, 255)
+    lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    found = skin_map(lab, [Face(60, 60, 25, 32)])
+    assert found[50:70, 50:70].min() > 0.9
+    assert found[150:].max() < 0.05
+    assert not skin_map(lab, []).any()
+
+
+def test_a_photo_becomes_flat_with_the_eyes_kept() -> None:
+    photo = astronaut(320)
+    drawing, lines = paint_cel(photo, PLAIN, [Face(141, 66, 21, 32)])
+
+    def gradients(picture: np.ndarray) -> np.ndarray:
+        light = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[..., 0]
+        light = cv2.GaussianBlur(light, (0, 0), 0.8)
+        return np.hypot(
+            cv2.Sobel(light, cv2.CV_32F, 1, 0, scale=1 / 8),
+            cv2.Sobel(light, cv2.CV_32F, 0, 1, scale=1 / 8),
+        )
+
+    before, after = gradients(photo), gradients(drawing)
+    soft = [((g >= 0.5) & (g < 2.5)).mean() for g in (before, after)]
+    assert soft[1] < 0.75 * soft[0]
+    assert 0.01 < lines.mean() < 0.15
+    eyes = np.s_[58:70, 122:160]
+    assert np.corrcoef(photo[eyes].ravel(), drawing[eyes].ravel())[0, 1] > 0.9
+
+
+def test_the_same_photo_gives_the_same_drawing() -> None:
+    photo = astronaut(128)
+    first, second = paint_cel(photo, PLAIN), paint_cel(photo, PLAIN)
+    assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 300), (64, 9), (33, 57)])
+def test_any_size_is_painted(shape: tuple[int, int]) -> None:
+    photo = np.random.default_rng(3).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    drawing, lines = paint_cel(photo, CelSettings())
+    assert drawing.shape == photo.shape and lines.shape == shape
+
+
+def test_each_setting_changes_the_picture() -> None:
+    """No setting is ignored."""
+    photo = astronaut(192)
+    face = [Face(85, 40, 24, 30)]
+    usual, _ = paint_cel(photo, CelSettings(), face)
+    other = {
+        "brush": 4.0, "texture_brush": 9.0, "detail": 0.0, "flow": 8.0, "merge": 14.0,
+        "flatness": 0.2, "gradient": 0.0, "bins": 3, "skin": 0.0, "face_detail": 0.0,
+        "vividness": 0.5, "gamma": 1.3, "paper": (1.0, 0.9, 0.8), "black": (0.2, 0.1, 0.0),
+        "ink": 0.2, "line_width": 2.0, "line_level": 0.1, "line_slope": 0.5, "line_flow": 9.0,
+        "line_length": 60.0, "crowding": 0.0, "line_colour": (0.5, 0.2, 0.0), "line_tone": 1.0,
+    }  # fmt: skip
+    assert set(other) == {field.name for field in dataclasses.fields(CelSettings)}
+    for name, value in other.items():
+        settings = dataclasses.replace(CelSettings(), **{name: value})
+        drawing, _ = paint_cel(photo, settings, face)
+        assert not np.array_equal(drawing, usual), name
+
+
+def test_a_photo_of_400_pixels_takes_about_a_second_of_one_core() -> None:
+    photo = astronaut(400)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        spent = []
+        for _ in range(3):
+            start = time.process_time()
+            paint_cel(photo, CelSettings(), [Face(176, 83, 26, 40)])
+            spent.append(time.process_time() - start)
+    finally:
+        cv2.setNumThreads(threads)
+    assert min(spent) < 2.0  # 1.0 on an idle core; a busy machine shares its caches
+
+
+def test_settings_are_checked(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="did you mean line_width"):
+        settings_from({"line_widht": 1})
+    with pytest.raises(OptionError, match="three numbers"):
+        settings_from({"paper": 1})
+    with pytest.raises(OptionError, match="a number"):
+        settings_from({"brush": "wide"})
+    with pytest.raises(OptionError, match="between 0 and 1"):
+        settings_from({"ink": 1.5})
+    with pytest.raises(OptionError, match="above 0"):
+        settings_from({"brush": 0})
+    toml = tmp_path / "mine.toml"
+    toml.write_text('name = "mine"\n[cel]\nmerge = 8\n')
+    assert load_settings(toml, ["ink=0.5"]) == CelSettings(merge=8.0, ink=0.5)
+    toml.write_text("cel = 3\n")
+    with pytest.raises(OptionError, match="no table"):
+        load_settings(toml)
+    with pytest.raises(OptionError, match="cannot be read"):
+        load_settings(tmp_path / "none.toml")
