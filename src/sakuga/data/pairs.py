@@ -28,7 +28,7 @@ from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress
 from sakuga.data.processes import map_processes
 from sakuga.data.split import split_of
-from sakuga.errors import DataError, InputError
+from sakuga.errors import DataError, InputError, OptionError
 from sakuga.images.colour import Pixels
 from sakuga.images.sources import files_of
 
@@ -117,9 +117,13 @@ def prepare_pairs(
 
     Raises:
         DataError: no such folder, no picture file in it, or none that is for training.
-        OptionError: OUT lies in the folder.
+        OptionError: OUT lies in the folder, or sides are no range.
         OutputError: OUT holds another set (or one of other settings) or cannot be written.
     """
+    if not MIN_SIDE <= sides[0] <= sides[1]:
+        raise OptionError(
+            f"sides {sides[0]}, {sides[1]}: two sizes in rising order, at least {MIN_SIDE}"
+        )
     names = files_of(folder, out)
     made_by: dict[str, Any] = {
         "verb": "prepare cel",

@@ -241,5 +241,8 @@ def _in_words(made_by: dict[str, Any]) -> str:
     choices = {k: v for k, v in made_by.items() if k != "verb" and v not in (None, [], False)}
     return " ".join(
         [str(made_by.get("verb", "made by something else"))]
-        + [f"{key}={' '.join(v) if isinstance(v, list) else v}" for key, v in choices.items()]
+        + [
+            f"{key}={' '.join(map(str, v)) if isinstance(v, list) else v}"
+            for key, v in choices.items()
+        ]
     )
