@@ -188,7 +188,7 @@ def test_the_head_learns_where_strokes_are(tmp_path: Path) -> None:
         photo[strokes > 0] = 30
         (folder / f"{number}.webp").write_bytes(Pair(photo, photo, strokes).encode())
     made = config(
-        tmp_path, steps=150, generator_lr=4e-3, ema_decay=0.9, stroke_weight=1.0, beta1=0.9,
+        folder, steps=150, generator_lr=4e-3, ema_decay=0.9, stroke_weight=1.0, beta1=0.9,
         save_every=150, sheet_every=150,
     )  # fmt: skip
     checkpoint = train(made, tmp_path / "run", accelerator="cpu", devices=1)
