@@ -77,10 +77,10 @@ class LocalGenerator(nn.Module):
         self.up_half = nn.Conv2d(quarter, half, 1)
         last = nn.Conv2d(half, 16, 3, 1, 1)
         self.tail = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), last)
-        decisions = nn.Conv2d(half, 12, 3, 1, 1)
-        self.head = None
+        decided = nn.Conv2d(half, 12, 3, 1, 1)
+        self.decisions = None
         if decides:
-            self.head = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), decisions)
+            self.decisions = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), decided)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -93,9 +93,9 @@ class LocalGenerator(nn.Module):
                     module.second.weight.mul_(0.1)
             last.weight.mul_(0.01)  # starts near the identity:
             last.bias[12:] = 2.0  # no residual, the gate 88 % open
-            decisions.weight.mul_(0.1)
-            assert decisions.bias is not None
-            decisions.bias[:4] = -2.0  # hardly any strokes
+            decided.weight.mul_(0.1)
+            assert decided.bias is not None
+            decided.bias[:4] = -2.0  # hardly any strokes
 
     @property
     def receptive_radius(self) -> int:
@@ -108,7 +108,7 @@ class LocalGenerator(nn.Module):
         half = 2 * (2 + 2)  # stem and tail
         quarter = 2 + 4 * (2 + 2)  # stride-2 conv on halves, two residual blocks
         eighth = 4 + 8 * (2 * self.blocks)
-        flat = 0 if self.head is None else 1 + FLAT_REACH
+        flat = 0 if self.decisions is None else 1 + FLAT_REACH
         return half + quarter + eighth + 8 + 1 + flat  # and one of drop_checkers
 
     def forward(self, photo: Tensor, *, in_parts: bool = False) -> Tensor | Painting:
@@ -142,7 +142,7 @@ class LocalGenerator(nn.Module):
         blurred = F.avg_pool2d(photo, 5, 1, 2, count_include_pad=False)
         gated = torch.sigmoid(paint[:, 3:]) * (photo - blurred)
         base = drop_checkers(blurred + gated + paint[:, :3])
-        return base, None if self.head is None else F.pixel_shuffle(self.head(x), 2)
+        return base, None if self.decisions is None else F.pixel_shuffle(self.decisions(x), 2)
 
 
 FLAT_REACH = 3  # pixels around one whose calmest place gives its tone

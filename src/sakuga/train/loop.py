@@ -84,7 +84,7 @@ def train(
     elif start_from is not None:
         origin = starting_weights(start_from, config)
         if config.decides:  # a start without the head that decides gets a fresh one
-            fresh = {n: v for n, v in generator.state_dict().items() if n.startswith("head.")}
+            fresh = {n: v for n, v in generator.state_dict().items() if n.startswith("decisions.")}
             origin = {**fresh, **origin}
         load_weights(generator, origin, start_from)
         load_weights(ema, origin, start_from)
