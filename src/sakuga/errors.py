@@ -23,8 +23,8 @@ class SakugaError(Exception):
     """Anything a user can cause and can mend."""
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks, as the command line prints it."""
+def one_line(error: object) -> str:
+    """The message of an error, or a text, without line breaks, as the command line prints it."""
     return " ".join(str(error).split())
 
 

@@ -16,8 +16,12 @@ from serving import bomb, picture
 from starlette.testclient import TestClient
 
 import sakuga
+from sakuga.errors import InputError, OptionError, OutputError
+from sakuga.video.painter import SharesThreads
+from sakuga.video.pipeline import VideoResult
 from sakuga.web.app import build_app
 from sakuga.web.endpoints import Endpoints
+from sakuga.web.errors import plainly
 from sakuga.web.openapi import describe
 from sakuga.web.security import HEADERS
 from sakuga.web.settings import Settings
@@ -457,3 +461,114 @@ def test_a_fault_of_ours_is_told_without_its_insides(
     endpoints.close()
     assert (answer.status_code, "insides" in answer.text) == (500, False)
     assert list(folder.iterdir()) == []
+
+
+def test_results_do_not_outlive_their_time_though_nobody_asks(
+    two_styles: Path, folder: Path, tmp_path: Path
+) -> None:
+    app, endpoints = build_app(Settings(keep_s=0.5, kept_videos=5), folder)
+    video = clips.make_clip(tmp_path / "clip.mp4", frames=2).read_bytes()
+    with TestClient(app, base_url=BASE) as client:
+        client.post("/api/videos", content=video)
+        until = time.monotonic() + 60
+        while list(folder.iterdir()) and time.monotonic() < until:
+            time.sleep(0.05)  # without a single request
+        assert list(folder.iterdir()) == []
+        assert len(endpoints._jobs) == 0
+    endpoints.close()
+
+
+def test_a_video_is_painted_as_asked_and_shares_out_its_threads(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: dict[str, dict[str, Any]] = {}
+
+    def preview(source: Path, out: Path, **options: Any) -> None:
+        calls["preview"] = options
+        out.write_bytes(b"")
+
+    def paint(source: Path, out: Path, **options: Any) -> VideoResult:
+        calls["paint"] = options
+        out.write_bytes(b"")
+        raise InputError("that is enough")
+
+    monkeypatch.setattr("sakuga.web.jobs.preview_video", preview)
+    monkeypatch.setattr("sakuga.web.jobs.paint_video", paint)
+    video = clips.make_clip(tmp_path / "clip.mp4", frames=2, width=32, height=24).read_bytes()
+    job = client.post("/api/videos?stroke=bold&max_side=640", content=video).json()
+    wait_for(client, job, "failed")
+    assert calls["preview"]["stroke"] == calls["paint"]["stroke"] == "bold"
+    assert calls["paint"]["max_side"] == 640 and calls["preview"]["max_side"] == 512
+    style = calls["paint"]["style"]
+    assert isinstance(style, SharesThreads)
+    assert style.for_calls(2).threads == max(1, style.threads // 2)
+
+
+def test_an_area_is_no_side(
+    two_styles: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that allows frames of few pixels does not preview them at as few a side."""
+    sides: list[int | None] = []
+
+    def preview(source: Path, out: Path, **options: Any) -> None:
+        sides.append(options["max_side"])
+        raise InputError("that is enough")
+
+    monkeypatch.setattr("sakuga.web.jobs.preview_video", preview)
+    app, endpoints = build_app(Settings(video_pixels=20 * 16), folder)
+    video = clips.make_clip(tmp_path / "clip.mp4", frames=2, width=20, height=16).read_bytes()
+    with TestClient(app, base_url=BASE) as client:
+        wait_for(client, client.post("/api/videos", content=video).json(), "failed")
+    endpoints.close()
+    assert sides == [512]
+
+
+@pytest.mark.parametrize(
+    ("told", "heard"),
+    [
+        (
+            "{folder}/job-x/anime.mp4: cannot be written (disk full); choose another with --out",
+            "the result: cannot be written (disk full)",
+        ),
+        ("{folder}/job-x/tmp-1.mp4 is in the way", "the file is in the way"),
+        (
+            "the picture has 9 megapixels; use --stroke auto, shrink it with --max-side 2048, or "
+            "insist with --tile none",
+            "the picture has 9 megapixels",
+        ),
+        (
+            "HEIC needs pi_heif, which is not installed: run  pip install 'sakuga[heic]'",
+            "HEIC needs pi_heif, which is not installed",
+        ),
+        ("the clip is kept in .anime.mp4.parts, make room and go on with --resume", "make room"),
+        ("the picture is damaged (bad CRC): get a whole copy", None),
+    ],
+)
+def test_clients_hear_nothing_of_options_and_files_they_do_not_have(
+    folder: Path, told: str, heard: str | None
+) -> None:
+    told = told.format(folder=folder)
+    names = {folder / "job-x" / "anime.mp4": "the result"}
+    if heard == "make room":  # what a clause is about stays where it can
+        assert "--" not in plainly(told, folder) and ".parts" not in plainly(told, folder)
+    else:
+        assert plainly(told, folder, names) == (heard or told)
+
+
+def test_a_failed_job_and_a_failed_picture_tell_no_options_and_no_paths(
+    client: TestClient, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def paint(source: Path, out: Path, **options: Any) -> None:
+        raise OutputError(f"{out}: cannot be written (disk full); choose another place with --out")
+
+    monkeypatch.setattr("sakuga.web.jobs.preview_video", paint)
+    video = clips.make_clip(tmp_path / "clip.mp4", frames=2, width=32, height=24).read_bytes()
+    job = wait_for(client, client.post("/api/videos", content=video).json(), "failed")
+    assert job["error"] == "the preview: cannot be written (disk full)"
+
+    def refuse(source: Path, *arguments: Any) -> None:
+        raise OptionError(f"{source}: too large; shrink it with --max-side 2048")
+
+    monkeypatch.setattr("sakuga.web.endpoints.paint_upload", refuse)
+    answer = client.post("/api/paint", content=picture())
+    assert (answer.status_code, answer.json()["error"]) == (422, "the file: too large")

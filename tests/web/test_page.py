@@ -352,3 +352,52 @@ def test_nothing_is_asked_of_other_hosts(chromium: Any, served: Running) -> None
     context.close()
     own = f"127.0.0.1:{served.port}"
     assert {host for host in hosts if not host.startswith(own)} == set()
+
+
+def test_what_failed_once_can_be_painted_after_all(shown: Any) -> None:
+    """A busy server, a bad line: neither the picture nor its other styles are lost for good."""
+    broken = {"status": 500, "json": {"error": "no luck today"}}
+    shown.route("**/api/paint*", lambda route: route.fulfill(**broken))
+    photo = {"name": "a.png", "mimeType": "image/png", "buffer": picture()}
+    shown.set_input_files("#files", photo)
+    shown.wait_for_selector("#stage .busy:has-text('no luck today')")
+    assert shown.locator(".strip .state").inner_text() == "failed"
+    shown.unroute("**/api/paint*")
+    choose_style(shown, "whole")
+    shown.wait_for_selector("#download:not([disabled])")
+    assert shown.locator("#retry").is_hidden()
+    choose_style(shown, "tiny")
+    shown.click("#retry")
+    shown.wait_for_selector("#download:not([disabled])")
+    assert shown.locator("#retry").is_hidden()
+
+
+def test_the_camera_starts_once_and_never_hidden(shown: Any) -> None:
+    shown.evaluate(
+        """() => {
+          const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+          window.given = [];
+          navigator.mediaDevices.getUserMedia = async (wanted) => {
+            const stream = await real(wanted);
+            window.given.push(stream);
+            await new Promise((resolve) => (window.grant = resolve));
+            return stream;
+          };
+        }"""
+    )
+    shown.click("nav a[href='#camera']")
+    shown.dblclick("#camera-start")
+    wait_until(shown, "window.given.length > 0")
+    shown.click("nav a[href='#pictures']")
+    shown.evaluate("window.grant()")
+    wait_until(
+        shown, "window.given.every((s) => s.getTracks().every((t) => t.readyState === 'ended'))"
+    )
+    assert shown.evaluate("window.given.length") == 1
+    assert shown.evaluate("document.getElementById('camera-video').srcObject") is None
+    assert shown.locator("#camera-start").inner_text() == "Start the camera"
+    shown.click("nav a[href='#camera']")
+    shown.click("#camera-start")
+    wait_until(shown, "window.given.length === 2")
+    shown.evaluate("window.grant()")
+    shown.wait_for_selector("#camera-fps:has-text('fps')")

@@ -126,7 +126,7 @@ class Endpoints:
         except Stopped:
             raise _closing() from None
         except SakugaError as error:
-            raise from_mistake(error) from error
+            raise from_mistake(error, self._folder) from error
         except ClientDisconnect:
             return _GONE
         finally:
@@ -152,7 +152,7 @@ class Endpoints:
             if job is not None:
                 self._jobs.discard(job)
             if isinstance(error, SakugaError):
-                raise from_mistake(error) from error
+                raise from_mistake(error, self._folder) from error
             if isinstance(error, ClientDisconnect):
                 return _GONE
             raise

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -16,7 +19,12 @@ from sakuga.errors import (
     OutputError,
     SakugaError,
     TooLargeError,
+    one_line,
 )
+
+_log = logging.getLogger("sakuga")
+# What belongs to the command line, or to files that clients do not see.
+_OURS = re.compile(r"--[a-z]|\bsakuga [a-z]|\bpip install\b|\.parts\b")
 
 # The first that fits counts. Anything else of a user's mistakes is about this server's set-up: 500.
 _STATUS: tuple[tuple[type[SakugaError], int], ...] = (
@@ -53,12 +61,32 @@ class Problem(Exception):
         self.facts = facts
 
 
-def from_mistake(error: SakugaError) -> Problem:
-    """The answer to a mistake that the library found."""
+def from_mistake(error: SakugaError, folder: Path) -> Problem:
+    """The answer to a mistake that the library found; `folder` is where the server's files lie."""
     for kind, status in _STATUS:
         if isinstance(error, kind):
-            return Problem(status, str(error))
+            return Problem(status, plainly(error, folder))
+    _log.error("this server cannot paint: %s", error)
     return Problem(500, "this server cannot paint; its log says why")
+
+
+def plainly(told: object, folder: Path, names: Mapping[Path, str] | None = None) -> str:
+    """What the library says, for someone who sees neither its command line nor our files.
+
+    Clauses with options, verbs or installations are left out, and paths are given names.
+
+    Args:
+        told: an error or a sentence.
+        folder: where the server's files lie.
+        names: what files in it are to be called.
+    """
+    text = one_line(told)
+    for path, name in (names or {}).items():
+        text = text.replace(str(path), name)
+    text = re.sub(rf"{re.escape(str(folder))}[\w./\\-]*", "the file", text)
+    clauses = re.split(r"(?<=[;:,.]) (?=\S)", text)
+    heard = " ".join(clause for clause in clauses if not _OURS.search(clause))
+    return heard.rstrip(" ;:,.") or "it cannot be painted"
 
 
 def answer(problem: Problem) -> Response:

@@ -17,7 +17,7 @@ from sakuga.images.colour import Pixels
 from sakuga.painting.stylizer import Stylizer
 from sakuga.painting.working_size import Stroke
 from sakuga.video import Progress, paint_video, preview_video
-from sakuga.web.errors import Problem
+from sakuga.web.errors import Problem, plainly
 from sakuga.web.painting import Styles
 from sakuga.web.parameters import Question
 from sakuga.web.pool import Pool, Stopped
@@ -81,7 +81,10 @@ class Job:
 
 
 class Jobs:
-    """All jobs of a server. Methods are called from the event loop; painting runs in the pool."""
+    """All jobs of a server. Methods are called from the event loop; painting runs in the pool.
+
+    Results are removed in time whether anybody asks or not: they are people's videos.
+    """
 
     def __init__(self, folder: Path, styles: Styles, settings: Settings) -> None:
         self.pool = Pool("video", threads=1, places=settings.waiting_videos)
@@ -89,6 +92,7 @@ class Jobs:
         self._styles = styles
         self._settings = settings
         self._jobs: dict[str, Job] = {}
+        self._changing = threading.RLock()  # jobs end in the pool's thread, and are forgotten later
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -103,7 +107,8 @@ class Jobs:
 
     def start(self, job: Job) -> None:
         """Queue an uploaded job; the place taken for it is free again when it has ended."""
-        self._jobs[job.id] = job
+        with self._changing:
+            self._jobs[job.id] = job
         job.future = self.pool.submit(lambda: self._run(job))
         job.future.add_done_callback(lambda _: self.pool.leave_place())
 
@@ -126,28 +131,31 @@ class Jobs:
     def remove(self, job: Job) -> None:
         """Cancel a job, if it still runs, and remove its files as soon as nothing writes them."""
         job.cancelled.set()
-        del self._jobs[job.id]
+        with self._changing:
+            self._jobs.pop(job.id, None)
         never_ran = job.future is not None and job.future.cancel()
         if never_ran or job.state in ENDED:
             self.discard(job)
 
     def cancel_all(self) -> None:
         """Let every job end at its next frame."""
-        for job in list(self._jobs.values()):
-            job.cancelled.set()
+        with self._changing:
+            for job in self._jobs.values():
+                job.cancelled.set()
 
     def discard(self, job: Job) -> None:
         """Remove a job's files."""
         shutil.rmtree(job.folder, ignore_errors=True)
 
     def _forget_old(self) -> None:
-        ended = [job for job in self._jobs.values() if job.ended_at is not None]
-        ended.sort(key=lambda job: job.ended_at or 0.0)
-        oldest_kept = time.monotonic() - self._settings.keep_s
-        surplus = len(ended) - self._settings.kept_videos
-        for index, job in enumerate(ended):
-            if index < surplus or (job.ended_at or 0.0) < oldest_kept:
-                self.remove(job)
+        with self._changing:
+            ended = [job for job in self._jobs.values() if job.ended_at is not None]
+            ended.sort(key=lambda job: job.ended_at or 0.0)
+            oldest_kept = time.monotonic() - self._settings.keep_s
+            surplus = len(ended) - self._settings.kept_videos
+            for index, job in enumerate(ended):
+                if index < surplus or (job.ended_at or 0.0) <= oldest_kept:
+                    self.remove(job)
 
     def _run(self, job: Job) -> None:
         """Paint one job; runs in the pool's thread."""
@@ -157,9 +165,7 @@ class Jobs:
         except Stopped:
             job.state = "cancelled"
         except SakugaError as error:
-            # Videos are opened by path, and the path is ours, not the client's.
-            job.error = str(error).replace(str(job.source), "the video")
-            job.error = job.error.replace(str(job.result), "the result")
+            job.error = self._plainly(job, error)
             job.state = "failed"
         except Exception:
             _log.exception("a video could not be painted")
@@ -171,6 +177,15 @@ class Jobs:
             if job.cancelled.is_set():
                 job.state = "cancelled"
                 self.discard(job)
+            self._forget_old()
+            later = threading.Timer(self._settings.keep_s, self._forget_old)
+            later.daemon = True
+            later.start()
+
+    def _plainly(self, job: Job, told: object) -> str:
+        """Videos are opened by path, and the path is ours, not the client's."""
+        names = {job.source: "the video", job.result: "the result", job.preview: "the preview"}
+        return plainly(told, self._folder, names)
 
     def _paint(self, job: Job) -> None:
         def check(_: object = None) -> None:
@@ -181,14 +196,14 @@ class Jobs:
         stylizer = _Stoppable(self._styles.load(job.style), check)
         look = job.question.look
         job.state = "preview"
-        side = look.max_side or self._settings.video_pixels
         preview_video(
             job.source,
             job.preview,
             style=stylizer,
             strength=look.strength,
             keep_colour=look.keep_colour,
-            max_side=min(side, _PREVIEW_SIDE),
+            max_side=min(look.max_side or _PREVIEW_SIDE, _PREVIEW_SIDE),
+            stroke=look.stroke,
         )
         job.has_preview = True
         job.state = "painting"
@@ -204,9 +219,10 @@ class Jobs:
             strength=look.strength,
             keep_colour=look.keep_colour,
             max_side=look.max_side,
+            stroke=look.stroke,
             on_progress=note,
         )
-        job.notes = result.notes
+        job.notes = [self._plainly(job, note) for note in result.notes]
 
 
 class _Stoppable:
@@ -214,8 +230,13 @@ class _Stoppable:
 
     def __init__(self, stylizer: Stylizer, check: Any) -> None:
         self.spec = stylizer.spec
+        self.threads = stylizer.threads
         self._stylizer = stylizer
         self._check = check
+
+    def for_calls(self, calls: int) -> _Stoppable:
+        """The same for so many calls at once, as a `Stylizer` does it."""
+        return _Stoppable(self._stylizer.for_calls(calls), self._check)
 
     def __call__(
         self,

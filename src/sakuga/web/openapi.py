@@ -68,10 +68,10 @@ def describe(settings: Settings) -> Schema:
                     }
                 },
                 *(400, 401, 404, 408, 413, 415, 422, 429, 503),
-                parameters=[_STYLE, _STRENGTH, _KEEP_COLOUR, _MAX_SIDE],
+                parameters=[_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE, _MAX_SIDE],
                 body=_upload(
                     f"MP4, MOV, MKV, WebM or AVI; at most {settings.video_bytes / 1e6:g} MB.",
-                    [_STYLE, _STRENGTH, _KEEP_COLOUR, _MAX_SIDE],
+                    [_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE, _MAX_SIDE],
                 ),
             )
         },

@@ -14,7 +14,7 @@ from sakuga.web.errors import Problem
 _YES_NO = {"true": True, "1": True, "false": False, "0": False}
 MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
 PICTURE_NAMES = ("style", "strength", "keep_colour", "stroke", "format")
-VIDEO_NAMES = ("style", "strength", "keep_colour", "max_side")
+VIDEO_NAMES = ("style", "strength", "keep_colour", "stroke", "max_side")
 
 
 @dataclass(frozen=True)

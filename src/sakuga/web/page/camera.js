@@ -19,6 +19,7 @@ export function openCamera(styles, firstStyle, takePhoto) {
 class CameraView {
   constructor(takePhoto) {
     this.stream = null;
+    this.starting = null; // an object of its own for each start, until the camera is there
     this.level = 2;
     this.video = find("camera-video");
     this.canvas = find("camera-canvas");
@@ -31,18 +32,32 @@ class CameraView {
   }
 
   async start() {
+    if (this.starting !== null || this.stream !== null) return; // one at a time
+    const start = (this.starting = {});
     this.#tell("Waiting for the camera…");
+    let stream = null;
     try {
       if (!navigator.mediaDevices) throw new Error("this page must come from this machine, or over https");
-      this.stream = await navigator.mediaDevices.getUserMedia({
+      stream = await navigator.mediaDevices.getUserMedia({
         video: { width: { ideal: 1280 }, facingMode: "user" },
       });
+      if (this.starting === start) {
+        this.video.srcObject = stream;
+        await this.video.play();
+      }
     } catch (error) {
+      release(stream);
+      if (this.starting !== start) return;
+      this.starting = null;
       this.#tell(`There is no camera to use: ${error.message}`);
       return;
     }
-    this.video.srcObject = this.stream;
-    await this.video.play();
+    if (this.starting !== start) {
+      release(stream); // stopped, or left, while it was waited for
+      return;
+    }
+    this.starting = null;
+    this.stream = stream;
     this.#tell("Painting the first frame…");
     find("camera-start").textContent = "Stop the camera";
     find("camera-snap").disabled = false;
@@ -50,9 +65,9 @@ class CameraView {
   }
 
   stop() {
-    if (this.stream === null) return;
-    for (const track of this.stream.getTracks()) track.stop();
-    this.stream = null;
+    if (this.stream === null && this.starting === null) return;
+    release(this.stream);
+    this.stream = this.starting = null;
     this.video.srcObject = null;
     find("camera-start").textContent = "Start the camera";
     find("camera-snap").disabled = true;
@@ -118,4 +133,9 @@ class CameraView {
     const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
     return new File([blob], "camera.png", { type: "image/png" });
   }
+}
+
+/** Let go of the camera; its light goes out. */
+function release(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }

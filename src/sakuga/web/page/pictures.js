@@ -24,7 +24,8 @@ class Item {
     this.photo = null; // a Blob this browser shows
     this.address = null; // of the photo
     this.paintings = new Map(); // style -> {blob, address, kept: {blob, address} or null}
-    this.error = null;
+    this.error = null; // why it cannot be opened
+    this.failures = new Map(); // style -> why it could not be painted
     this.share = 0; // of the painting that is under way
   }
 
@@ -66,6 +67,7 @@ class Studio {
       this.add([...event.target.files]);
       event.target.value = "";
     });
+    find("retry").addEventListener("click", () => this.retry());
     find("download").addEventListener("click", () => this.download());
     find("download-all").addEventListener("click", () => this.downloadAll());
     this.blend();
@@ -75,10 +77,7 @@ class Studio {
     for (const file of files) {
       const item = new Item(file);
       this.items.push(item);
-      item.open().then(
-        () => this.#opened(item),
-        (error) => this.#fail(item, error),
-      );
+      this.#open(item);
     }
     this.current = this.items.at(-files.length);
     find("empty").hidden = true;
@@ -86,16 +85,41 @@ class Studio {
     this.update();
   }
 
+  #open(item) {
+    item.open().then(
+      () => this.#opened(item),
+      (error) => {
+        item.error = reasonOf(error);
+        this.#fail(item, item.error);
+      },
+    );
+  }
+
   #opened(item) {
     if (item === this.current) this.picker.paintThumbnails(item);
     this.update();
   }
 
-  #fail(item, error) {
-    item.error = error.message || "this browser cannot show it";
+  #fail(item, reason) {
     const tell = item === this.current ? whisper : say; // eyes see it in the picture's place
-    tell(`${item.file.name || "The picture"}: ${item.error}`);
+    tell(`${item.file.name || "The picture"}: ${reason}`);
     if (item === this.current && item.photo === null) this.picker.clear();
+    this.update();
+  }
+
+  /** Why a picture cannot be had in the chosen style; null: nothing is wrong. */
+  #problem(item) {
+    return item.error ?? item.failures.get(this.style) ?? null;
+  }
+
+  /** Try again what failed: a busy server or a bad line may be better by now. */
+  retry() {
+    const item = this.current;
+    if (item.error !== null) {
+      item.error = null;
+      this.#open(item);
+    }
+    item.failures.delete(this.style);
     this.update();
   }
 
@@ -144,7 +168,8 @@ class Studio {
   #show(item) {
     const painting = item.paintings.get(this.style) ?? null;
     let busy = null;
-    if (item.error !== null) busy = `It cannot be painted: ${item.error}`;
+    const problem = this.#problem(item);
+    if (problem !== null) busy = `It cannot be painted: ${problem}`;
     else if (item.photo === null) busy = "Opening…";
     else if (painting === null && this.running?.item === item && item.share > 0) {
       busy = `Painting… ${Math.round(item.share * 100)} %`;
@@ -156,13 +181,14 @@ class Studio {
       width: item.width ?? 4,
       height: item.height ?? 3,
       busy,
-      failed: item.error !== null,
+      failed: problem !== null,
     });
+    find("retry").hidden = problem === null;
   }
 
   /** What is to be painted: the picture that is looked at first, then the others in order. */
   #wanted() {
-    const ready = (item) => item?.photo && item.error === null && !item.paintings.has(this.style);
+    const ready = (item) => item?.photo && this.#problem(item) === null && !item.paintings.has(this.style);
     return ready(this.current) ? this.current : (this.items.find(ready) ?? null);
   }
 
@@ -192,7 +218,10 @@ class Studio {
       item.paintings.set(run.style, { blob, address: URL.createObjectURL(blob), kept: null });
       if (item === this.current) whisper(`${item.name} is painted in the style ${run.style}.`);
     } catch (error) {
-      if (error.name !== "AbortError") this.#fail(item, error);
+      if (error.name !== "AbortError") {
+        item.failures.set(run.style, reasonOf(error));
+        this.#fail(item, reasonOf(error));
+      }
     }
     this.running = null;
     this.update();
@@ -242,7 +271,7 @@ class Studio {
       remove.setAttribute("aria-label", `Remove ${item.name}`);
       const state = pick.querySelector(".state");
       state.hidden = item.paintings.has(this.style);
-      state.textContent = item.error !== null ? "failed" : this.running?.item === item ? "painting" : "waiting";
+      state.textContent = this.#problem(item) !== null ? "failed" : this.running?.item === item ? "painting" : "waiting";
     });
   }
 
@@ -304,4 +333,8 @@ class Studio {
       say(`They cannot be saved: ${error.message}`);
     }
   }
+}
+
+function reasonOf(error) {
+  return error.message || "this browser cannot show it";
 }
