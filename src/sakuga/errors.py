@@ -18,6 +18,9 @@ prints it on one line and exits with status 2; a library user catches `SakugaErr
 
 import re
 
+# Python objects in the texts of errors, with the colon or comma after them.
+_OBJECTS = re.compile(r"(<[^<>]+ at 0x[0-9a-f]+>|HTTPS?Connection(Pool)?\([^()]*\))[:,]? ?")
+
 
 class SakugaError(Exception):
     """Anything a user can cause and can mend."""
@@ -38,9 +41,10 @@ def reason_of(error: BaseException) -> str:
     for one in chain:  # grows meanwhile
         if isinstance(one, OSError) and one.strerror:
             return one.strerror
-        parts = (getattr(one, "reason", None), one.__cause__, one.__context__, *one.args)
+        context = None if one.__suppress_context__ else one.__context__
+        parts = (getattr(one, "reason", None), one.__cause__, context, *one.args)
         chain += [p for p in parts if isinstance(p, BaseException) and p not in chain]
-    return re.sub(r"<[^<>]+ at 0x[0-9a-f]+>[:,]? ?", "", one_line(chain[-1]))
+    return _OBJECTS.sub("", one_line(chain[-1]))
 
 
 class InputError(SakugaError):

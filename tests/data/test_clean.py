@@ -300,3 +300,43 @@ def test_hash_is_stable_for_copies_and_differs_for_others() -> None:
     assert min(others) > 6
     for seed in range(10):
         assert hash_distance(hashes[seed], value(picture(seed, (150, 150)))) <= 6
+
+
+def test_what_is_gone_or_no_longer_fit_leaves_the_set(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for n in range(5):
+        (folder / f"{n}.png").write_bytes(encode(picture(400 + n), "PNG"))
+    clean_folder(folder, out, workers=1)
+    (folder / "0.png").unlink()
+    (folder / "1.png").write_bytes(b"text")
+    (folder / "2.png").rename(folder / "moved.png")
+    outcome = clean_folder(folder, out, workers=1)
+    assert set(manifest(out)) == {"3.png", "4.png", "moved.png"}
+    assert {path.name for path in out.glob("*.png")} == set(manifest(out))
+    assert [reject.source for reject in outcome.rejects] == ["1.png"]
+    assert (outcome.pictures, outcome.new, outcome.notes) == (3, 1, {"removed": 3})
+    assert not {line["source"] for line in manifest(out).values()} & {"1.png"}
+
+
+def test_a_picture_of_another_kind_under_the_same_name_is_there_once(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(encode(picture(1)))  # JPEG in truth
+    clean_folder(folder, out, workers=1)
+    assert list(manifest(out)) == ["a.jpg"]
+    (folder / "a.png").write_bytes(encode(picture(2), "PNG"))
+    assert clean_folder(folder, out, workers=1).pictures == 1
+    assert list(manifest(out)) == ["a.png"] and not (out / "a.jpg").exists()
+
+
+def test_a_copy_that_somebody_changed_is_left_to_them(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for n in range(2):
+        (folder / f"{n}.png").write_bytes(encode(picture(n), "PNG"))
+    clean_folder(folder, out, workers=1)
+    (out / "0.png").write_bytes(b"retouched by hand")
+    (folder / "0.png").unlink()
+    assert clean_folder(folder, out, workers=1).pictures == 1
+    assert (out / "0.png").read_bytes() == b"retouched by hand"

@@ -159,3 +159,29 @@ def test_bars_of_a_dark_picture_are_not_taken_for_bars_of_the_film() -> None:
     assert bars(night) == (slice(0, 90), slice(0, 160))
     night[20:70, 40:150] = 200
     assert bars(night) == (slice(20, 70), slice(40, 150))
+
+
+def test_a_film_that_was_mended_is_no_longer_called_bad(film: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.mp4"
+    mine.write_text("not a film")
+    assert extract_frames([mine], tmp_path / "out").reasons() == {"not a film": 1}
+    mine.write_bytes(film.read_bytes())
+    outcome = extract_frames([mine], tmp_path / "out")
+    assert (outcome.pictures, outcome.reasons()) == (3, {})
+
+
+def test_frames_of_a_film_that_was_replaced_go(film: Path, tmp_path: Path) -> None:
+    mine, out = tmp_path / "mine.mp4", tmp_path / "out"
+    mine.write_bytes(film.read_bytes())
+    extract_frames([mine], out)
+    old = {path.read_bytes() for path in out.glob("*.jpg")}
+    pictures = [picture for seed in (7, 8) for picture in [scene(seed)] * RATE]
+    make_clip(mine, frames=2 * RATE, width=WIDTH, height=HEIGHT, pictures=pictures)
+    assert extract_frames([mine], out).pictures == 2
+    assert not old & {path.read_bytes() for path in out.glob("*.jpg")}
+
+
+def test_a_smaller_limit_leaves_fewer_frames(film: Path, tmp_path: Path) -> None:
+    extract_frames([film], tmp_path / "out")
+    assert extract_frames([film], tmp_path / "out", limit=2).pictures == 2
+    assert len(list((tmp_path / "out").glob("*.jpg"))) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,68 @@ def test_safebooru(
     assert "9 pictures" in out and "1 not there: status 404" in out and "/samples/3.jpg" in out
     assert prepare(*command, "--json") == 1
     assert json.loads(capsys.readouterr().out)["rejected"] == {"status 404": 1}
+
+
+def test_one_loss_among_many_is_told_and_no_failure(
+    server: Server, annotations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.routes["/val2017/000000000003.jpg"] = ms.fail(404)
+    command = ["coco", tmp_path / "photos", "--annotations", annotations, "--base-url", server.url]
+    assert prepare(*command, "--allow-private") == 0
+    out = capsys.readouterr().out
+    assert "59 pictures" in out and "1 not there: status 404" in out
+    for n in range(4, 10):
+        server.routes[f"/val2017/{n:012}.jpg"] = ms.fail(404)
+    command[1] = tmp_path / "fewer"
+    assert prepare(*command, "--allow-private") == 1  # seven of sixty
+
+
+@pytest.mark.parametrize("verb", ["coco", "safebooru"])
+def test_a_limit_is_reached_with_others_in_the_place_of_lost_ones(
+    server: Server, annotations: Path, csv_file: Path, tmp_path: Path, verb: str
+) -> None:
+    out = tmp_path / "out"
+    if verb == "coco":
+        command = ["coco", out, "--annotations", annotations, "--base-url", server.url]
+        lost = [f"/val2017/{n:012}.jpg" for n in range(0, 60, 2)]
+    else:
+        command = ["safebooru", out, "--csv", csv_file]
+        lost = [f"/samples/{n}.jpg" for n in range(1, 21, 2)]
+    for path in lost:
+        server.routes[path] = ms.fail(404)
+    assert prepare(*command, "--limit", 8, "--allow-private") == 0
+    assert len(list(out.glob("*.jpg"))) == 8
+    asked = dict(server.asked)
+    assert prepare(*command, "--limit", 8, "--allow-private") == 0
+    again = {path for path, times in server.asked.items() if times > asked.get(path, 0)}
+    assert again <= set(lost)  # what is there is not asked for again
+    assert prepare(*command, "--limit", 35 if verb == "coco" else 12, "--allow-private") == 1
+    assert len(list(out.glob("*.jpg"))) == (30 if verb == "coco" else 10)  # all there are
+
+
+def test_a_network_that_gives_nothing_is_not_asked_for_everything(
+    server: Server, annotations: Path, tmp_path: Path
+) -> None:
+    for n in range(60):
+        server.routes[f"/val2017/{n:012}.jpg"] = ms.fail(404)
+    command = ["coco", tmp_path / "out", "--annotations", annotations, "--base-url", server.url]
+    assert prepare(*command, "--limit", 15, "--allow-private") == 1
+    assert sum(server.asked.values()) == 30  # fifteen, and fifteen in their place
+
+
+def test_offline_is_told_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*arguments: object, **options: object) -> None:
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", offline)
+    monkeypatch.setattr("sakuga.data.fetch.Limits.first_backoff_s", 0.0, raising=False)
+    assert prepare("coco", tmp_path / "out") == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "unknown host: Temporary failure in name resolution" in told
+    assert "Connection" not in told and " at 0x" not in told and "--annotations" in told
 
 
 def test_frames_clean_smooth_shards_show(

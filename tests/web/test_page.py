@@ -362,11 +362,12 @@ def test_what_failed_once_can_be_painted_after_all(shown: Any) -> None:
     shown.set_input_files("#files", photo)
     shown.wait_for_selector("#stage .busy:has-text('no luck today')")
     assert shown.locator(".strip .state").inner_text() == "failed"
+    first = shown.locator('input[name="style"]:checked').get_attribute("value")
     shown.unroute("**/api/paint*")
     choose_style(shown, "whole")
     shown.wait_for_selector("#download:not([disabled])")
     assert shown.locator("#retry").is_hidden()
-    choose_style(shown, "tiny")
+    choose_style(shown, first)
     shown.click("#retry")
     shown.wait_for_selector("#download:not([disabled])")
     assert shown.locator("#retry").is_hidden()

@@ -77,7 +77,8 @@ def clean_folder(
 
     Files are copied byte for byte, except that pictures stored lying or mirrored are turned
     upright. Of near-duplicates the one that is in OUT already stays, else the largest. A second run
-    measures and copies only what is new or changed. What the folder's own manifest says of a
+    measures and copies only what is new or changed, and removes from OUT what is gone from the
+    folder or no longer fit. What the folder's own manifest says of a
     picture (licence, tags ...) goes along.
 
     Args:
@@ -101,9 +102,12 @@ def clean_folder(
             journal.close()
         fit, rejects = sort_out(measured, {e.source for e in pictures.entries.values()})
         pictures.set_rejects(rejects)
+        # What is gone or no longer fit at the source goes first: its name may be wanted again.
+        sources = {item.file for item in fit}
+        pictures.remove([f for f, entry in pictures.entries.items() if entry.source not in sources])
         facts = read_facts(folder)
-        for item in fit:
-            _keep(folder, item, facts.get(item.file, {}), pictures)
+        kept = {_keep(folder, item, facts.get(item.file, {}), pictures) for item in fit}
+        pictures.remove(set(pictures.entries) - kept)  # under the name of another kind of file
         return Outcome.of(pictures)
 
 
@@ -205,8 +209,8 @@ def refuse_unfit(still: Still, min_side: int) -> None:
         raise UnusableError("damaged", f"the last {missing:.0%} of its rows were never written")
 
 
-def _keep(folder: Path, item: Measured, facts: dict[str, Any], pictures: PictureSet) -> None:
-    """Copy a fit picture into the set, upright, unless it is there."""
+def _keep(folder: Path, item: Measured, facts: dict[str, Any], pictures: PictureSet) -> str:
+    """Copy a fit picture into the set, upright, unless it is there; gives the file's name there."""
     path = Path(item.file)
     suffix = item.suffix if not item.turned or item.suffix == ".jpg" else ".png"
     file = item.file if path.suffix == suffix else path.with_suffix(suffix).as_posix()
@@ -214,7 +218,7 @@ def _keep(folder: Path, item: Measured, facts: dict[str, Any], pictures: Picture
         file = item.file + suffix  # sky.jpeg beside sky.jpg
     known = pictures.entries.get(file)
     if known and known.facts["source_sha256"] == item.sha256 and pictures.has(file):
-        return
+        return file
     part = pictures.part(file)
     if item.turned:
         still = read_still(folder / item.file)
@@ -234,3 +238,4 @@ def _keep(folder: Path, item: Measured, facts: dict[str, Any], pictures: Picture
         facts={**facts, "hash": item.hash, "source_sha256": item.sha256},
     )
     pictures.keep(part, entry)
+    return file

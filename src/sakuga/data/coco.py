@@ -11,12 +11,12 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from sakuga.data.download import copy_local, download
+from sakuga.data.download import copy_local, download, fill
 from sakuga.data.fetch import Fetcher, FetchError, Job, Limits
 from sakuga.data.jsonwalk import walk_json
 from sakuga.data.outcome import Outcome
@@ -89,13 +89,18 @@ def prepare(
     if annotations is None:
         claim_folder(out, made_by)
         annotations = fetch_annotations(wanted, out / ".annotations", base_url, limits)
-    jobs = select(annotations, wanted, base_url)
+    photos, job_of = _in_order(annotations, wanted, base_url)
+    limit = len(photos) if wanted.limit is None else min(wanted.limit, len(photos))
     with PictureSet(out, made_by) as pictures:
-        if images is None:
-            download(jobs, pictures, limits, progress)
-        else:
-            copy_local(jobs, images, pictures, progress)
-        return Outcome.of(pictures, wanted=len(jobs))
+
+        def fetch(jobs: Sequence[Job]) -> None:
+            if images is None:
+                download(jobs, pictures, limits, progress)
+            else:
+                copy_local(jobs, images, pictures, progress)
+
+        fill(limit, lambda count: [job_of(photo) for photo in photos[:count]], fetch, pictures)
+        return Outcome.of(pictures, limit=limit, wanted=limit)
 
 
 def fetch_annotations(wanted: Wanted, folder: Path, base_url: str, limits: Limits) -> Path:
@@ -150,6 +155,14 @@ def select(annotations: Path, wanted: Wanted, base_url: str = BASE_URL) -> list[
         DataError: not an instances JSON, or it has no such photos.
         OptionError: an unknown category.
     """
+    photos, job_of = _in_order(annotations, wanted, base_url)
+    return [job_of(photo) for photo in photos[: wanted.limit]]
+
+
+def _in_order(
+    annotations: Path, wanted: Wanted, base_url: str
+) -> tuple[list[int], Callable[[int], Job]]:
+    """All photos that are wanted, in the order in which they are taken, and what makes the jobs."""
     catalogue = read_catalogue(annotations)
     unknown = [name for name in wanted.categories if name not in catalogue.categories.values()]
     if unknown:
@@ -173,8 +186,10 @@ def select(annotations: Path, wanted: Wanted, base_url: str = BASE_URL) -> list[
         raise DataError(f"{annotations} has no photo of {' or '.join(wanted.categories)}")
     if wanted.balanced:
         photos = list(_in_turns(photos, names_of, wanted.categories))
-    return [
-        Job(
+
+    def job_of(number: int) -> Job:
+        photo = catalogue.photos[number]
+        return Job(
             url=f"{base_url}/{wanted.split}/{photo.file}",
             name=Path(photo.file).stem,
             facts={
@@ -183,9 +198,8 @@ def select(annotations: Path, wanted: Wanted, base_url: str = BASE_URL) -> list[
                 "categories": names_of.get(number, []),
             },
         )
-        for number in photos[: wanted.limit]
-        for photo in [catalogue.photos[number]]
-    ]
+
+    return photos, job_of
 
 
 def _shows(names_of: dict[int, list[str]], photo: int, wanted: Wanted) -> bool:

@@ -215,6 +215,7 @@ def frames(
         lambda progress: extract_frames(films, out, limit=limit, every=every, progress=progress),
         as_json=json,
         quiet=quiet,
+        failed=lambda outcome: bool(outcome.rejects),  # a whole film
     )
 
 
@@ -257,7 +258,7 @@ def clean(
         ),
         as_json=json,
         quiet=quiet,
-        rejects_are_failures=False,
+        failed=lambda outcome: False,
     )
 
 
@@ -442,9 +443,12 @@ def _run(
     *,
     as_json: bool,
     quiet: bool,
-    rejects_are_failures: bool = True,
+    failed: Callable[[Outcome], bool] = lambda outcome: not outcome.is_whole,
 ) -> int:
-    """Do the work under a progress bar, print what came of it, and give the exit status."""
+    """Do the work under a progress bar, print what came of it, and give the exit status.
+
+    One lost picture among thousands is told, and is no failure that should stop a script.
+    """
     from sakuga.progress import ProgressBar
 
     with ProgressBar(label, 1.0, quiet=quiet or as_json) as bar:
@@ -454,7 +458,7 @@ def _run(
 
         outcome = work(progress)
     _print(outcome.as_json(), outcome.as_text(), as_json=as_json)
-    return 1 if outcome.rejects and rejects_are_failures else 0
+    return 1 if failed(outcome) else 0
 
 
 def _print(values: dict[str, object], text: str, *, as_json: bool) -> None:

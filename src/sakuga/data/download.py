@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sakuga.data.check import UnusableError, read_still
@@ -16,6 +16,7 @@ from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_prog
 from sakuga.data.schedule import Schedule, Turn
 from sakuga.errors import OutputError
 
+IN_VAIN = 20  # lost in a row: then it is not the pictures, but the network
 LOOK_S = 0.2  # how often the main thread looks after progress and late fetches
 
 # Writes what a job names to a path.
@@ -39,6 +40,34 @@ def download(
     limits = limits or Limits()
     fetcher = Fetcher(limits)
     _run(jobs, into, limits, progress, lambda job, part: fetcher.fetch(job.url, part), fetcher)
+
+
+def fill(
+    limit: int,
+    first: Callable[[int], Sequence[Job]],
+    fetch: Callable[[Sequence[Job]], None],
+    into: PictureSet,
+) -> None:
+    """Fetch as many pictures as were asked for, with others in the place of those that are lost.
+
+    Goes on until so many are there, there are no more, or `IN_VAIN` in a row were lost.
+
+    Args:
+        limit: how many.
+        first: gives the first so many jobs of an order, or as many as there are.
+        fetch: works through jobs.
+    """
+    jobs: Sequence[Job] = ()
+    missing, in_vain = limit, 0
+    while missing > 0 and in_vain < IN_VAIN:
+        asked, jobs = len(jobs), first(len(jobs) + missing)
+        if len(jobs) == asked:
+            return
+        fetch(jobs[asked:])
+        there = {str(Path(file).with_suffix("")) for file in into.entries}
+        missing = limit - sum(job.name in there for job in jobs)
+        found = any(job.name in there for job in jobs[asked:])
+        in_vain = 0 if found else in_vain + len(jobs) - asked
 
 
 def copy_local(

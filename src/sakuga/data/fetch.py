@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sakuga.errors import MissingExtraError, OptionError
+from sakuga.errors import MissingExtraError, OptionError, reason_of
 
 try:
     import urllib3
@@ -295,7 +295,7 @@ def _retry_after(value: str | None) -> float | None:
 def _as_fetch_error(error: urllib3.exceptions.HTTPError) -> FetchError:
     """Say in the user's words what urllib3 ran into."""
     if any(isinstance(part, urllib3.exceptions.IncompleteRead) for part in (error, *error.args)):
-        return FetchError("truncated", str(error), try_again=True)
+        return FetchError("truncated", reason_of(error), try_again=True)
     kinds: list[tuple[type[Exception], str, bool]] = [
         (urllib3.exceptions.LocationParseError, "not a URL", False),
         (urllib3.exceptions.LocationValueError, "not a URL", False),
@@ -306,5 +306,5 @@ def _as_fetch_error(error: urllib3.exceptions.HTTPError) -> FetchError:
     ]
     for kind, reason, try_again in kinds:
         if isinstance(error, kind):
-            return FetchError(reason, str(error), try_again=try_again)
-    return FetchError("connection lost", str(error), try_again=True)
+            return FetchError(reason, reason_of(error), try_again=try_again)
+    return FetchError("connection lost", reason_of(error), try_again=True)

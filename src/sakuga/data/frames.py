@@ -91,7 +91,11 @@ def extract_frames(
 
                 try:
                     now = {"film": str(video), "stamp": stamp_of(video), "quota": quota}
-                    if finished.lines.get(str(video)) != now:
+                    known = finished.lines.get(str(video))
+                    if known != now:
+                        if known is not None and known["stamp"] != now["stamp"]:
+                            pictures.remove(_frames_of(video, pictures))  # it is another film now
+                        finished.append({**now, "quota": "begun"})
                         _take_frames(video, pictures, quota, every, advance)
                         finished.append(now)
                 except (InputError, FileNotFoundError) as error:
@@ -113,17 +117,23 @@ def _take_frames(
     crop = find_bars(video)
     candidates = list(read_small(video, every, crop, lambda share: advance(share / 2)))
     chosen = choose(candidates, quota)
+    pictures.forget_reject(str(video))
     if not chosen:
         found = f"all {len(candidates)} looked at are blurred, of one colour or with bars"
         pictures.reject(Reject(str(video), "no frame is fit", found))
     # Two films may have one name; their paths differ.
     name = f"{video.stem}-{hashlib.sha256(str(video).encode()).hexdigest()[:6]}"
-    for number, candidate in enumerate(chosen):
-        file = f"{name}-{round(candidate.seconds * 1000):09}.jpg"
+    files = [f"{name}-{round(candidate.seconds * 1000):09}.jpg" for candidate in chosen]
+    pictures.remove(set(_frames_of(video, pictures)) - set(files))  # of another limit
+    for number, (file, candidate) in enumerate(zip(files, chosen, strict=True)):
         if not pictures.has(file):
             picture = cropped(_frame_at(video, candidate.seconds), crop)
             _keep(picture, file, video, candidate, pictures)
         advance(0.5 + number / len(chosen) / 2)
+
+
+def _frames_of(video: Path, pictures: PictureSet) -> list[str]:
+    return [f for f, entry in pictures.entries.items() if entry.facts.get("film") == str(video)]
 
 
 def _keep(

@@ -9,6 +9,7 @@ from typing import Any
 
 from sakuga.data.picture_set import PictureSet, Reject
 
+SMALL_LOSS = 0.05  # share of what was asked for; the network is never whole
 EXAMPLES = 5  # losses told in full; all of them are in rejected.jsonl
 
 
@@ -21,17 +22,27 @@ class Outcome:
     new: int  # of them made by this run
     rejects: tuple[Reject, ...]  # not in the set, with the reason
     notes: dict[str, Any] = field(default_factory=dict)  # what else is worth a line
+    wanted: int | None = None  # pictures asked for; None: all, those that are not there included
 
     @classmethod
-    def of(cls, pictures: PictureSet, **notes: Any) -> Outcome:
+    def of(cls, pictures: PictureSet, *, limit: int | None = None, **notes: Any) -> Outcome:
         """Sum a set up."""
+        if pictures.removed:
+            notes["removed"] = pictures.removed
         return cls(
             folder=pictures.folder,
             pictures=len(pictures.entries),
-            new=len(pictures.entries) - pictures.pictures_before,
+            new=len(pictures.entries) + pictures.removed - pictures.pictures_before,
             rejects=tuple(pictures.rejects.values()),
             notes=notes,
+            wanted=limit,
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was asked for is there, but for a small share."""
+        wanted = self.wanted if self.wanted is not None else self.pictures + len(self.rejects)
+        return self.pictures >= (1 - SMALL_LOSS) * wanted
 
     def reasons(self) -> dict[str, int]:
         """Count the losses by reason, the most frequent first."""

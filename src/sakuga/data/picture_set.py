@@ -180,6 +180,7 @@ class PictureSet:
                 "or delete the folder and prepare it again"
             ) from None
         self.pictures_before = len(self.entries)
+        self.removed = 0
 
     def has(self, file: str) -> bool:
         """Say whether a picture of this name is in the set, and on the disk as it should be."""
@@ -205,6 +206,22 @@ class PictureSet:
             self.entries[entry.file] = entry
             self.rejects.pop(entry.source, None)
             self._rejected.drop([entry.source])
+
+    def remove(self, files: Iterable[str]) -> None:
+        """Take pictures out of the set; one that somebody has changed since stays as their file."""
+        with self._lock:
+            for file in list(files):
+                if self.has(file):
+                    (self.folder / file).unlink()
+                del self.entries[file]
+                self._manifest.drop([file])
+                self.removed += 1
+
+    def forget_reject(self, source: str) -> None:
+        """Take a source from the list of what is not there: it is looked at anew."""
+        with self._lock:
+            self.rejects.pop(source, None)
+            self._rejected.drop([source])
 
     def reject(self, reject: Reject) -> None:
         """Note a picture that is not in the set, and why."""

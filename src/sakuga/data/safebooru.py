@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sakuga.data.download import download
+from sakuga.data.download import download, fill
 from sakuga.data.fetch import Job, Limits
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import PictureSet, Progress, no_progress
@@ -93,12 +93,32 @@ def prepare(
     del choices["limit"]  # a set may grow
     made_by = {k: list(v) if isinstance(v, tuple) else v for k, v in choices.items()}
     tally = Tally()
+    ranked: list[Job] = []
+
+    def first(count: int) -> list[Job]:
+        nonlocal tally, ranked
+        if count > len(ranked) and (not ranked or len(ranked) < tally.matches):
+            tally = Tally()
+            spare = count // 20 + 20  # so that some lost ones do not cost another reading
+            ranked = list(select(csv_file, dataclasses.replace(wanted, limit=count + spare), tally))
+        return ranked[:count]
+
     with PictureSet(out, {"verb": "prepare safebooru", **made_by}) as pictures:
-        download(select(csv_file, wanted, tally), pictures, limits, progress)
+        if wanted.limit is None:
+            download(select(csv_file, wanted, tally), pictures, limits, progress)
+            asked = None
+        else:
+            fill(
+                wanted.limit,
+                first,
+                lambda jobs: download(jobs, pictures, limits, progress),
+                pictures,
+            )
+            asked = min(wanted.limit, tally.matches)
         notes: dict[str, object] = {"rows": tally.rows, "matching_rows": tally.matches}
         if tally.broken_rows:
             notes |= {"broken_rows": tally.broken_rows, "first_broken_row": tally.first_broken}
-        return Outcome.of(pictures, **notes)
+        return Outcome.of(pictures, limit=asked, **notes)
 
 
 def find_csv(csv_file: Path | None) -> Path:

@@ -58,7 +58,7 @@ def smooth_folder(
     Args:
         folder: read with its sub-folders.
         out: outside of `folder`. Copies that are there already are not made again, unless their
-            original has changed.
+            original has changed; those whose original is gone or damaged are removed.
         workers: processes; None: one for each processor.
 
     Raises:
@@ -68,8 +68,14 @@ def smooth_folder(
     """
     names = files_of(folder, out)
     with PictureSet(out, {"verb": "prepare smooth", "folder": str(folder)}) as pictures:
+        copies = _copies(names)
+        pictures.remove(
+            [f for f, entry in pictures.entries.items() if copies.get(entry.source) != f]
+        )
+        for gone in set(pictures.rejects) - set(names):
+            pictures.forget_reject(gone)
         todo = []
-        for name, file in _copies(names).items():
+        for name, file in copies.items():
             stamp = stamp_of(folder / name)
             known = pictures.entries.get(file)
             if not (known and known.facts["source_stamp"] == stamp and pictures.has(file)):
@@ -79,6 +85,7 @@ def smooth_folder(
             if isinstance(made, Entry):
                 pictures.keep(copy.part, made)
             else:
+                pictures.remove([copy.file] if copy.file in pictures.entries else [])
                 pictures.reject(made)
             done += 1
             progress(done, len(names))
