@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +19,9 @@ from conftest import make_style
 from PIL import Image
 from samples import encoded, photo, png_chunk, png_header
 
-from sakuga import cli
+from sakuga import cli, doctor
 from sakuga.errors import MissingExtraError
+from sakuga.extras import EXTRAS, missing
 from sakuga.images.read import read_picture
 from sakuga.painting.stylizer import Stylizer
 
@@ -292,6 +296,49 @@ def test_doctor(folder: Path, tiny_style: Path, capsys: pytest.CaptureFixture[st
     assert report["self-test"]["tiny"].startswith("paints")
     assert report["versions"]["numpy"] == np.__version__
     assert set(report) == {"versions", "machine", "extras", "styles", "self-test"}
+
+
+def test_doctor_says_what_this_machine_computes_fast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert doctor.int8(frozenset({"avx2", "avx512_vnni"})) == (
+        "would pay: the processor has avx512_vnni"
+    )
+    assert doctor.int8(frozenset({"avx2"})) == "would not pay: the processor lacks VNNI"
+    assert doctor.int8(None).startswith("not known")
+    machine = doctor.examine()["machine"]
+    assert machine["int8"].startswith(("would", "not known"))
+    from sakuga.train.precision import choose_precision
+
+    precision, why = choose_precision("auto", "auto")
+    assert machine["training"] == f"{precision} ({why})"
+
+
+def test_doctor_looks_for_what_each_extra_brings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pyproject.toml has it: a module that an extra does not install says nothing of it."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    declared = project["optional-dependencies"]
+    modules = {
+        "opencv-python-headless": "cv2",
+        "pi-heif": "pi_heif",
+        "lightning-fabric": "lightning_fabric",
+        "python-multipart": "python_multipart",
+        "ray": "ray",
+    }
+    assert set(EXTRAS) == set(declared) - {"dev"}
+    for extra, brought in EXTRAS.items():
+        names = [re.split(r"[\[<>=~ ]", line)[0] for line in declared[extra]]
+        wanted = {modules.get(name, name) for name in names if name != "sakuga"}
+        if extra == "tune":
+            wanted |= {*EXTRAS["train"], *EXTRAS["eval"]}
+        assert set(brought) - {"pyarrow"} == wanted, extra  # which ray[data] brings
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "sakuga.extras.find_spec", lambda name: None if name == "urllib3" else real(name)
+    )
+    assert missing("data") == ["urllib3"]
+    assert doctor.examine()["extras"]["data"] == "lacks urllib3: pip install 'sakuga[data]'"
 
 
 def test_doctor_finds_a_damaged_style(

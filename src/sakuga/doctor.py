@@ -15,21 +15,11 @@ import numpy as np
 import onnxruntime as ort
 
 from sakuga.errors import SakugaError
+from sakuga.extras import EXTRAS, missing
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import installed, user_folder
 
 _CORE = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "av", "cyclopts", "rich")
-# An extra -> the module that tells whether it is installed.
-_EXTRAS = {
-    "heic": "pi_heif",
-    "steady": "cv2",
-    "data": "webdataset",
-    "train": "lightning_fabric",
-    "eval": "scipy",
-    "tune": "optuna",
-    "web": "starlette",
-    "batch": "ray",
-}
 _TEST_SIDE = 256  # pixels
 
 
@@ -60,10 +50,16 @@ def examine() -> dict[str, dict[str, Any]]:
             "cores": os.cpu_count(),
             "device": ort.get_device(),
             "providers": ", ".join(ort.get_available_providers()),
+            "int8": int8(processor_flags()),
+            "training": _training(),
         },
         "extras": {
-            name: "installed" if find_spec(module) else f"pip install 'sakuga[{name}]'"
-            for name, module in _EXTRAS.items()
+            name: (
+                f"lacks {', '.join(missing(name))}: pip install 'sakuga[{name}]'"
+                if missing(name)
+                else "installed"
+            )
+            for name in sorted(EXTRAS)
         },
         "styles": _styles(),
         "self-test": _self_test(),
@@ -85,6 +81,42 @@ def processor() -> str:
                 if line.startswith("model name"):
                     return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+# What multiplies 8-bit integers faster than float32: x86 and ARM as Linux calls them.
+_INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "asimddp")
+
+
+def processor_flags() -> frozenset[str] | None:
+    """What the processor can do, by Linux's names; None on other systems, which do not tell."""
+    if sys.platform != "linux":
+        return None
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        for line in file:
+            name, _, values = line.partition(":")
+            if name.strip() in ("flags", "Features"):
+                return frozenset(values.split())
+    return None
+
+
+def int8(flags: frozenset[str] | None) -> str:
+    """Whether styles exported with --precision int8 would be faster here."""
+    if flags is None:
+        return "not known on this system: try  sakuga export STYLE OUT.onnx --precision int8"
+    found = [flag for flag in _INT8_FLAGS if flag in flags]
+    if found:
+        return f"would pay: the processor has {found[0]}"
+    return "would not pay: the processor lacks VNNI"
+
+
+def _training() -> str:
+    """What precision = "auto" is here, and why; torch tells."""
+    if find_spec("torch") is None:
+        return "not known without torch"
+    from sakuga.train.precision import choose_precision
+
+    precision, why = choose_precision("auto", "auto")
+    return f"{precision} ({why})"
 
 
 def _styles() -> dict[str, str]:

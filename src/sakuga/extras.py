@@ -6,6 +6,34 @@ from importlib.util import find_spec
 
 from sakuga.errors import MissingExtraError
 
+# An extra -> the modules that it brings. What needs one of them may ask for fewer.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "heic": ("pi_heif",),
+    "steady": ("cv2",),
+    "data": ("cv2", "urllib3"),
+    "kaggle": ("kagglehub",),
+    "train": (
+        "torch",
+        "lightning_fabric",
+        "safetensors",
+        "pooch",
+        "cv2",
+        "onnx",
+        "onnxscript",
+        "onnxslim",
+        "tensorboard",
+    ),
+    "eval": ("torch", "safetensors", "pooch", "cv2", "scipy"),
+    "web": ("starlette", "uvicorn", "python_multipart"),
+    "batch": ("ray", "pyarrow"),
+}
+EXTRAS["tune"] = (*EXTRAS["train"], *EXTRAS["eval"], "optuna", "filelock")
+
+
+def missing(extra: str) -> list[str]:
+    """The modules of an extra that are not installed."""
+    return [name for name in dict.fromkeys(EXTRAS[extra]) if find_spec(name) is None]
+
 
 def need(verb: str, extra: str, *modules: str) -> None:
     """Check, without importing them, that a verb's optional packages are installed.

@@ -231,3 +231,38 @@ def test_the_real_resnet50_recognises_a_cup_of_coffee():
     seen = network.extract(views_of(read_picture(example).frames[0].colour, "squares", 224))
     logits = seen @ weights["fc.weight"].float().numpy().T + weights["fc.bias"].float().numpy()
     assert set(logits.argmax(axis=1)) <= {504, 967, 968}  # coffee mug, espresso, cup
+
+
+def test_torchvisions_resnet_is_computed_as_torchvision_does(tmp_path):
+    """The same names and shapes as the paper's, but strides in the 3x3 and another epsilon."""
+    torch.manual_seed(1)
+    network = ResNet50("1.5").eval()
+    assert network.layer2[0].conv1.stride == (1, 1) and network.layer2[0].conv2.stride == (2, 2)
+    assert network.bn1.eps == 1e-5
+    metadata = {"size": "32", "scale": "1", "mean": "0.485,0.456,0.406", "std": "0.229,0.224,0.225"}
+    bare = {key: v for key, v in network.state_dict().items() if "tracked" not in key}
+    safetensors_torch.save_file(bare, tmp_path / "preprocessing.safetensors", metadata)
+    whole = dict(network.state_dict())
+    safetensors_torch.save_file(whole, tmp_path / "counters.safetensors", METADATA)
+    safetensors_torch.save_file(
+        bare, tmp_path / "stated.safetensors", {**METADATA, "resnet": "1.5"}
+    )
+    for name in ("preprocessing", "counters", "stated"):
+        loaded = load_feature_network(tmp_path / f"{name}.safetensors", device="cpu")
+        used = metadata if name == "preprocessing" else METADATA
+        prepared = preprocessing_of(used, tmp_path)(squares())
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(prepared)).numpy()
+        np.testing.assert_allclose(loaded.extract(squares()), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_resnet_that_could_be_either_is_refused(tmp_path):
+    weights = dict(ResNet50().state_dict())
+    paper = {"size": "32", "scale": "255", "mean": "123.68,116.779,103.939", "std": "1,1,1"}
+    file = tmp_path / "network.safetensors"
+    for metadata in (paper, {**METADATA, "resnet": "2"}):
+        safetensors_torch.save_file(weights, file, metadata)
+        with pytest.raises(DataError, match="which ResNet-50 it is"):
+            load_feature_network(file, device="cpu")
+    safetensors_torch.save_file(weights, file, {**paper, "resnet": "1"})
+    load_feature_network(file, device="cpu")

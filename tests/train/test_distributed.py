@@ -17,8 +17,9 @@ from training import draw_pictures, tiny_config, write_vgg
 from sakuga.errors import DeviceError, OptionError, TrainingError
 from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.config import TrainConfig, config_to_json
-from sakuga.train.distributed import choose_precision, is_first_process, open_fabric
+from sakuga.train.distributed import is_first_process, open_fabric
 from sakuga.train.loop import train
+from sakuga.train.precision import choose_precision
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
 

@@ -155,7 +155,7 @@ def prepare_pairs(
                 pictures.reject(made)
             done += 1
             progress(done, len(jobs))
-        notes = {} if model_path() else {"faces": _NO_FACES}
+        notes: dict[str, Any] = {} if model_path() else {"faces": _NO_FACES}
         return Outcome.of(pictures, **notes)
 
 

@@ -8,6 +8,7 @@ a score and means nothing. The keys:
     scale   value of white in its input: 1 or 255
     mean    of its input, three numbers for R, G, B
     std     of its input, three numbers
+    resnet  optional: "1" or "1.5", where a ResNet-50 in .safetensors leaves doubt which it is
     name    optional: what scores are called after; by default the name of the file
 
 The input is (pixels / 255 * scale - mean) / std, float32 (B, 3, size, size) RGB.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sakuga.errors import DataError, DeviceError, MissingExtraError, reason_of
-from sakuga.models.resnet import ResNet50
+from sakuga.models.resnet import ResNet50, Version
 
 INCEPTION = "inception"  # asks for the standard network of published FID and KID values
 
@@ -143,7 +144,8 @@ def _safetensors(path: Path, device: str) -> FeatureNetwork:
             f"Feature network {path}: not a whole safetensors file ({error})."
         ) from error
     prepare = preprocessing_of(metadata, path)
-    network = ResNet50()
+    version = resnet_version(metadata, prepare, weights, path)
+    network = ResNet50(version)
     wanted = network.state_dict()
     found = {key: weights[key] for key in wanted if key in weights}
     wrong = [key for key, value in found.items() if value.shape != wanted[key].shape]
@@ -164,8 +166,37 @@ def _safetensors(path: Path, device: str) -> FeatureNetwork:
         return np.asarray(vectors.float().cpu().numpy())
 
     return FeatureNetwork(
-        metadata.get("name", path.stem), _digest(path), prepare.size_pixels, extract
+        metadata.get("name", path.stem),
+        _digest(path) if version == "1" else f"{_digest(path)}-{version}",  # of another network
+        prepare.size_pixels,
+        extract,
     )
+
+
+def resnet_version(
+    metadata: Mapping[str, str], prepare: Preprocessing, names: Iterable[str], path: Path
+) -> Version:
+    """Tell the paper's ResNet-50 from torchvision's, whose tensors have the same names and shapes.
+
+    The metadata's key `resnet` says it. Else PyTorch's own files carry batch counters, and each
+    family has its preprocessing.
+
+    Raises:
+        DataError: the signs contradict each other, or the key is neither.
+    """
+    stated = metadata.get("resnet")
+    if stated in ("1", "1.5"):
+        return "1" if stated == "1" else "1.5"
+    deviation = prepare.std[0] / prepare.scale  # of pixels from 0 to 1
+    of_torchvision = [0.2 < deviation < 0.26, any("num_batches_tracked" in name for name in names)]
+    of_paper = abs(deviation * 255 - 1) < 1e-3
+    if stated is not None or (of_paper and any(of_torchvision)):
+        raise DataError(
+            f"Feature network {path}: it cannot be told which ResNet-50 it is, and scores of the "
+            "wrong one mean nothing: write resnet='1' (strides in the 1x1, as in the paper and in "
+            "Keras) or resnet='1.5' (in the 3x3, torchvision) into its metadata."
+        )
+    return "1.5" if any(of_torchvision) else "1"
 
 
 def _onnx(path: Path) -> FeatureNetwork:

@@ -77,8 +77,9 @@ def run_training(request: Request) -> None:
     config, run = resolve(request)
     if not request.dry_run:
         check_paths(config)
-    from sakuga.train.distributed import choose_precision, is_first_process
+    from sakuga.train.distributed import is_first_process
     from sakuga.train.loop import plan, train
+    from sakuga.train.precision import choose_precision
 
     precision, why = choose_precision(config.precision, request.accelerator)
     if request.dry_run:

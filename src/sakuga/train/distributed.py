@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -14,8 +13,6 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
 from sakuga.errors import DeviceError, OptionError
-
-Precision = Literal["bf16-mixed", "32-true"]  # as Lightning Fabric names them
 
 
 def open_fabric(devices: int | str, nodes: int, accelerator: str, precision: str) -> Fabric:
@@ -92,26 +89,3 @@ def any_rank(fabric: Fabric, flag: bool) -> bool:
         return flag
     flags = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")
     return bool(flags)
-
-
-def choose_precision(precision: str, accelerator: str) -> tuple[Precision, str]:
-    """The precision a training computes in, and why, in words.
-
-    "auto" is bfloat16 only where the device computes it: a processor without AVX512-BF16 or AMX
-    emulates it, which takes many times as long as float32.
-
-    Args:
-        precision: as a config has it.
-        accelerator: "auto", "cpu" or "cuda", as `open_fabric` takes it.
-    """
-    if accelerator != "cpu" and torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        device = torch.cuda.get_device_name()
-    else:
-        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        device = "this processor"
-    why = f"{device} computes bfloat16" if fast else f"{device} only emulates bfloat16, slowly"
-    if precision == "auto":
-        return ("bf16-mixed" if fast else "32-true"), why
-    chosen: Precision = "bf16-mixed" if precision == "bf16-mixed" else "32-true"
-    return chosen, f"as the config says; {why}"

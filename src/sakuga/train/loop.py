@@ -33,9 +33,10 @@ from sakuga.train.checkpoint import (
 from sakuga.train.collapse import check_health, check_terms, check_weights, measure_health
 from sakuga.train.config import CHECKPOINT, TrainConfig, config_to_json
 from sakuga.train.dataset import CropSampler, PairSampler, load_pairs
-from sakuga.train.distributed import any_rank, choose_precision, mean_over_ranks, open_fabric
+from sakuga.train.distributed import any_rank, mean_over_ranks, open_fabric
 from sakuga.train.log import Journal
 from sakuga.train.objective import Batch, discriminator_terms, generator_terms, uses_cel
+from sakuga.train.precision import choose_precision
 from sakuga.train.rolling import open_sampler
 from sakuga.train.starting import starting_weights
 
