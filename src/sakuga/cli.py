@@ -710,6 +710,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 130
     except (streams.ReaderGoneError, BrokenPipeError):
         return streams.reader_gone()
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # Somebody's file: a name that is too long, rights that are missing, a disk that is gone.
+        reason = f"{error.filename}: {error.strerror}; check the path, and the rights there"
+        streams.tell(f"sakuga: {reason}")
+        return 2
     return int(status or 0)
 
 

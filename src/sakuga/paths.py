@@ -58,6 +58,12 @@ def files_below(folder: Path, wanted: Callable[[str], bool]) -> tuple[list[Path]
     return sorted(path for path in found if _may_be_read(path)), errors
 
 
+def spelled(name: str) -> str:
+    """A name as text that every file can hold: its bytes that are no text become %E9."""
+    letters = (f"%{ord(one) - 0xDC00:02X}" if "\udc80" <= one <= "\udcff" else one for one in name)
+    return "".join(letters).encode("utf-8", "replace").decode()
+
+
 def fitted(stem: str, tail: str, longest: int = LONGEST_NAME) -> str:
     """STEM + TAIL as a file's name, the stem cut and given a digest if it is too long for one."""
     room = longest - len(os.fsencode(tail))

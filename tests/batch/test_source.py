@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import tarfile
 from pathlib import Path
@@ -25,7 +26,8 @@ from sakuga.errors import InputError, OutputError
 
 def tasks_of(text: str | Path) -> list[tuple[str, str]]:
     windows = list(find_source(str(text)).windows())
-    return [(row["source"], row["address"]) for window in windows for row in window.to_pylist()]
+    rows = [row for window in windows for row in window.to_pylist()]
+    return [(row["source"], os.fsdecode(row["address"])) for row in rows]
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -129,7 +131,7 @@ def test_fsspec_storage_reads_writes_and_travels(tmp_path: Path) -> None:
     found = find_source(f"{url}/in")
     assert [name for name, _ in tasks_of(f"{url}/in")] == ["2.png", "b/1.jpg"]
     travelled = pickle.loads(pickle.dumps(found))
-    assert travelled.open(tasks_of(f"{url}/in")[1][1]).read() == b"x"
+    assert travelled.open(os.fsencode(tasks_of(f"{url}/in")[1][1])).read() == b"x"
     out = pickle.loads(pickle.dumps(open_place(f"{url}/out")))
     out.child("deep/a.bin").write(b"content")
     out.child("deep/a.bin").write(b"again")

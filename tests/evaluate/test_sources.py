@@ -2,7 +2,10 @@
 
 import hashlib
 import io
+import os
+import sys
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +36,34 @@ def packed(folder, path, mode="w"):
     with tarfile.open(path, mode) as archive:
         archive.add(folder, arcname=".")
     return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text(folder):
+    (folder / "b.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
+    names = [item.name for item in list_pictures(folder, "photos")]
+    assert names == [os.fsdecode(b"caf\xe9"), "street/a.v2"]
+
+
+def test_what_may_not_be_read_is_told(folder, monkeypatch):
+    with pytest.raises(DataError, match="no such folder or tar file"):
+        list_pictures(folder / ("x" * 300), "photos")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "b.png")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(DataError, match=r"b\.png: cannot be read \(Permission denied\)"):
+            list_pictures(folder, "photos")
+    scandir = os.scandir
+
+    def shut(path):
+        return refuse() if str(path).endswith("street") else scandir(path)
+
+    monkeypatch.setattr(os, "scandir", shut)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\)"):
+        list_pictures(folder, "photos")
 
 
 def test_a_folder_and_its_tar_give_the_same_pictures(folder, tmp_path):

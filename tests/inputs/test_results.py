@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import make_style
 from PIL import Image
+from rights import without_rights
 from samples import encoded, photo
 
 from sakuga import cli
@@ -289,17 +290,6 @@ def test_arguments_that_no_file_can_have(desk: Desk, name: str) -> None:
         status, told = desk.paint(*words)
         assert status == 2 and told.startswith("sakuga: ") and len(told.splitlines()) == 1
     assert desk.files() == ["a.png"]
-
-
-def without_rights(*words: str) -> tuple[int, str]:
-    """Run a line so that modes of files hold for it, also if the user is root."""
-    code = "import ctypes, os, sys\n"
-    code += "for might in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH\n"
-    code += "    os.geteuid() or ctypes.CDLL(None).prctl(24, might)  # PR_CAPBSET_DROP\n"
-    code += "os.execv(sys.executable, [sys.executable, '-m', 'sakuga', *sys.argv[1:]])"
-    line = [sys.executable, "-c", code, *words]
-    run = subprocess.run(line, capture_output=True, text=True, check=False)
-    return run.returncode, run.stdout + run.stderr
 
 
 needs_rights = pytest.mark.skipif(sys.platform != "linux", reason="has other rights")

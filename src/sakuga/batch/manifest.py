@@ -28,8 +28,8 @@ SCHEMA = pa.schema(
     [
         ("key", pa.uint64()),  # of the source
         ("source", pa.string()),  # path below IN, entry of the list, or SHARD/MEMBER
-        ("status", pa.string()),  # "painted" or "failed"
-        ("error", pa.string()),  # why it failed, in one line
+        ("status", pa.string()),  # "painted", "failed" or "left out", being a result itself
+        ("error", pa.string()),  # why it was not painted, in one line
         ("result", pa.string()),  # below OUT; in shards SHARD/MEMBER, in Parquet the file
         ("sha256", pa.string()),  # of the source's file
         ("result_sha256", pa.string()),  # of the result's file
@@ -116,7 +116,7 @@ class Manifest:
         """Take failures out, so that they are tried again."""
         for name in list(self._parts):
             table = self._read(name)
-            kept = table.filter(pc.equal(table["status"], "painted"))
+            kept = table.filter(pc.not_equal(table["status"], "failed"))
             if len(kept) == len(table):
                 continue
             if len(kept):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sakuga.batch.names import picture_format
-from sakuga.batch.stages import rows_of
+from sakuga.batch.stages import OWN_RESULT, rows_of
 from sakuga.batch.storage import Place
 from sakuga.errors import OutputError
 from sakuga.images.formats import WRITABLE
@@ -92,7 +92,7 @@ def _for_manifest(
     encoded: pa.Table, results: list[str | None], errors: list[str | None]
 ) -> pa.Table:
     """Rows of the manifest's schema, of rows of schema ENCODED whose results lie there now."""
-    status = ["painted" if error is None else "failed" for error in errors]
+    status = [{None: "painted", OWN_RESULT: "left out"}.get(error, "failed") for error in errors]
     rows = encoded.drop_columns(["content", "name", "error"])
     for name, values in (("status", status), ("error", errors), ("result", results)):
         rows = rows.append_column(name, pa.array(values, pa.string()))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 import sakuga
 from sakuga.batch.cluster import (
@@ -158,12 +158,13 @@ def _paint(
         while window is not None:
             following = next(windows, None)
             if following is None and origin.kind != "shards":
-                telling.total = summary.painted + summary.failed + len(window)
+                telling.total = summary.done + len(window)
             for rows in _stream(window, origin, target, job, options, cluster):
                 manifest.add(rows)
-                failed = pc.sum(pc.equal(rows["status"], "failed")).as_py() or 0
-                summary.failed += failed
-                summary.painted += len(rows) - failed
+                counts = Counter(rows["status"].to_pylist())
+                summary.failed += counts["failed"]
+                summary.painted += counts["painted"]
+                summary.left_out += counts["left out"]
                 telling.update()
             window = following
 

@@ -10,6 +10,7 @@ from typing import Any
 from sakuga.batch.source import Source, key_of
 from sakuga.errors import InputError
 from sakuga.images.sources import is_picture_name
+from sakuga.paths import spelled
 
 
 def read_shard(source: Source, task: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -23,7 +24,11 @@ def read_shard(source: Source, task: dict[str, Any]) -> Iterator[dict[str, Any]]
         place = source.open(task["address"])
         # Looking at the headers first is cheap on a disk, but a request each on an object store.
         file = place.open() if place.is_local else io.BytesIO(place.read())
-        archive = tarfile.open(fileobj=file, mode="r:*")  # noqa: SIM115
+        try:
+            archive = tarfile.open(fileobj=file, mode="r:*")  # noqa: SIM115
+        except BaseException:
+            file.close()
+            raise
     except (InputError, tarfile.TarError, OSError, EOFError) as error:
         yield _broken(task, 1, f"{name}: is no readable tar file ({_text(error)})")
         return
@@ -41,7 +46,8 @@ def read_shard(source: Source, task: dict[str, Any]) -> Iterator[dict[str, Any]]
             key = key_of(f"{name}/{member.name}")
             if key in done:
                 continue
-            row: dict[str, Any] = {"key": key, "source": f"{name}/{member.name}", "error": None}
+            member_name = spelled(f"{name}/{member.name}")
+            row: dict[str, Any] = {"key": key, "source": member_name, "error": None}
             row |= {"shard": task["key"], "shard_pictures": rows}
             try:
                 content = archive.extractfile(member)

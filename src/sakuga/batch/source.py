@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,13 +24,14 @@ import pyarrow.parquet as pq
 from sakuga.batch.storage import Place, open_place
 from sakuga.errors import InputError
 from sakuga.images.sources import is_picture_name
+from sakuga.paths import spelled
 
 WINDOW = 500_000  # pictures that are listed before the first is painted: about 100 MB of names
 SHARD_WINDOW = 1_000
 LIST_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
 SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 COLUMNS = ("path", "file", "url", "source")  # of a list, the first that is there names the picture
-TASK = pa.schema([("key", pa.uint64()), ("source", pa.string()), ("address", pa.string())])
+TASK = pa.schema([("key", pa.uint64()), ("source", pa.string()), ("address", pa.binary())])
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,15 @@ class Source:
         while window := list(islice(rows, size)):
             empty = False
             names, addresses = zip(*window, strict=True)
-            yield pa.table([[key_of(name) for name in names], names, addresses], TASK)
+            keys = [key_of(name) for name in names]
+            paths = [os.fsencode(address) for address in addresses]
+            yield pa.table([keys, [spelled(name) for name in names], paths], TASK)
         if empty:
             raise InputError(f"{self.root.name}: holds no pictures; check the path")
 
-    def open(self, address: str) -> Place:
+    def open(self, path: bytes) -> Place:
         """The place of an address that `windows` gave."""
+        address = os.fsdecode(path)
         if "://" in address:
             return open_place(address)
         if self.root.is_local:
@@ -66,9 +71,12 @@ class Source:
         return Place(self.root.filesystem, address, f"{scheme}://{address}")
 
     def _pictures(self) -> Iterator[tuple[str, str]]:
-        for name in self.root.walk():
+        unreadable: list[str] = []
+        for name in self.root.walk(unreadable=unreadable):
             if is_picture_name(name):
                 yield name, f"{self.root.path}/{name}"
+        for name in unreadable:  # reading it fails, and is told like that of a picture
+            yield name, f"{self.root.path}/{name}"
 
     def _shards(self) -> Iterator[tuple[str, str]]:
         if self.root.path.endswith(SHARD_SUFFIXES):
@@ -113,7 +121,7 @@ def find_source(text: str) -> Source:
 
 def key_of(source: str) -> int:
     """A 64-bit number for a source; two of 100 million share one with a chance of 0.03 %."""
-    return int.from_bytes(hashlib.blake2b(source.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(os.fsencode(source), digest_size=8).digest(), "big")
 
 
 def _read_jsonl(place: Place) -> Iterator[str]:
@@ -132,8 +140,12 @@ def _read_jsonl(place: Place) -> Iterator[str]:
 def _read_csv(place: Place) -> Iterator[str]:
     with place.open() as file:
         text = io.TextIOWrapper(io.BufferedReader(file), "utf-8", newline="")
-        for number, row in enumerate(csv.DictReader(text), 2):
-            yield _entry(row, f"{place.name}, line {number}")
+        number = 1
+        try:
+            for number, row in enumerate(csv.DictReader(text), 2):
+                yield _entry(row, f"{place.name}, line {number}")
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{place.name}, after line {number}: is no CSV ({error})") from error
 
 
 def _read_parquet(place: Place) -> Iterator[str]:

@@ -8,6 +8,7 @@ manifest. Only a place that cannot be written ends the run.
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import platform
 import posixpath
@@ -28,10 +29,10 @@ import pyarrow as pa
 import sakuga
 from sakuga.batch.names import picture_format, result_name
 from sakuga.batch.shard import read_shard
-from sakuga.batch.source import Source
+from sakuga.batch.source import Source, key_of
 from sakuga.batch.storage import Place
 from sakuga.errors import SakugaError
-from sakuga.images.marks import Mark
+from sakuga.images.marks import Mark, read_mark
 from sakuga.images.read import read_picture
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import encode_picture
@@ -42,6 +43,8 @@ from sakuga.styles.session import Device
 TABLE_BYTES = 8_000_000  # of pictures that a stage gives at once
 TABLE_ROWS = 64
 FETCHES = 8  # files that one task waits for at a time
+
+OWN_RESULT = "is itself a result of Sakuga, and left out"  # in the place of an error
 
 Row = dict[str, Any]
 
@@ -139,7 +142,13 @@ def encode(
             return row
         picture = pickle.loads(content)
         row["height"], row["width"] = picture.frames[0].colour.shape[:2]
-        row["name"] = result_name(row["source"], row["key"], file_format, picture.file_format)
+        row["name"] = result_name(
+            row["source"],
+            row["key"],
+            file_format,
+            picture.file_format,
+            respelled=key_of(row["source"]) != row["key"],
+        )
 
         def file() -> bytes:
             buffer = BytesIO()
@@ -162,10 +171,10 @@ def _read_ahead(source: Source, tasks: list[Row]) -> Iterator[Row]:
     """The files of tasks, in order, of which a few are fetched at a time: storage answers late."""
 
     def load(task: Row) -> Row:
-        address = task["address"]
+        address = os.fsdecode(task["address"])
         row = {"key": task["key"], "source": task["source"], "error": None}
         content = _attempt(
-            lambda: fetch(address) if is_url(address) else source.open(address).read()
+            lambda: fetch(address) if is_url(address) else source.open(task["address"]).read()
         )
         return _with(row, "content", content, bytes)
 
@@ -184,6 +193,9 @@ def _decoded(row: Row, max_side: int | None) -> Row:
     if row["error"] is not None:
         return row
     row["sha256"] = hashlib.sha256(content).hexdigest()
+    if read_mark(content) is not None:
+        row["error"] = OWN_RESULT
+        return row
     picture = _attempt(lambda: read_picture(content, name=row["source"], max_side=max_side))
     return _with(row, "picture", picture, pickle.dumps)
 

@@ -5,6 +5,7 @@ pyarrow's own filesystems (s3, gs, abfs, hdfs) come first, then whatever fsspec 
 
 from __future__ import annotations
 
+import os
 import posixpath
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pyarrow import fs
 
 from sakuga.errors import InputError, OutputError
 from sakuga.files import write_bytes
+from sakuga.paths import spelled
 
 # These publish an object only when it is complete, and renaming would copy it.
 _WHOLE_OR_NOTHING = frozenset(
@@ -49,13 +51,18 @@ class Place:
 
     def read(self) -> bytes:
         """Give the content of the file. Raises InputError."""
-        with _reading(self), self.filesystem.open_input_stream(self.path) as file:
-            content: bytes = file.read()
+        with _reading(self):
+            if self.is_local:  # whose names need not be text, as pyarrow's must
+                return _read_file(Path(self.path))
+            with self.filesystem.open_input_stream(self.path) as file:
+                content: bytes = file.read()
         return content
 
     def open(self) -> pa.NativeFile:
         """Open the file for reading at any place. Raises InputError."""
         with _reading(self):
+            if self.is_local:
+                return pa.PythonFile(Path(self.path).open("rb"), "r")
             return self.filesystem.open_input_file(self.path)
 
     def write(self, content: bytes | memoryview) -> None:
@@ -92,26 +99,51 @@ class Place:
         """The names of what lies directly in this folder, sorted; none if there is no folder."""
         return [name for name, _ in self._entries()]
 
-    def walk(self, below: str = "") -> Iterator[str]:
+    def walk(self, below: str = "", unreadable: list[str] | None = None) -> Iterator[str]:
         """The files below this folder, '/' between parts, a folder at a time in a fixed order.
 
         Hidden files and folders are left out.
+
+        Args:
+            unreadable: takes the folders that cannot be read; None: they raise InputError, as this
+                folder itself does.
         """
         folder = self.child(below) if below else self
-        for name, is_folder in folder._entries():
+        try:
+            entries = folder._entries()
+        except InputError:
+            if unreadable is None or not below:
+                raise
+            unreadable.append(below)
+            return
+        for name, is_folder in entries:
             if name.startswith("."):
                 continue
             path = f"{below}/{name}" if below else name
             if is_folder:
-                yield from self.walk(path)
+                yield from self.walk(path, unreadable)
             else:
                 yield path
 
     def _entries(self) -> list[tuple[str, bool]]:
         with _reading(self):
+            if self.is_local:
+                try:
+                    with os.scandir(self.path) as entries:
+                        return sorted((entry.name, entry.is_dir()) for entry in entries)
+                except FileNotFoundError:
+                    return []
             selector = fs.FileSelector(self.path, allow_not_found=True)
             infos = self.filesystem.get_file_info(selector)
         return sorted((info.base_name, info.type == fs.FileType.Directory) for info in infos)
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except IsADirectoryError:
+        os.listdir(path)  # noqa: PTH208 - raises the reason why its files were not found
+        raise
 
 
 class _reading:
@@ -128,7 +160,7 @@ class _reading:
         if isinstance(error, FileNotFoundError):
             raise InputError(f"{name}: there is no such file; check the spelling") from error
         if isinstance(error, OSError):
-            reason = " ".join(str(error).split())
+            reason = error.strerror or " ".join(str(error).split())
             raise InputError(f"{name}: cannot be read ({reason})") from error
 
 
@@ -138,6 +170,10 @@ def open_place(text: str) -> Place:
     Raises:
         InputError: a storage that is unknown, or whose library is not installed.
     """
+    if spelled(text) != text:
+        raise InputError(
+            f"{spelled(text)}: this name is no text in UTF-8, which lists and logs are; rename it"
+        )
     if "://" not in text:
         path = Path(text).expanduser().resolve()
         return Place(fs.LocalFileSystem(), path.as_posix(), str(path))

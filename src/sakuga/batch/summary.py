@@ -21,9 +21,15 @@ class Summary:
     out: str  # the folder of the results, for people
     painted: int = 0
     failed: int = 0
+    left_out: int = 0  # being results of Sakuga themselves
     before: int = 0  # done by earlier runs, failures included
     elapsed_s: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)  # the first: source, error
+
+    @property
+    def done(self) -> int:
+        """Of this run."""
+        return self.painted + self.failed + self.left_out
 
     def tell(self, *, as_json: bool, quiet: bool) -> int:
         """Print it; gives the exit status, 1 if OUT lacks pictures that failed."""
@@ -31,10 +37,11 @@ class Summary:
             print(json.dumps({**asdict(self), "elapsed_s": round(self.elapsed_s, 2)}))
         elif not quiet:
             rate = self.painted / max(1e-3, self.elapsed_s)
+            own = f", {self.left_out} left out that are painted already" if self.left_out else ""
             before = f", {self.before} were done before" if self.before else ""
             tell(
                 f"{self.out}: {self.painted} painted in {self.elapsed_s:.0f} s ({rate:.1f}/s), "
-                f"{self.failed} failed{before}"
+                f"{self.failed} failed{own}{before}"
             )
         for source, error in self.failures:
             tell(f"sakuga: {source}: {error.removeprefix(f'{source}: ')}")
@@ -55,7 +62,7 @@ class Telling:
     def update(self) -> None:
         """Show the summary as it is now."""
         now_s = time.monotonic()
-        done = self._summary.painted + self._summary.failed
+        done = self._summary.done
         rate = done / max(1e-3, now_s - self._started_s)
         failed = f", {self._summary.failed} failed" if self._summary.failed else ""
         self._bar.update(done, f"{rate:.1f} pictures/s{failed}", total=self.total)

@@ -166,11 +166,11 @@ def _measure_all(
 def measure(folder: Path, min_side: int, name: str) -> Measured:
     """Decode one file and see whether it is fit by itself."""
     path = folder / name
-    about: dict[str, Any] = {
-        "file": name,
-        "stamp": stamp_of(path),
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-    }
+    about: dict[str, Any] = {"file": name, "stamp": stamp_of(path), "sha256": ""}
+    try:
+        about["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return Measured(**about, reason="cannot be read", detail=error.strerror or str(error))
     try:
         still = read_still(path, MAX_PIXELS)
         refuse_unfit(still, min_side)

@@ -8,6 +8,7 @@ alone, at full size.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -122,7 +123,7 @@ def _take_frames(
         found = f"all {len(candidates)} looked at are blurred, of one colour or with bars"
         pictures.reject(Reject(str(video), "no frame is fit", found))
     # Two films may have one name; their paths differ.
-    name = f"{video.stem}-{hashlib.sha256(str(video).encode()).hexdigest()[:6]}"
+    name = f"{video.stem}-{hashlib.sha256(os.fsencode(video)).hexdigest()[:6]}"
     files = [f"{name}-{round(candidate.seconds * 1000):09}.jpg" for candidate in chosen]
     pictures.remove(set(_frames_of(video, pictures)) - set(files))  # of another limit
     for number, (file, candidate) in enumerate(zip(files, chosen, strict=True)):

@@ -35,7 +35,7 @@ class Journal:
         """Add a line; it is with the operating system when this returns."""
         self._superseded |= line[self.key] in self.lines
         self.lines[line[self.key]] = line
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.write(as_line(line))
         self._file.flush()
 
     def drop(self, keys: Iterable[str]) -> None:
@@ -48,6 +48,16 @@ class Journal:
         self._file.close()
         if self._superseded:
             write_lines(self.path, self.lines.values())
+
+
+def as_line(values: dict[str, Any]) -> str:
+    """A line of JSON that can be written: names of files need not be text."""
+    line = json.dumps(values, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        line = json.dumps(values)
+    return line + "\n"
 
 
 def read_lines(path: Path, key: str) -> tuple[list[dict[str, Any]], int]:
@@ -78,5 +88,5 @@ def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
         for line in lines:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(as_line(line))
     temporary.replace(path)

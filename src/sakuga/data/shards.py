@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sakuga.data.journal import Journal
+from sakuga.data.journal import Journal, as_line
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import Progress, claim_folder, no_progress, read_facts, stamp_of
 from sakuga.data.split import split_of
@@ -80,7 +80,7 @@ def _plan(folder: Path, names: list[str], most_bytes: float) -> Iterator[list[st
     """Deal the pictures to shards, in the order of a hash of their names."""
     shard: list[str] = []
     filled = 0
-    for name in sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest()):
+    for name in sorted(names, key=lambda name: hashlib.sha256(os.fsencode(name)).digest()):
         size = (folder / name).stat().st_size
         size += 4 * BLOCK_BYTES  # headers and padding, of the picture and of its facts
         if shard and filled + size > most_bytes:
@@ -95,7 +95,7 @@ def _identity(folder: Path, members: list[str]) -> str:
     """Say in a word what a shard is made of, without reading the pictures."""
     digest = hashlib.sha256()
     for name in members:
-        digest.update(f"{name}\0{stamp_of(folder / name)}\n".encode())
+        digest.update(os.fsencode(f"{name}\0{stamp_of(folder / name)}\n"))
     return digest.hexdigest()[:16]
 
 
@@ -116,7 +116,7 @@ def _write_shard(
             }
             key = f"{number:06}-{sha256[:16]}"
             _add(archive, key + suffix, content)
-            _add(archive, key + ".json", json.dumps(about, ensure_ascii=False).encode())
+            _add(archive, key + ".json", as_line(about).encode())
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -126,8 +126,9 @@ def _sample(containers: Sequence[Container], total: int) -> tuple[list[Pixels], 
     unreadable = start = 0
     for container in containers:
         here = chosen[(chosen >= start) & (chosen < start + len(container))] - start
-        for name, content in container.read(here.tolist()):
+        for number in here.tolist():
             try:
+                ((name, content),) = container.read([number])
                 pictures.append(read_picture(content, name=name).frames[0].colour)
             except InputError:
                 unreadable += 1

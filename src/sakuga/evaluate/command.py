@@ -100,7 +100,7 @@ def evaluate(request: Request) -> Evaluation:
             return picture, systems[system].result(photos[photo], picture)
 
         page = html_report(evaluation, pair)
-    write_bytes(request.out, page.encode())
+    write_bytes(request.out, page.encode(errors="backslashreplace"))
     write_bytes(request.out.with_suffix(".json"), evaluation.to_json().encode())
     return evaluation
 

@@ -21,6 +21,7 @@ from sakuga.errors import DataError
 from sakuga.evaluate.statistics import Picture
 from sakuga.images.read import read_picture
 from sakuga.images.sources import is_picture_name, list_files
+from sakuga.paths import kind_of
 
 Kind = Literal["photos", "drawings", "results"]
 
@@ -59,9 +60,10 @@ def list_pictures(source: Path, kind: Kind, *, held_out: bool = False) -> list[I
     Raises:
         DataError: no such source, not a tar file, no picture in it, or two pictures of one name.
     """
-    if source.is_dir():
+    kind_there = kind_of(source)
+    if kind_there == "folder":
         items = _in_folder(source)
-    elif source.is_file():
+    elif kind_there == "file":
         items = _in_tar(source)
     else:
         raise DataError(f"{source}: no such folder or tar file of {kind}: check the path.")
@@ -155,4 +157,8 @@ def _slice_reader(path: Path, start: int, size: int) -> Callable[[], bytes]:
 
 def _item(name: str, origin: str, content: Callable[[], bytes]) -> Item:
     stem = PurePosixPath(name).with_suffix("").as_posix()
-    return Item(stem, hashlib.sha256(content()).hexdigest(), origin, content)
+    try:
+        sha256 = hashlib.sha256(content()).hexdigest()
+    except OSError as error:
+        raise DataError(f"{origin}: cannot be read ({error.strerror})") from error
+    return Item(stem, sha256, origin, content)

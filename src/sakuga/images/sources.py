@@ -14,8 +14,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.errors import DataError, OptionError
+from sakuga.errors import DataError, InputError, OptionError
 from sakuga.images.formats import PICTURE_SUFFIXES
+from sakuga.paths import files_below, kind_of
 
 
 class Container(Protocol):
@@ -44,7 +45,11 @@ class Folder:
         """Give (name for errors, content of the file) of each."""
         for number in numbers:
             path = self.path / self._names[number]
-            yield str(path), path.read_bytes()
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+            yield str(path), content
 
 
 class Tar:
@@ -104,9 +109,9 @@ def open_sources(sources: Sequence[str | Path]) -> list[Container]:
     containers: list[Container] = []
     for source in [part for several in sources for part in str(several).split(",") if part]:
         path = Path(source)
-        if path.is_dir():
+        if kind_of(path) == "folder":
             containers += _in_folder(path)
-        elif path.exists():
+        elif kind_of(path) == "file":
             containers.append(Tar(path))
         else:
             raise DataError(f"{source}: no such folder or tar file; check the spelling")
@@ -117,9 +122,16 @@ def open_sources(sources: Sequence[str | Path]) -> list[Container]:
 
 
 def list_files(folder: Path) -> list[str]:
-    """List the picture files of a folder and its sub-folders by name, '/' between parts."""
-    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if is_picture_name(name))
+    """List the picture files of a folder and its sub-folders by name, '/' between parts.
+
+    Raises:
+        DataError: a folder among them cannot be read.
+    """
+    found, errors = files_below(folder, is_picture_name)
+    if errors:
+        raise DataError(f"{errors[0]}; change its rights, or move it away")
+    files = (path for path in found if kind_of(path) == "file")  # no broken links
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def files_of(folder: Path, out: Path) -> list[str]:
@@ -129,7 +141,7 @@ def files_of(folder: Path, out: Path) -> list[str]:
         DataError: no such folder, or no picture file in it.
         OptionError: OUT lies in the folder.
     """
-    if not folder.is_dir():
+    if kind_of(folder) != "folder":
         raise DataError(f"{folder}: no such folder; check the spelling")
     if out.resolve().is_relative_to(folder.resolve()):
         raise OptionError(f"{out} lies in {folder}, which is read: choose a place outside of it")
