@@ -1,9 +1,13 @@
-"""A progress bar that shows itself only on a terminal, and only after a second."""
+"""A progress bar, on a terminal only and after a second; and words on long waits."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -11,6 +15,37 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _PATIENCE_S = 1.0
+WAIT_S = 10.0  # after which a wait is explained
+
+
+@contextlib.contextmanager
+def told_if_slow(what: str, *, quiet: bool = False) -> Iterator[None]:
+    """Say on stderr what is waited for, once, if the block takes more than `WAIT_S`.
+
+    Also where somebody points stderr elsewhere meanwhile, as Ray's start does.
+    """
+    try:
+        mouth = None if quiet else os.dup(2)
+    except OSError:  # closed: nobody would read it
+        mouth = None
+    if mouth is None:
+        yield
+        return
+    words = f"sakuga: still waiting for {what}; Ctrl-C ends it\n".encode()
+
+    def tell() -> None:
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            os.write(mouth, words)
+
+    timer = threading.Timer(WAIT_S, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        os.close(mouth)
 
 
 class ProgressBar:

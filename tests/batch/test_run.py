@@ -31,6 +31,7 @@ from sakuga.batch.cluster import check_address, joined
 from sakuga.batch.run import Options, run_batch
 from sakuga.errors import ClusterError, InputError, OptionError, OutputError
 from sakuga.painting.stylizer import Stylizer
+from sakuga.progress import told_if_slow
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's are not ours to mend
 
@@ -231,6 +232,28 @@ def test_a_cluster_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(ClusterError, match=r"on this machine cannot be used \(The current node"):
         joined(None, 1, "cpu").__enter__()
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_long_wait_for_ray_is_explained(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], quiet: bool
+) -> None:
+    def starved(*_: object) -> None:
+        time.sleep(0.5)
+        raise RuntimeError("no core was free")
+
+    monkeypatch.setattr("sakuga.progress.WAIT_S", 0.1)
+    monkeypatch.setattr(cluster_module, "_start", starved)
+    with pytest.raises(ClusterError), joined(None, 1, "cpu", quiet=quiet):
+        pass
+    told = "still waiting for the Ray cluster to start on this machine"
+    assert (told in capfd.readouterr().err) is not quiet
+
+
+def test_a_short_wait_is_not(capfd: pytest.CaptureFixture[str]) -> None:
+    with told_if_slow("nothing"):
+        pass
+    assert capfd.readouterr().err == ""
 
 
 def test_a_cluster_is_known_by_its_answer(cluster: None) -> None:

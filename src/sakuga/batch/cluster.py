@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import sakuga
 from sakuga.errors import ClusterError, OptionError
+from sakuga.progress import told_if_slow
 
 if TYPE_CHECKING:
     from sakuga.batch.storage import Place
@@ -79,12 +80,15 @@ def check_address(address: str | None) -> None:
 
 
 @contextmanager
-def joined(address: str | None, workers: int | None, device: Device) -> Iterator[Cluster]:
+def joined(
+    address: str | None, workers: int | None, device: Device, *, quiet: bool = False
+) -> Iterator[Cluster]:
     """Start a cluster on this machine, or join the one at `address`, until the block ends.
 
     Args:
         address: HOST:PORT, "auto" (one that runs on this machine), or None.
         workers: how many painters; None: one a GPU, or one a core.
+        quiet: say nothing of a long wait.
 
     Raises:
         ClusterError: it cannot be joined, or has other versions of Python or Ray.
@@ -102,7 +106,8 @@ def joined(address: str | None, workers: int | None, device: Device) -> Iterator
     mine = not ray.is_initialized()
     try:
         if mine:
-            with _silence():
+            where = f"at {address} to answer" if address else "to start on this machine"
+            with told_if_slow(f"the Ray cluster {where}", quiet=quiet), _silence():
                 _start(address, workers)
     except Exception as error:  # a node that starts too late is a bare Exception of Ray's
         reason = " ".join(str(error).split())[:300]

@@ -40,7 +40,7 @@ from sakuga.errors import OptionError, SakugaError
 from sakuga.images.marks import Mark
 from sakuga.painting.pictures import Look, unusual
 from sakuga.painting.stylizer import Stylizer
-from sakuga.progress import ProgressBar
+from sakuga.progress import ProgressBar, told_if_slow
 from sakuga.styles import DEFAULT_STYLE, find
 from sakuga.styles.session import Device
 
@@ -150,10 +150,11 @@ def _paint(
     if window is None:
         return
     with (
-        joined(options.address, options.workers, options.device) as cluster,
+        joined(options.address, options.workers, options.device, quiet=options.quiet) as cluster,
         ProgressBar("Painting", None, quiet=options.quiet) as bar,
     ):
-        check_nodes([origin.root, target])
+        with told_if_slow("the machines of the cluster to answer", quiet=options.quiet):
+            check_nodes([origin.root, target])
         telling = Telling(bar, summary, options.quiet)
         while window is not None:
             following = next(windows, None)
