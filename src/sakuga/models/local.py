@@ -49,7 +49,7 @@ class LocalGenerator(nn.Module):
     of single pixels along contours; the last step removes exactly that frequency (`drop_checkers`).
 
     A mean of what might be drawn is blurred, so what is crisp is decided, not averaged. With
-    `decides`, a second head beside the tail gives three maps: where to lay colour flat and which
+    `decides`, a second last convolution gives three maps: where to lay colour flat and which
     colour nearby to lay (`lay_flat`), and where strokes are (`draw_strokes`).
 
     Args:
@@ -78,9 +78,7 @@ class LocalGenerator(nn.Module):
         last = nn.Conv2d(half, 16, 3, 1, 1)
         self.tail = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), last)
         decided = nn.Conv2d(half, 12, 3, 1, 1)
-        self.decisions = None
-        if decides:
-            self.decisions = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), decided)
+        self.decisions = decided if decides else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -138,7 +136,8 @@ class LocalGenerator(nn.Module):
         x = F.relu(self.quarter_out(x))
         x = half + F.interpolate(self.up_half(x), scale_factor=2, mode="nearest")
         x = F.relu(x)
-        paint = F.pixel_shuffle(self.tail(x), 2)  # (B, 4, H, W)
+        x = self.tail[:2](x)  # (B, C, H/2, W/2)
+        paint = F.pixel_shuffle(self.tail[2](x), 2)  # (B, 4, H, W)
         blurred = F.avg_pool2d(photo, 5, 1, 2, count_include_pad=False)
         gated = torch.sigmoid(paint[:, 3:]) * (photo - blurred)
         base = drop_checkers(blurred + gated + paint[:, :3])
@@ -146,7 +145,6 @@ class LocalGenerator(nn.Module):
 
 
 FLAT_REACH = 3  # pixels around one whose calmest place gives its tone
-CALM = 3.0  # how strongly calm places are preferred
 FLAT_SLOPE = 2.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
 STROKE_SLOPE = 3.5  # the same of the strokes' logits
 STROKE_BIAS = 0.3  # added to them: higher draws more
@@ -170,19 +168,25 @@ def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
     """
     with torch.autocast(base.device.type, enabled=False):
         base, flat, calm = base.float(), flat.float(), calm.float()
-        red, green, blue = base.chunk(3, dim=1)
-        gray = 0.299 * red + 0.587 * green + 0.114 * blue
-        moments = torch.cat([base, gray, gray * gray], dim=1)
+        square = _luma(base) ** 2
+        moments = torch.cat([base, square], dim=1)
         moments = F.avg_pool2d(moments, 3, 1, 1, count_include_pad=False)
         mean = moments[:, :3]
-        variance = (moments[:, 4:] - moments[:, 3:4].square()).clamp(min=0)
-        weight = torch.exp(calm.clamp(-8, 8) - CALM * torch.log(variance + 1e-4))
+        variance = (moments[:, 3:] - _luma(mean) ** 2).clamp(min=0)
+        unrest = variance + 1e-4
+        weight = torch.exp(calm.clamp(-8, 8)) / (unrest * unrest * unrest)
         size = 2 * FLAT_REACH + 1
         sums = F.avg_pool2d(
             torch.cat([mean * weight, weight], dim=1), size, 1, FLAT_REACH, count_include_pad=False
         )
         tone = sums[:, :3] / sums[:, 3:]
         return base + torch.sigmoid(flat) * (tone - base)
+
+
+def _luma(pictures: Tensor) -> Tensor:
+    """(B, 3, H, W) to (B, 1, H, W) (ITU-R BT.601)."""
+    red, green, blue = pictures.chunk(3, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def draw_strokes(base: Tensor, share: Tensor) -> Tensor:
