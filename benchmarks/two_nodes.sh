@@ -61,8 +61,8 @@ cat > two.toml <<'TOML'
 name = "two-nodes"
 photos = ["photos"]
 anime = ["anime"]
-structure_weights = [0.0, 0.0, 0.0]
-gram_weights = [0.0, 0.0, 0.0]
+texture_weight = 1.0
+flat_weight = 4.0
 crop = 64
 photo_sides = [96, 128]
 anime_sides = [96, 128]

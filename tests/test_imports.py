@@ -10,7 +10,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "src" / "sakuga"
 # A package may import those before it; nothing but the command line imports a last room.
-ORDER = ("images", "styles", "painting", "video", "data", "models", "train", "evaluate", "convert")
+ORDER = (
+    "images",
+    "styles",
+    "painting",
+    "video",
+    "cel",
+    "data",
+    "models",
+    "train",
+    "evaluate",
+    "convert",
+)
 LAST = ("inputs", "web", "batch", "tune")
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 

@@ -348,7 +348,7 @@ def train(
 ) -> None:
     """Train a style from photos and drawings.
 
-    Example:  sakuga train configs/sakuga-novel.toml --set photos=photos/ anime=drawings/
+    Example:  sakuga train configs/novel.toml --set photos=photos/ anime=drawings/
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def desk(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Pat
     config = tiny_config(Path("photos"), Path("drawings"), write_vgg(tmp_path / "vgg.safetensors"))
     (tmp_path / "configs").mkdir()
     lines = [f"{name} = {json.dumps(value)}" for name, value in dataclasses.asdict(config).items()]
-    (tmp_path / "configs" / "sakuga-novel.toml").write_text("\n".join(lines))
+    (tmp_path / "configs" / "novel.toml").write_text("\n".join(lines))
     return tmp_path
 
 

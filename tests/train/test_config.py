@@ -21,7 +21,7 @@ def test_every_shipped_config_is_valid(path):
 
 def test_shipped_configs_are_there():
     names = {path.stem for path in CONFIGS}
-    assert {"cartoongan", "sakuga-novel", "smoke"} <= names
+    assert {"cartoongan", "novel", "manga", "storybook", "smoke"} <= names
 
 
 def test_overrides_come_last_and_take_toml_or_text(tmp_path):

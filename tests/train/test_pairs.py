@@ -19,7 +19,7 @@ from sakuga.models.local import LocalGenerator, Painting, draw_strokes, lay_flat
 from sakuga.painting.stylizer import Stylizer
 from sakuga.train import losses
 from sakuga.train.checkpoint import load_checkpoint
-from sakuga.train.config import TrainConfig, config_from
+from sakuga.train.config import TrainConfig, check_objective, config_from
 from sakuga.train.dataset import PairSampler, load_pairs
 from sakuga.train.loop import train
 from sakuga.train.objective import Batch, drawing_terms
@@ -205,7 +205,14 @@ def test_the_head_learns_where_strokes_are(tmp_path: Path) -> None:
 def test_settings_that_contradict_each_other_are_refused(pairs: Path) -> None:
     with pytest.raises(OptionError, match="pairs hold their photos"):
         config(pairs, photos=["photos"])
+    with pytest.raises(OptionError, match="pairs bring their drawings"):
+        config(pairs, flat_weight=1.0)
     with pytest.raises(OptionError, match="only the local generator"):
         config(pairs, generator="cartoongan")
+    with pytest.raises(OptionError, match="nothing is learned in the init"):
+        check_objective(config_from({"texture_weight": 1.0, "init_steps": 3}))
+    check_objective(config_from({"texture_weight": 1.0, "init_steps": 0}))
+    with pytest.raises(OptionError, match="nothing is learned: no term"):
+        check_objective(config_from({"init_steps": 0}))
     with pytest.raises(OptionError, match="face_share"):
         config(pairs, face_share=1.5)

@@ -17,6 +17,7 @@ from sakuga.progress import ProgressBar
 from sakuga.train.config import (
     CHECKPOINT,
     TrainConfig,
+    check_objective,
     check_paths,
     config_from,
     config_to_json,
@@ -77,6 +78,7 @@ def run_training(request: Request) -> None:
     config, run = resolve(request)
     if not request.dry_run:
         check_paths(config)
+        check_objective(config)
     from sakuga.train.distributed import is_first_process
     from sakuga.train.loop import plan, train
     from sakuga.train.precision import choose_precision

@@ -65,20 +65,20 @@ class TrainConfig:
 
     # --- objective: a term whose weight is 0 is not computed
     adversarial: Literal["lsgan", "bce"] = "lsgan"
-    texture_weight: float = 1.0  # discriminator on gray
-    surface_weight: float = 0.1  # discriminator on blurred colour
+    texture_weight: float = 0.0  # discriminator on gray
+    surface_weight: float = 0.0  # discriminator on blurred colour
     picture_weight: float = 0.0  # discriminator on the picture itself (CartoonGAN)
     smooth_negatives: float = 1.0  # weight of edge-smoothed drawings as negatives
     photo_negatives: float = 0.5  # weight of photos as negatives
     content_weight: float = 0.0  # VGG conv4_4, to the photo
     feature_layers: tuple[str, ...] = ("conv2_2", "conv3_3", "conv4_4")  # of gray, for the next two
-    structure_weights: tuple[float, ...] = (1.0, 1.0, 1.0)  # a layer each, to the cel target
-    gram_weights: tuple[float, ...] = (0.1, 0.3, 0.3)  # a layer each, to a drawing's shading
-    flat_weight: float = 4.0  # pixels, to the cel target
+    structure_weights: tuple[float, ...] = (0.0, 0.0, 0.0)  # a layer each, to the cel target
+    gram_weights: tuple[float, ...] = (0.0, 0.0, 0.0)  # a layer each, to a drawing's shading
+    flat_weight: float = 0.0  # pixels, to the cel target
     ink_emphasis: float = 8.0  # how many times more a pixel of a line counts in it
-    colour_weight: float = 0.5  # Lab, to the cel target's colours
+    colour_weight: float = 0.0  # Lab, to the cel target's colours
     variation_weight: float = 0.0  # total variation
-    noise_weight: float = 3.0  # |G(p + n) - G(p)|
+    noise_weight: float = 0.0  # |G(p + n) - G(p)|
 
     # --- objective, the drawings of pairs
     tone_weight: float = 1.0  # pixels outside of strokes, laid flat
@@ -167,6 +167,12 @@ class TrainConfig:
             not (self.pairs and self.photos),
             "pairs hold their photos: leave photos empty, or make pairs of them",
         )
+        to_target = (self.flat_weight, self.colour_weight, *self.structure_weights)
+        _check(
+            not (self.pairs and any(to_target)),
+            "pairs bring their drawings: flat_weight, colour_weight and structure_weights, which "
+            "aim at the target painted in the step, must be 0",
+        )
         _check(
             not self.decides or self.generator == "local",
             "decides: only the local generator has such a head",
@@ -250,6 +256,29 @@ def check_paths(config: TrainConfig) -> None:
     for name, source in (("vgg", config.vgg), ("sheet_photos", config.sheet_photos)):
         if source and not Path(source).exists():
             raise DataError(f"{name}: {source}: no such file or folder; check the spelling")
+
+
+def check_objective(config: TrainConfig) -> None:
+    """See whether there is anything to learn at every step. Raises OptionError."""
+    by_itself = [
+        config.content_weight,
+        config.flat_weight,
+        config.colour_weight,
+        config.variation_weight,
+        config.noise_weight,
+        *config.structure_weights,
+    ]
+    if config.pairs:
+        by_itself += [config.tone_weight, config.base_weight, config.drawing_weight]
+        by_itself += [config.gradient_weight, config.stroke_weight * config.decides]
+    if any(by_itself):
+        return
+    if config.init_steps or not any((*config.adversarial_terms, *config.gram_weights)):
+        phase = "in the initialisation " if config.init_steps else ""
+        raise OptionError(
+            f"nothing is learned {phase}: no term has a weight; give pairs (sakuga prepare cel), "
+            "or set content_weight or the like"
+        )
 
 
 def config_from(values: dict[str, Any]) -> TrainConfig:

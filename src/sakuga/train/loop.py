@@ -31,7 +31,7 @@ from sakuga.train.checkpoint import (
     save_checkpoint,
 )
 from sakuga.train.collapse import check_health, check_terms, check_weights, measure_health
-from sakuga.train.config import CHECKPOINT, TrainConfig, config_to_json
+from sakuga.train.config import CHECKPOINT, TrainConfig, check_objective, config_to_json
 from sakuga.train.dataset import CropSampler, PairSampler, load_pairs
 from sakuga.train.distributed import any_rank, mean_over_ranks, open_fabric
 from sakuga.train.log import Journal
@@ -72,9 +72,10 @@ def train(
         TrainingError: a guard broke, which is asked before anything is saved; or a checkpoint does
             not fit.
         DataError: pictures or VGG weights that cannot be used.
-        DeviceError, OptionError: devices that are not there.
+        DeviceError, OptionError: devices that are not there, or nothing to learn.
         KeyboardInterrupt: after Ctrl-C on any rank, when the step was finished and saved.
     """
+    check_objective(config)
     torch.manual_seed(config.seed)
     generator = build_generator(config)
     discriminators = build_discriminators(config)

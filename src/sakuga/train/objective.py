@@ -77,8 +77,6 @@ class Batch:
 
 def uses_cel(config: TrainConfig) -> bool:
     """Whether any term aims at the cel target; the paper's own recipe does not."""
-    if config.pairs:
-        return False
     return bool(config.flat_weight or config.colour_weight or any(config.structure_weights))
 
 
@@ -164,11 +162,11 @@ def generator_terms(
                     found[name], wanted[name]["anime"]
                 )
 
-    if config.flat_weight and not config.pairs:
+    if config.flat_weight:
         assert cel is not None and lines is not None
         emphasis = 1 + config.ink_emphasis * lines
         terms["flat"] = config.flat_weight * losses.pixel_distance(painted, cel, emphasis)
-    if config.colour_weight and not config.pairs:
+    if config.colour_weight:
         assert cel is not None
         terms["colour"] = config.colour_weight * losses.lab_distance(painted, cel)
     if config.variation_weight:
