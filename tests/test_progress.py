@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from sakuga import progress
-from sakuga.progress import ProgressBar
+from sakuga.console import ProgressBar
 
 
 class Terminal(io.StringIO):
@@ -33,7 +32,7 @@ def test_when_it_shows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr(progress, "_PATIENCE_S", patience_s)
+    monkeypatch.setattr(console, "_PATIENCE_S", patience_s)
     monkeypatch.setenv("TERM", "xterm")
     with ProgressBar("Painting", total=4, quiet=quiet) as bar:
         bar.update(1.5, "[odd] name.jpg")

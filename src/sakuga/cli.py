@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from sakuga import streams
+from sakuga import console
 from sakuga.data.command import prepare_app
 from sakuga.errors import SakugaError, one_line
 from sakuga.video.options import VideoOptions
@@ -703,19 +703,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
     except (SakugaError, CycloptsError) as error:
-        streams.tell(f"sakuga: {one_line(error)}")
+        console.tell(f"sakuga: {one_line(error)}")
         return 2
     except KeyboardInterrupt:
-        streams.tell("sakuga: stopped")
+        console.tell("sakuga: stopped")
         return 130
-    except (streams.ReaderGoneError, BrokenPipeError):
-        return streams.reader_gone()
+    except (console.ReaderGoneError, BrokenPipeError):
+        return console.reader_gone()
     except OSError as error:
         if error.filename is None:
             raise
         # Somebody's file: a name that is too long, rights that are missing, a disk that is gone.
         reason = f"{error.filename}: {error.strerror}; check the path, and the rights there"
-        streams.tell(f"sakuga: {reason}")
+        console.tell(f"sakuga: {reason}")
         return 2
     return int(status or 0)
 
@@ -726,7 +726,7 @@ def _stop(number: int, _: object) -> NoReturn:
 
 def main() -> NoReturn:
     """The program `sakuga`. SIGTERM unwinds like an exception, so that temporary files go."""
-    streams.prepare()
+    console.prepare()
     signal.signal(signal.SIGTERM, _stop)
     if not sys.warnoptions:  # what Pillow mends by itself, such as damaged metadata
         warnings.filterwarnings("ignore", module=r"PIL\.")

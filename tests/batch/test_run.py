@@ -29,9 +29,9 @@ from sakuga.batch import cluster as cluster_module
 from sakuga.batch import source
 from sakuga.batch.cluster import check_address, joined
 from sakuga.batch.run import Options, run_batch
+from sakuga.console import told_if_slow
 from sakuga.errors import ClusterError, InputError, OptionError, OutputError
 from sakuga.painting.stylizer import Stylizer
-from sakuga.progress import told_if_slow
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's are not ours to mend
 
@@ -242,7 +242,7 @@ def test_a_long_wait_for_ray_is_explained(
         time.sleep(0.5)
         raise RuntimeError("no core was free")
 
-    monkeypatch.setattr("sakuga.progress.WAIT_S", 0.1)
+    monkeypatch.setattr("sakuga.console.WAIT_S", 0.1)
     monkeypatch.setattr(cluster_module, "_start", starved)
     with pytest.raises(ClusterError), joined(None, 1, "cpu", quiet=quiet):
         pass

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sakuga
+from sakuga.console import told_if_slow
 from sakuga.errors import ClusterError, OptionError
-from sakuga.progress import told_if_slow
 
 if TYPE_CHECKING:
     from sakuga.batch.storage import Place

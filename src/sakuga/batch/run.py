@@ -36,11 +36,11 @@ from sakuga.batch.source import Source, find_source
 from sakuga.batch.stages import Painter, encode, read
 from sakuga.batch.storage import Place, open_place
 from sakuga.batch.summary import SHOWN_FAILURES, Summary, Telling
+from sakuga.console import ProgressBar, told_if_slow
 from sakuga.errors import OptionError, SakugaError
 from sakuga.images.marks import Mark
 from sakuga.painting.pictures import Look, unusual
 from sakuga.painting.stylizer import Stylizer
-from sakuga.progress import ProgressBar, told_if_slow
 from sakuga.styles import DEFAULT_STYLE, find
 from sakuga.styles.session import Device
 

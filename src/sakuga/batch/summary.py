@@ -7,8 +7,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 
-from sakuga.progress import ProgressBar
-from sakuga.streams import tell
+from sakuga.console import ProgressBar, tell
 
 TELL_S = 60.0  # between lines where there is no terminal
 SHOWN_FAILURES = 10

@@ -449,7 +449,7 @@ def _run(
 
     One lost picture among thousands is told, and is no failure that should stop a script.
     """
-    from sakuga.progress import ProgressBar
+    from sakuga.console import ProgressBar
 
     with ProgressBar(label, 1.0, quiet=quiet or as_json) as bar:
 

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
+from sakuga.console import ProgressBar
 from sakuga.errors import OptionError
 from sakuga.evaluate.features import load_feature_network
 from sakuga.evaluate.measure import Done, Evaluation, measure
@@ -19,7 +20,6 @@ from sakuga.evaluate.statistics import LONG_SIDE_PIXELS, Picture, fit
 from sakuga.evaluate.systems import results_system, style_system
 from sakuga.evaluate.views import View
 from sakuga.files import write_bytes
-from sakuga.progress import ProgressBar
 
 HeldOut = Literal["none", "photos", "anime", "both"]
 

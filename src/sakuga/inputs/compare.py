@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sakuga.console import ProgressBar
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.images.formats import format_of
 from sakuga.images.marks import Mark
@@ -18,7 +19,6 @@ from sakuga.inputs.plan import find_pictures
 from sakuga.painting.mixture import open_stylizer
 from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
-from sakuga.progress import ProgressBar
 
 
 def draw_comparison(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
+from sakuga.console import ProgressBar, read_stdin, tell, write_stdout
 from sakuga.errors import OptionError, OutputError, SakugaError
 from sakuga.images.formats import format_like
 from sakuga.images.marks import Mark, Option, digest_of, identity_of
@@ -23,8 +24,6 @@ from sakuga.inputs.telling import as_json_values, tell_failures, tell_outcomes
 from sakuga.painting.pictures import USUAL, Look, mark_of, paint_picture
 from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
-from sakuga.progress import ProgressBar
-from sakuga.streams import read_stdin, tell, write_stdout
 from sakuga.video.options import VideoOptions, check_source, is_live, parts_folder
 
 SMALLEST_TILE = 16  # pixels; around each a style looks at a hundred more

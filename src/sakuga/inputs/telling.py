@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sakuga.console import tell
 from sakuga.errors import SakugaError, one_line
 from sakuga.inputs.outcome import Outcome, PaintedOtherwiseError
 from sakuga.inputs.places import shown
-from sakuga.streams import tell
 
 if TYPE_CHECKING:
     from sakuga.errors import InputError

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sakuga.console import ProgressBar
 from sakuga.errors import OptionError
 from sakuga.options import parse_overrides
-from sakuga.progress import ProgressBar
 from sakuga.train.config import (
     CHECKPOINT,
     TrainConfig,

@@ -12,11 +12,10 @@ import torch
 from filelock import FileLock
 from optuna.trial import TrialState
 
+from sakuga.console import ProgressBar, tell
 from sakuga.errors import OptionError, OutputError, TrainingError
 from sakuga.evaluate.features import load_feature_network
 from sakuga.files import write_bytes
-from sakuga.progress import ProgressBar
-from sakuga.streams import tell
 from sakuga.train.loop import train
 from sakuga.tune.objective import Judge, system_of
 from sakuga.tune.report import best_toml, html_report
