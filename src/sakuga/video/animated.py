@@ -13,6 +13,7 @@ import av.filter
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from sakuga.images.marks import stamp_file
 from sakuga.images.read import Frame, read_picture
 from sakuga.video.decode import ClipFrame
 from sakuga.video.frames import Pixels
@@ -119,6 +120,8 @@ def write_animation(
         output.mux(stream.encode(None))
     if file_format == "webp":
         _set_last_duration(path, last)
+    if encoding.mark is not None:
+        stamp_file(path, encoding.mark)
 
 
 def _set_last_duration(path: Path, duration_ms: int) -> None:

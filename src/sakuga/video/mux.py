@@ -15,6 +15,7 @@ from sakuga.files import replacing
 from sakuga.video.animated import write_animation
 from sakuga.video.containers import Container, container_for, is_animated
 from sakuga.video.decode import open_input
+from sakuga.video.marks import tag
 from sakuga.video.segments import Encoding, Segment
 from sakuga.video.tracks import Window, add_tracks, kept_tags, read_packets
 
@@ -88,11 +89,13 @@ def _join(
             video.codec_context.codec_tag = encoding.encoder.tag
     painted = _video_packets(segments, encoding, video)
     if source is None:
+        _mark(output, container, encoding)
         for _, packets in painted:
             output.mux(packets)
         return
     with open_input(source) as original:
         output.metadata.update(kept_tags(original.metadata))
+        _mark(output, container, encoding)
         original_video = next(iter(original.streams.video), None)
         if original_video is not None:
             video.metadata.update(kept_tags(original_video.metadata))
@@ -103,6 +106,11 @@ def _join(
             original.seek(int(window.begin * av.time_base), backward=True)
         for packets in _by_time(painted, read_packets(original, tracks, window, notes)):
             output.mux(packets)
+
+
+def _mark(output: av.container.OutputContainer, container: Container, encoding: Encoding) -> None:
+    if encoding.mark is not None:
+        tag(output.metadata, container.format, encoding.mark)
 
 
 def _video_packets(segments: Sequence[Segment], encoding: Encoding, video: av.VideoStream) -> Timed:

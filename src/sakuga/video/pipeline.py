@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ import av
 import av.error
 
 from sakuga.errors import OptionError, OutputError
+from sakuga.painting.pictures import Look
+from sakuga.painting.stylizer import Stylizer
 from sakuga.painting.working_size import Stroke, check_stroke
 from sakuga.video.animated import PICTURE_SUFFIXES, AnimatedClip
 from sakuga.video.containers import choose_codec
 from sakuga.video.decode import Clip, ClipFrame
 from sakuga.video.deflicker import NOT_FOLLOWED, can_follow, describe_steady
+from sakuga.video.marks import video_mark
 from sakuga.video.mux import finish
 from sakuga.video.options import VideoOptions, is_live
 from sakuga.video.painter import Painter, Painting, Paints
@@ -109,6 +112,10 @@ def paint_video(
     clip = _open_clip(source, options, max_side)
     try:
         job = _Job(clip, target, codec, options, Painter(stylizer, strength, keep_colour, stroke))
+        if isinstance(stylizer, Stylizer):
+            look = Look(strength, keep_colour, max_side, stroke)
+            mark = video_mark(str(source), stylizer, look, options)
+            job.encoding = replace(job.encoding, mark=mark)
         described = {
             "sakuga.video": 3,  # raised when the same job would give other frames
             "source": _identity(source),

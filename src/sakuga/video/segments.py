@@ -27,6 +27,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from sakuga.errors import OutputError
+from sakuga.images.marks import Mark
 from sakuga.video.containers import ENCODERS, Encoder
 from sakuga.video.frames import Pixels, from_rgb
 from sakuga.video.options import parts_folder
@@ -44,7 +45,7 @@ State = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Encoding:
-    """All that decides how frames are encoded."""
+    """All that decides how frames are encoded, and what the file says of itself."""
 
     codec: str  # a key of `ENCODERS`
     crf: int | None
@@ -53,6 +54,7 @@ class Encoding:
     rate: Fraction  # frames per second on average, a hint for the encoder
     time_base: Fraction  # seconds a unit of pts
     pixel_aspect: Fraction  # width / height of one pixel
+    mark: Mark | None = None
 
     @property
     def encoder(self) -> Encoder:
