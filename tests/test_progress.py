@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from sakuga import console
 from sakuga.console import ProgressBar
 
 
