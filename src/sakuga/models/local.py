@@ -124,7 +124,7 @@ class LocalGenerator(nn.Module):
             tone = lay_flat(base, flat, calm)
             picture = draw_strokes(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
             return Painting(picture, base, tone, stroke)
-        tone = lay_flat(base, FLAT_SLOPE * flat, calm)
+        tone = lay_flat(base, FLAT_SLOPE * flat + FLAT_BIAS, calm)
         return draw_strokes(tone, torch.sigmoid(STROKE_SLOPE * stroke + STROKE_BIAS))
 
     def _paint(self, photo: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -144,8 +144,9 @@ class LocalGenerator(nn.Module):
         return base, None if self.decisions is None else F.pixel_shuffle(self.decisions(x), 2)
 
 
-FLAT_REACH = 3  # pixels around one whose calmest place gives its tone
+FLAT_REACH = 4  # pixels around one whose calmest place gives its tone
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
+FLAT_BIAS = 2.0  # added to them: higher lays more flat
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
 STROKE_BIAS = 2.0  # added to them: higher draws more
 LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or no gradient is left
@@ -157,7 +158,7 @@ def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
     A Kuwahara filter (1976) over all windows that hold a pixel, in two means: with m and v mean and
     variance of 3x3 pixels,
 
-        tone = sum w m / sum w over 7x7 pixels,  w = exp(calm) / (v + 1e-4)^3,
+        tone = sum w m / sum w over 9x9 pixels,  w = exp(calm) / (v + 1e-4)^3,
 
     and the result is base + sigmoid(flat) (tone - base).
 
