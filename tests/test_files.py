@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sakuga.errors import OutputError
+from sakuga.errors import InputError, OutputError
 from sakuga.files import replacing, write_bytes
 
 
@@ -50,3 +50,45 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="there is a folder of that name"):
         write_bytes(tmp_path / "folder", b"")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+def test_an_error_of_another_file_is_blamed_on_that(tmp_path: Path) -> None:
+    target = tmp_path / "result.bin"
+    for other in (tmp_path / "none.bin", Path("none.bin")):
+        message = r"none\.bin: cannot be used \(No such file"
+        with pytest.raises(InputError, match=message) as caught, replacing(target):
+            other.read_bytes()
+        assert "result.bin" not in str(caught.value)
+    message = r"result\.bin: cannot be written \(No such file"
+    with pytest.raises(OutputError, match=message), replacing(target) as temporary:
+        temporary.unlink()
+        temporary.read_bytes()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_said_fits_every_verb(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as caught, replacing(tmp_path / "a.bin"):
+        raise OSError(28, "No space left on device")
+    assert "--" not in str(caught.value)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_bytes(tmp_path / "a\0b", b"")
+    with pytest.raises(ValueError, match="mine"), replacing(tmp_path / "a.bin"):
+        raise ValueError("mine")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no umask")
+def test_the_umask_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o027)
+    try:
+        monkeypatch.setattr(os, "umask", lambda _: pytest.fail("it counts for all threads"))
+        write_bytes(tmp_path / "a.bin", b"")
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    assert (tmp_path / "a.bin").stat().st_mode & 0o777 == 0o640
+
+
+def test_long_names_in_any_script_can_be_written(tmp_path: Path) -> None:
+    for name in ("日" * 80 + ".png", "a." + "b" * 250, "a" * 251 + ".png"):
+        write_bytes(tmp_path / name, b"x")
+        assert (tmp_path / name).read_bytes() == b"x"

@@ -125,7 +125,7 @@ def compare(
     side: int = 512,
     quality: int | None = None,
     overwrite: bool = False,
-) -> None:
+) -> int:
     """Draw a sheet of photos, each beside itself in several styles, or a strip of each.
 
     Example:  sakuga compare cat.jpg street.jpg --styles novel storybook --out sheet.png
@@ -133,7 +133,7 @@ def compare(
     Parameters
     ----------
     photos
-        Pictures, folders or patterns; a row each.
+        Pictures, folders, patterns or addresses; a row each.
     styles
         Names of styles or style files, a column each.
     out
@@ -147,7 +147,10 @@ def compare(
     """
     from sakuga.inputs.compare import draw_comparison
 
-    draw_comparison(photos, styles, out, side=side, quality=quality, overwrite=overwrite)
+    errors = draw_comparison(photos, styles, out, side=side, quality=quality, overwrite=overwrite)
+    for error in errors:
+        streams.tell(f"sakuga: {one_line(error)}")
+    return 1 if errors else 0
 
 
 @styles_app.default

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from sakuga.errors import SakugaError
+from sakuga.errors import SakugaError, StyleError
 from sakuga.extras import EXTRAS, missing
 from sakuga.painting.stylizer import Stylizer
-from sakuga.styles import installed, user_folder
+from sakuga.styles import survey, user_folder
 
 _CORE = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "av", "cyclopts", "rich")
 _TEST_SIDE = 256  # pixels
@@ -120,11 +120,14 @@ def _training() -> str:
 
 
 def _styles() -> dict[str, str]:
+    styles, _ = survey()
     try:
-        styles = {style.spec.name: style.spec.description for style in installed()}
-    except SakugaError as error:
-        styles = {"error": str(error)}
-    return styles | {"added ones are in": str(user_folder())}
+        added = str(user_folder())
+    except StyleError as error:
+        added = f"no folder: {error}"
+    return {style.spec.name: style.spec.description for style in styles} | {
+        "added ones are in": added
+    }
 
 
 def _self_test() -> dict[str, str]:
@@ -132,11 +135,8 @@ def _self_test() -> dict[str, str]:
     ramp = np.linspace(0, 255, _TEST_SIDE).astype(np.uint8)
     photo = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None, :], np.uint8(128)), axis=-1)
     size = f"{_TEST_SIDE} x {_TEST_SIDE} pixels"
-    results = {}
-    try:
-        styles = installed()
-    except SakugaError as error:
-        return {"styles": str(error)}
+    styles, errors = survey()
+    results = {f"unusable {number}": str(error) for number, error in enumerate(errors, 1)}
     for style in styles:
         try:
             stylizer = Stylizer(style)

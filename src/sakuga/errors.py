@@ -5,7 +5,10 @@ prints it on one line and exits with status 2; a library user catches `SakugaErr
 
     SakugaError
     |-- InputError        a picture, video or folder that cannot be read or makes no sense
-    |   `-- TooLargeError     a picture of more pixels than the limit
+    |   |-- NotAPictureError    a file that holds something else
+    |   |-- UnreadSamplesError  a picture whose samples are stored in a way that is not read
+    |   |-- NotAPhotoError      an argument in Python that is no photo
+    |   `-- TooLargeError       a picture of more pixels than the limit
     |-- OutputError       a place that cannot be written, or must not be
     |-- StyleError        a style that is unknown, foreign or damaged
     |-- OptionError       a value outside its range, or two options that contradict each other
@@ -49,6 +52,18 @@ def reason_of(error: BaseException) -> str:
 
 class InputError(SakugaError):
     """A picture, video or folder that cannot be read or makes no sense."""
+
+
+class NotAPictureError(InputError):
+    """A file that holds something else than a picture."""
+
+
+class UnreadSamplesError(InputError):
+    """A picture whose samples are stored in a way that is not read, or of no stated range."""
+
+
+class NotAPhotoError(InputError, TypeError, ValueError):
+    """An argument that is no photo, or an array of another type or shape."""
 
 
 class TooLargeError(InputError):

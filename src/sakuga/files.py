@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sakuga.errors import OutputError
+from sakuga.errors import InputError, OutputError
 
 
 @contextmanager
@@ -16,42 +17,68 @@ def replacing(target: Path) -> Iterator[Path]:
     """Give a temporary path beside `target`; rename it at the end, remove it on any failure.
 
     The temporary name is hidden and ends in the target's own suffix, so that a library which goes
-    by the name chooses the right format. Missing parent folders are made. An OSError inside
-    the block, a full disk for example, becomes an OutputError that names the target.
+    by the name chooses the right format. Missing parent folders are made.
+
+    Raises:
+        OutputError: an OSError about the target or its folder, or about no file, as of a full disk.
+        InputError: an OSError inside the block about another file, which the message names.
     """
     temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise OutputError(f"{target}: cannot be written, there is a folder of that name")
-        suffix = target.suffix if len(os.fsencode(target.suffix)) < 20 else ""
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.stem[:40]}-", suffix=f".tmp{suffix}", dir=target.parent
-        )
-        os.close(handle)
-        temporary = Path(name)
+        temporary = _new_file(target)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private
         temporary.replace(target)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            reason = f"{error.filename} is a file, not a folder"
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) and temporary is not None:
+            raise  # not about the name
+        other = _other_file(error, target, temporary)
+        if other is not None:
+            raise InputError(f"{other}: cannot be used ({_reason(error)})") from error
         raise OutputError(
-            f"{target}: cannot be written ({reason}); choose another place with --out"
+            f"{target}: cannot be written ({_reason(error)}); choose another place"
         ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
 
 
+def _new_file(target: Path) -> Path:
+    """Make an empty file beside the target, with the rights that a new file has here.
+
+    `tempfile` makes files that only their owner may read, and giving them usual rights takes the
+    umask, which can be asked for only by changing it, for all threads.
+    """
+    suffix = target.suffix if len(os.fsencode(target.suffix)) < 20 else ""
+    for _ in range(100):
+        path = target.with_name(f".{target.stem[:40]}-{secrets.token_hex(4)}.tmp{suffix}")
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+def _other_file(error: OSError | ValueError, target: Path, temporary: Path | None) -> str | None:
+    """The file that an error is about, if that is not the one to be written nor its folder."""
+    name = getattr(error, "filename", None)
+    if name is None or temporary is None or isinstance(name, int):
+        return None
+    path = Path(os.fsdecode(name)).absolute()
+    own = (target.absolute(), temporary.absolute())
+    return None if path in own or path in target.absolute().parents else str(name)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename} is a file, not a folder"
+    return getattr(error, "strerror", None) or str(error)
+
+
 def write_bytes(target: Path, content: bytes | memoryview) -> None:
     """Write `content` to `target`, wholly or not at all."""
     with replacing(target) as temporary:
         temporary.write_bytes(content)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from samples import encoded, heic, icc_profile, photo, png_16_bit_rgb, png_chunk, png_header
 
-from sakuga.errors import InputError, MissingExtraError
+from sakuga.errors import InputError, MissingExtraError, TooLargeError
 from sakuga.images.read import fit_within, picture_of, read_picture, to_float, to_pixels
 
 PHOTO = photo(20, 33)
@@ -71,6 +71,56 @@ def test_every_exif_orientation_is_turned_upright(orientation: int, tmp_path: Pa
     assert read_again[0x0112] == 1
     with Image.open(path) as image:
         assert (picture_of(image).frames[0].colour == expected).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"save_all": True}])
+def test_a_tiff_is_turned_once(
+    orientation: int, options: dict[str, object], tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "photo.tif"
+    more = {"append_images": [IMAGE]} if options.get("save_all") else {}
+    IMAGE.save(path, exif=exif, **options, **more)
+    stored = IMAGE.copy()
+    stored.info["exif"] = exif.tobytes()
+    wanted = np.asarray(ImageOps.exif_transpose(stored))
+
+    def opened() -> Image.Image:
+        return Image.open(io.BytesIO(path.read_bytes()))
+
+    loaded, asked_before = opened(), opened()
+    loaded.load()
+    assert asked_before.getexif().get(0x0112, 1) == orientation
+    pictures = [
+        read_picture(path),
+        read_picture(path.read_bytes()),
+        picture_of(opened()),
+        picture_of(loaded),
+        picture_of(loaded),
+        picture_of(asked_before),
+        picture_of(opened().copy()),
+    ]
+    for picture in pictures:
+        assert (picture.frames[0].colour == wanted).all()
+        kept = Image.Exif()
+        kept.load(picture.exif or b"")
+        assert kept.get(0x0112, 1) == 1
+    assert pictures[0].turned == (orientation > 1)
+    height, width = wanted.shape[:2]
+    small = read_picture(path, max_side=10).frames[0].colour
+    assert small.shape[:2] == ((10, 6) if height > width else (6, 10))
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_an_image_is_turned_every_time_it_is_painted(file_format: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.open(io.BytesIO(encoded(IMAGE, file_format, exif=exif)))
+    for _ in range(3):
+        assert picture_of(image).frames[0].colour.shape == (33, 20, 3)
+    assert image.getexif()[0x0112] == 6
 
 
 def test_orientation_turns_alpha_and_strips_alike(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,3 +403,38 @@ def test_damaged_metadata_does_not_cost_the_picture() -> None:
     content = encoded(IMAGE, "PNG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\1garbage")
     with pytest.warns(UserWarning, match="EXIF"):  # Pillow's
         assert (read_picture(content).frames[0].colour == PHOTO).all()
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF"])
+def test_a_damaged_header_is_not_called_no_picture(file_format: str) -> None:
+    content = bytearray(encoded(IMAGE, file_format))
+    content[16:] = b"\xff" * (len(content) - 16)
+    with pytest.raises(InputError, match="damaged or truncated") as caught:
+        read_picture(bytes(content))
+    assert "no known kind" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16"])
+def test_a_picture_without_pixels_is_refused(size: tuple[int, int], mode: str) -> None:
+    with pytest.raises(InputError, match=f"has no pixels, it is {size[0]} x {size[1]}"):
+        picture_of(Image.new(mode, size))
+    if mode == "RGB":
+        header = png_header(*size) + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
+        with pytest.raises(InputError):
+            read_picture(header)
+
+
+def test_what_is_no_name_of_a_file_is_said() -> None:
+    for name in ("a\0b.png", "\ud800.png", "x" * 5000 + ".png"):
+        with pytest.raises(InputError):
+            read_picture(name)
+
+
+def test_a_picture_too_large_for_the_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", no_memory)
+    with pytest.raises(TooLargeError, match="does not fit into the memory"):
+        read_picture(encoded(IMAGE, "JPEG"))

@@ -102,3 +102,34 @@ def test_no_server_and_no_address() -> None:
 )
 def test_file_names(url: str, name: str) -> None:
     assert is_url(url) and file_name(url) == name
+
+
+MALFORMED = [
+    "http://[::1",
+    "http://[::1/a.png",
+    "http://",
+    "https:///a.png",
+    "http://127.0.0.1:999999/a.png",
+    "http://127.0.0.1:many/a.png",
+    "http://a..b/c.png",
+    "http://" + "a" * 70 + "/b.png",
+    "http://a b/c.png",
+    "http://a\0b/c.png",
+    "http://\ud800/c.png",
+    "http://127.0.0.1:1/\ud800.png",
+    "HTTP://[",
+]
+
+
+@pytest.mark.parametrize("url", MALFORMED)
+def test_a_malformed_address_is_an_input_error(url: str) -> None:
+    assert is_url(url) and "/" not in file_name(url) and "\0" not in file_name(url)
+    with pytest.raises(InputError, match="cannot be downloaded"):
+        fetch(url, timeout_s=2)
+
+
+@pytest.mark.parametrize("path", ["/日 本.png", "/a%20b.png?x=ü&y=1"])
+def test_letters_beyond_ascii_are_quoted(path: str, server: str) -> None:
+    with pytest.raises(InputError, match="answered 404"):
+        fetch(server + path)
+    assert file_name(server + path) in ("日 本.png", "a b.png")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from samples import photo
+from samples import encoded, photo
 
+from sakuga.cli import run
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.images.sheet import MARGIN, TITLE_HEIGHT
 from sakuga.inputs.compare import draw_comparison
@@ -115,3 +117,58 @@ def test_mistakes_are_found_before_painting(
         with pytest.raises(OptionError, match=f"quality is {quality}"):
             draw_comparison([street], styles, strips, quality=quality)
     assert not strips.exists() and not sheet.exists()
+
+
+def test_a_bad_photo_is_left_out_and_told(
+    photos: Path, tiny_style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "bad.png").write_bytes(b"no picture")
+    (photos / "half.png").write_bytes((photos / "street.png").read_bytes()[:200])
+    for out in ("sheet.png", "strips"):
+        status = run(
+            ["compare", str(photos), "--styles", str(tiny_style), "--out", str(tmp_path / out)]
+        )
+        said = capsys.readouterr()
+        assert status == 1 and said.out.strip() == str(tmp_path / out)
+        assert "bad.png: is not a picture" in said.err and "half.png: is damaged" in said.err
+    assert names(tmp_path / "strips") == ["cat.jpg", "street.jpg"]
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size[1] == TITLE_HEIGHT + 90 + 60 + 3 * MARGIN
+
+
+def test_nothing_is_written_of_bad_photos_alone(
+    photos: Path, tiny_style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = [photos / "bad.png", photos / "worse.png"]
+    for path in bad:
+        path.write_bytes(b"no picture")
+    style, out = ["--styles", str(tiny_style)], ["--out", str(tmp_path / "sheet.png")]
+    assert run(["compare", *map(str, bad), *style, *out]) == 1
+    assert run(["compare", str(bad[0]), *style, *out]) == 2
+    assert not (tmp_path / "sheet.png").exists() and not capsys.readouterr().out
+
+
+def test_an_address_is_compared(
+    tiny_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = encoded(Image.fromarray(photo(60, 80, 1)), "PNG")
+    monkeypatch.setattr("sakuga.inputs.compare.fetch", lambda url: content)
+    assert draw_comparison("http://example.org/a.png", tiny_style, tmp_path / "strips") == []
+    assert names(tmp_path / "strips") == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"side": "9"}, "side is '9'"),
+        ({"side": 0}, "side is 0"),
+        ({"quality": "good"}, "quality is good"),
+        ({"out": "sheet.xyz"}, r"suffix \.xyz is not one"),
+    ],
+)
+def test_values_that_cannot_be_used(
+    options: dict[str, Any], message: str, photos: Path, tiny_style: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / options.pop("out", "sheet.jpg")
+    with pytest.raises(OptionError, match=message):
+        draw_comparison(str(photos / "street.png"), [tiny_style], str(out), **options)

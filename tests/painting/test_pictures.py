@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from samples import encoded, photo
 
 import sakuga
-from sakuga.errors import InputError, OptionError
+from sakuga.errors import InputError, OptionError, StyleError
 from sakuga.images.read import Frame, Picture, read_picture
 from sakuga.painting.pictures import Look, paint_picture
 from sakuga.painting.stylizer import Stylizer
@@ -105,6 +108,140 @@ def test_mistakes_are_sakugas_own(stylizer: Stylizer, tmp_path: Path) -> None:
         sakuga.paint(b"hello", stylizer)
     with pytest.raises(sakuga.SakugaError, match=r"none.jpg: there is no such file"):
         sakuga.paint(tmp_path / "none.jpg", stylizer)
+
+
+def truncated(size: int = 600) -> Image.Image:
+    return Image.open(io.BytesIO(encoded(Image.fromarray(photo(100, 100)), "PNG")[:size]))
+
+
+def closed() -> Image.Image:
+    image = Image.open(io.BytesIO(encoded(Image.fromarray(PHOTO), "PNG")))
+    image.close()
+    return image
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        truncated,
+        closed,
+        lambda: Image.new("RGB", (0, 0)),
+        lambda: Image.new("RGBA", (4, 0)),
+        lambda: Image.new("F", (4, 4)),
+        lambda: np.zeros((0, 5, 3), np.uint8),
+        lambda: np.zeros((5, 5), np.uint8),
+        lambda: np.zeros((5, 5, 4), np.uint8),
+        lambda: np.zeros(5, np.uint8),
+        lambda: np.zeros((5, 5, 3)),
+        lambda: io.BytesIO(encoded(Image.fromarray(PHOTO), "PNG")),
+        lambda: None,
+        lambda: 5,
+        lambda: [["a.png"]],
+        lambda: "a\0b.png",
+        lambda: Path("a\0b.png"),
+        lambda: "\ud800.png",
+        lambda: "x" * 5000,
+        lambda: "",
+        lambda: b"",
+        lambda: bytearray(b"hello"),
+        lambda: "http://[::1",
+        lambda: "http://127.0.0.1:1/a.png",
+        lambda: "https://",
+    ],
+)
+@pytest.mark.parametrize("max_side", [None, 3])
+def test_a_photo_that_cannot_be_used_is_a_sakuga_error(
+    given: Callable[[], Any], max_side: int | None, stylizer: Stylizer
+) -> None:
+    with pytest.raises(InputError):
+        sakuga.paint(given(), stylizer, max_side=max_side)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"strength": "1"},
+        {"strength": None},
+        {"strength": float("nan")},
+        {"strength": np.ones(2)},
+        {"max_side": "9"},
+        {"max_side": 9.5},
+        {"max_side": -1},
+        {"stroke": None},
+        {"stroke": 3},
+        {"stroke": ["fine"]},
+        {"stroke": 99.5},
+        {"threads": 2},
+        {"device": "cpu"},
+    ],
+)
+def test_an_option_that_cannot_be_used_is_a_sakuga_error(
+    options: dict[str, Any], stylizer: Stylizer
+) -> None:
+    with pytest.raises(OptionError):
+        sakuga.paint(PHOTO, stylizer, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"threads": "2"},
+        {"threads": 0},
+        {"threads": 10**12},
+        {"threads": 1.5},
+        {"tile": None},
+        {"tile": 3.5},
+        {"tile": "some"},
+        {"tile": 0},
+        {"device": None},
+        {"device": "tpu"},
+    ],
+)
+def test_a_stylizers_option_that_cannot_be_used(options: dict[str, Any], tiny_style: Path) -> None:
+    with pytest.raises(OptionError):
+        Stylizer(tiny_style, **options)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [None, 5, b"novel", "", ".", "a\0b.onnx", "a\0b", Path("a\0b"), Path(), "/", "x" * 5000],
+)
+def test_a_style_that_cannot_be_used_is_a_style_error(style: Any, no_user_styles: Path) -> None:
+    for use in (sakuga.styles.find, Stylizer, lambda style: sakuga.paint(PHOTO, style)):
+        with pytest.raises(StyleError):
+            use(style)
+
+
+def test_numbers_of_numpy_are_numbers(stylizer: Stylizer) -> None:
+    content = encoded(Image.fromarray(PHOTO), "PNG")
+    options = {"strength": np.float32(0.5), "max_side": np.int64(40), "stroke": np.int32(32)}
+    painted = Image.open(io.BytesIO(sakuga.paint(content, stylizer, **options)))
+    assert painted.size == (40, 27)
+    for kind in (bytearray, memoryview):
+        assert isinstance(sakuga.paint(kind(content), stylizer), bytes)
+
+
+def test_an_address_gives_an_image(
+    stylizer: Stylizer, anime: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = encoded(Image.fromarray(PHOTO), "PNG")
+    monkeypatch.setattr("sakuga.painting.pictures.fetch", lambda url: content)
+    result = sakuga.paint("http://example.org/a.png", stylizer)
+    assert (np.asarray(result) == anime).all()
+
+
+def test_a_style_whose_graph_fails_is_named(tmp_path: Path, tiny_style: Path) -> None:
+    model = onnx.load(tiny_style)
+    model.graph.node.append(onnx.helper.make_node("Concat", ["anime", "photo"], ["more"], axis=3))
+    model.graph.output[0].name = "more"
+    renamed = {"more": "anime", "anime": "inner"}
+    for node in model.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    model.graph.output[0].name = "anime"
+    onnx.save(model, tmp_path / "wide.onnx")
+    with pytest.raises(StyleError, match=r"makes an array of shape \(1, 3, 48, 144\)"):
+        sakuga.paint(PHOTO, tmp_path / "wide.onnx")
 
 
 def test_paint_picture_keeps_all_but_the_colours(stylizer: Stylizer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from sakuga import styles
+from sakuga.cli import run
 from sakuga.errors import StyleError
 from sakuga.styles import StyleSpec, read_spec, spec_from_json, spec_to_json, write_spec
 from sakuga.styles.metadata import NotOnnxError, read_metadata
@@ -60,6 +62,7 @@ def test_json_both_ways(spec: StyleSpec) -> None:
         ({"size_multiple": True}, "size_multiple is True"),
         ({"size_multiple": 0}, "size_multiple is 0, must be 1 or more"),
         ({"minimum_side": 0}, "minimum_side is 0"),
+        ({"minimum_side": 10**9}, "minimum_side is 1000000000, must be at most"),
         ({"receptive_radius": -1}, "receptive_radius is -1"),
         ({"attribution": "me"}, "attribution is 'me', must be a list of texts"),
         ({"training": {"steps": [1]}}, "training is .* must be an object"),
@@ -226,14 +229,109 @@ def test_what_is_no_style_is_not_added(tmp_path: Path, box: Path, no_user_styles
     assert not no_user_styles.exists()
 
 
-def test_a_damaged_added_style_does_not_hide_one_in_the_box(
-    box: Path, no_user_styles: Path
-) -> None:
+@pytest.fixture
+def one_damaged(box: Path, no_user_styles: Path) -> Path:
+    """Added styles: one damaged, one after it that is sound."""
     no_user_styles.mkdir()
     (no_user_styles / "bad.onnx").write_text("hello")
+    make_style(no_user_styles / "later.onnx", "later")
+    return no_user_styles
+
+
+def test_a_damaged_added_style_hides_no_other(
+    one_damaged: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert styles.find("novel").spec.name == "novel"
-    with pytest.raises(StyleError, match=r"bad.onnx"):
-        styles.installed()
+    assert styles.find("later").origin == "added"
+    assert [style.spec.name for style in styles.installed()] == ["novel", "storybook", "later"]
+    assert "bad.onnx: is not an ONNX file" in caplog.text
+    assert "sakuga styles remove bad" in caplog.text
+    found, (error,) = styles.survey()
+    assert len(found) == 3 and "bad.onnx" in str(error)
+    with pytest.raises(StyleError, match=r"'nowel' is unknown.*bad\.onnx: is not an ONNX file"):
+        styles.find("nowel")
+
+
+def test_a_damaged_added_style_can_be_taken_away_or_replaced(
+    one_damaged: Path, tmp_path: Path
+) -> None:
+    for name in ("bad", "bad.onnx"):
+        (one_damaged / "bad.onnx").write_text("hello")
+        assert styles.remove(name) == one_damaged / "bad.onnx"
+    (one_damaged / "bad.onnx").write_text("hello")
+    styles.add(make_style(tmp_path / "mended.onnx", "bad"))
+    assert styles.find("bad").origin == "added"
+    assert styles.survey()[1] == []
+    outside = make_style(tmp_path / "mine.onnx", "mine")
+    for name in (str(outside), "../mine", "../mine.onnx"):
+        with pytest.raises(StyleError):
+            styles.remove(name)
+    assert outside.exists()
+
+
+def test_verbs_go_on_past_a_damaged_added_style(
+    one_damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["styles"]) == 0
+    assert "later" in capsys.readouterr().out
+    assert run(["styles", "--json"]) == 0
+    assert [style["name"] for style in json.loads(capsys.readouterr().out)][-1] == "later"
+    assert run(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "bad.onnx: is not an ONNX file" in said and "later" in said
+    assert run(["styles", "remove", "bad"]) == 0
+    assert not (one_damaged / "bad.onnx").exists()
+
+
+def test_a_damaged_style_in_the_box_hides_no_other(box: Path, no_user_styles: Path) -> None:
+    (box / "aaa.onnx").write_text("hello")
+    assert [style.spec.name for style in styles.installed()] == ["novel", "storybook"]
+
+
+# --- Where there is no home ---
+
+
+@pytest.fixture
+def no_home(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user with neither HOME nor an entry in the list of users, as in a container."""
+    for name in ("SAKUGA_STYLES", "SAKUGA_CACHE", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 12_345_678)
+
+
+def test_verbs_without_a_home(
+    no_home: None, tiny_style: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(RuntimeError):
+        Path.home()
+    assert run(["styles"]) == 0
+    assert "storybook" in capsys.readouterr().out
+    assert run(["doctor"]) == 0
+    assert "SAKUGA_STYLES" in capsys.readouterr().out
+    assert styles.find("storybook").origin == "shipped"
+    with pytest.raises(StyleError, match=r"no home folder .* SAKUGA_STYLES"):
+        styles.add(tiny_style)
+    with pytest.raises(StyleError, match="'tiny' is unknown"):
+        styles.remove("tiny")
+
+
+def test_features_are_remembered_nowhere_without_a_home(no_home: None) -> None:
+    from sakuga.evaluate.command import cache_folder
+
+    assert cache_folder() is None
+
+
+def test_a_home_that_may_not_be_read(
+    box: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: object) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("sakuga.styles.spec.os.listdir", refuse)
+    monkeypatch.setenv("SAKUGA_STYLES", "/root/styles")
+    assert [style.spec.name for style in styles.installed()] == ["novel", "storybook"]
+    (error,) = styles.survey()[1]
+    assert "/root/styles: the styles added cannot be listed (Permission denied)" in str(error)
 
 
 def test_every_style_in_the_box_is_valid() -> None:

@@ -175,7 +175,10 @@ def open_place(text: str) -> Place:
             f"{spelled(text)}: this name is no text in UTF-8, which lists and logs are; rename it"
         )
     if "://" not in text:
-        path = Path(text).expanduser().resolve()
+        try:
+            path = Path(text).expanduser().resolve()
+        except (RuntimeError, ValueError) as error:  # "~" of nobody, or a zero byte
+            raise InputError(f"{text!r}: is no path here ({error}); write it in full") from error
         return Place(fs.LocalFileSystem(), path.as_posix(), str(path))
     name = text.rstrip("/")
     scheme = text.partition("://")[0]

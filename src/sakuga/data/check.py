@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import UnidentifiedImageError
-
-from sakuga.errors import InputError
+from sakuga.errors import InputError, NotAPictureError, TooLargeError, UnreadSamplesError
 from sakuga.images.colour import Pixels
 from sakuga.images.read import read_picture
 
@@ -48,6 +46,7 @@ class Still:
     colour: Pixels  # (H, W, 3) sRGB, upright
     alpha: Pixels | None  # (H, W); None: opaque
     suffix: str  # by its format, with the dot
+    turned: bool  # the file stores it otherwise than upright
 
     @property
     def width(self) -> int:
@@ -64,21 +63,26 @@ def read_still(path: Path, max_pixels: int = MAX_PIXELS) -> Still:
     """Decode a picture that does not move.
 
     Raises:
-        UnusableError: "not a picture", "damaged", "too many pixels" or "animated".
+        UnusableError: "not a picture", "damaged", "unread samples", "too many pixels" or
+            "animated".
     """
     try:
         picture = read_picture(path, name=path.name, max_pixels=max_pixels)
     except InputError as error:
-        if isinstance(error.__cause__, UnidentifiedImageError):
-            reason = "not a picture"
-        elif error.__cause__ is None:
-            reason = "too many pixels"
-        else:
-            reason = "damaged"
-        raise UnusableError(reason, str(error)) from error
+        raise UnusableError(_reason(error), str(error)) from error
     if len(picture.frames) > 1:
         raise UnusableError("animated", f"{path.name}: has {len(picture.frames)} frames")
     suffix = _SUFFIXES.get(picture.file_format or "")
     if suffix is None:
         raise UnusableError("not a picture", f"{path.name}: is a {picture.file_format} file")
-    return Still(picture.frames[0].colour, picture.frames[0].alpha, suffix)
+    return Still(picture.frames[0].colour, picture.frames[0].alpha, suffix, picture.turned)
+
+
+def _reason(error: InputError) -> str:
+    """The few words for a file that `read_picture` refused."""
+    reasons = {
+        NotAPictureError: "not a picture",
+        TooLargeError: "too many pixels",
+        UnreadSamplesError: "unread samples",
+    }
+    return next((why for kind, why in reasons.items() if isinstance(error, kind)), "damaged")

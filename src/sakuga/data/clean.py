@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from sakuga.data.check import MAX_PIXELS, Still, UnusableError, read_still
 from sakuga.data.image_stats import (
     Doubles,
@@ -176,15 +174,13 @@ def measure(folder: Path, min_side: int, name: str) -> Measured:
         refuse_unfit(still, min_side)
     except UnusableError as error:
         return Measured(**about, reason=error.reason, detail=error.detail)
-    with Image.open(path) as image:
-        turned = image.getexif().get(0x0112, 1) in range(2, 9)
     return Measured(
         **about,
         hash=f"{perceptual_hash(still.colour):016x}",
         width=still.width,
         height=still.height,
         suffix=still.suffix,
-        turned=turned,
+        turned=still.turned,
     )
 
 

@@ -128,11 +128,20 @@ def a_sample(items: Sequence[Item], limit: int) -> list[Item]:
     return sorted(chosen, key=lambda item: item.name)
 
 
-def cache_folder() -> Path:
-    """Where features are remembered; the environment variable SAKUGA_CACHE moves it."""
+def cache_folder() -> Path | None:
+    """Where features are remembered; the environment variable SAKUGA_CACHE moves it.
+
+    None where that cannot be: this user has no home folder, or may not write there.
+    """
     if chosen := os.environ.get("SAKUGA_CACHE"):
         return Path(chosen) / "features"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sakuga" / "features"
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # neither HOME nor an entry in the list of users
+        return None
+    folder = cache / "sakuga" / "features"
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110 - never raises
+    return folder if os.access(there, os.W_OK | os.X_OK) else None
 
 
 def _selection(request: Request) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sakuga.images import tiff
+
 HEAD_BYTES = 32  # what the functions on `head` need to see of a file
 
 # How a format is written by `--format` -> (Pillow's name of it, its usual suffix).
@@ -36,7 +38,13 @@ _SIGNATURES = (
     (b"\x1f\x8b", "a gzip archive"),
 )
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-_PICTURE_BRANDS = (*_HEIF_BRANDS, b"avif", b"avis")
+_AVIF_BRANDS = (b"avif", b"avis")
+_PICTURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    *((mark, "TIFF") for mark in tiff.MARKS),
+)
 
 
 def format_of(path: Path) -> str | None:
@@ -52,14 +60,20 @@ def format_like(pillow_name: str | None) -> str:
     return "jpg" if pillow_name in _LOSSY else "png"
 
 
-def is_heif(head: bytes) -> bool:
-    """True if a file that begins so is HEIC, which only pi-heif reads."""
-    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+def picture_kind(head: bytes) -> str | None:
+    """The kind of picture that a file begins like: "JPEG", "TIFF"; None for others."""
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return "HEIC"
+    if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS:
+        return "AVIF"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    return next((kind for mark, kind in _PICTURES if head.startswith(mark)), None)
 
 
 def is_video(head: bytes) -> bool:
     """True if a file that begins so is a video: MP4, MOV, Matroska, WebM, AVI."""
-    mp4 = head[4:8] == b"ftyp" and head[8:12] not in _PICTURE_BRANDS
+    mp4 = head[4:8] == b"ftyp" and picture_kind(head) is None
     avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
     return mp4 or avi or head[:4] == b"\x1a\x45\xdf\xa3"
 

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from sakuga.errors import InputError
-from sakuga.images.read import without_pillow_limit
+from sakuga.images.read import pillow_globals
 from sakuga.images.urls import file_name, is_url
 
 Option = str | int | float | bool | None
@@ -130,7 +130,7 @@ def parse_mark(text: str) -> Mark | None:
 def read_mark(source: Path | bytes) -> Mark | None:
     """Read what a picture file says of itself; None: it is no result, or no picture."""
     try:
-        with without_pillow_limit():
+        with pillow_globals():
             image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
         with image:
             if image.format == "GIF":
@@ -149,7 +149,7 @@ def into_exif(exif: bytes | None, mark: Mark) -> bytes:
         marked.load(exif or b"")
         marked[_TAG] = str(mark)
         return marked.tobytes()
-    except _DAMAGED as error:
+    except Exception as error:  # damaged data makes Pillow raise nearly anything
         _log.warning("the EXIF data is damaged and is left out (%s)", error)
     marked = Image.Exif()
     marked[_TAG] = str(mark)

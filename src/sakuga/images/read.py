@@ -1,28 +1,41 @@
 """Files and bytes <-> uint8 (H, W, 3) RGB upright, alpha apart; uint8 <-> the model's float.
 
-Everything that reads a picture in Sakuga goes through here; `encoding` writes. Refused, never
+Everything that reads a picture in Sakuga goes through here; `write` writes. Refused, never
 repaired: a truncated file, and more pixels than `max_pixels`, counted before anything is decoded.
+Metadata that cannot be read is left out, with a warning.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-import struct
 import threading
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from sakuga.errors import InputError, MissingExtraError, TooLargeError
-from sakuga.images.colour import Pixels, swaps_sides, to_srgb
-from sakuga.images.formats import HEAD_BYTES, describe, is_heif
+from sakuga.errors import (
+    InputError,
+    MissingExtraError,
+    NotAPictureError,
+    TooLargeError,
+    UnreadSamplesError,
+)
+from sakuga.images import tiff
+from sakuga.images.bare import Bare, barer
+from sakuga.images.colour import (
+    Mask,
+    Pixels,
+    profile_correction,
+    swaps_sides,
+    to_srgb,
+)
+from sakuga.images.formats import HEAD_BYTES, describe, picture_kind
 
 MAX_PIXELS = 400_000_000  # 20,000 x 20,000; 1.2 GB as uint8 RGB
 _ORIENTATION_TAG = 0x0112
@@ -30,9 +43,8 @@ _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # in MPO and TIFF further frames are
 _SUB_FOLDERS = (0x8769, 0x8825)  # EXIF and GPS
 # What a TIFF's own tags may pass on; the others describe how its samples are stored.
 _DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 _log = logging.getLogger("sakuga")
-_pillow_limit = threading.Lock()
+_pillow_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,11 @@ class Picture:
     file_format: str | None = None  # Pillow's name of the format it was read from: "JPEG", "PNG"
     plays: int = 0  # how often an animation plays; 0: for ever
     exif: bytes | None = None  # with the orientation already applied and set to 1
+    turned: bool = False  # the file stores it otherwise than upright
+
+
+class _PillowError(Exception):
+    """Pillow raised its only argument; on a damaged file that is nearly anything."""
 
 
 def to_float(pixels: Pixels) -> NDArray[np.float32]:
@@ -81,6 +98,9 @@ def read_picture(
 ) -> Picture:
     """Read a picture file, or its bytes, with every frame upright and in sRGB.
 
+    What is not pixels never costs the picture: metadata that cannot be read is left out, and the
+    log says so.
+
     Args:
         source: a path, or the content of a file.
         name: what errors call it; by default the path, or "the picture".
@@ -92,38 +112,90 @@ def read_picture(
         MissingExtraError: a HEIC file, and pi-heif is not installed.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
-    head = source[:HEAD_BYTES] if isinstance(source, bytes) else _read_head(Path(source), name)
-    if is_heif(head):
+    content = source if isinstance(source, bytes) else _read(source, name, HEAD_BYTES)
+    kind = picture_kind(content[:HEAD_BYTES])
+    if kind == "HEIC":
         _register_heif()
+    whole = Bare(source) if isinstance(source, bytes) else source
     try:
-        with _decoding(name), without_pillow_limit():
-            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-    except UnidentifiedImageError as error:
-        raise InputError(
-            f"{name}: is not a picture, it holds {describe(head)}; "
-            "give a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC file"
+        try:
+            return _read_frames(whole, name, max_pixels, max_side)
+        except _PillowError as error:
+            reason: Exception = error.args[0]
+        if kind is not None and not isinstance(source, bytes):
+            content = _read(source, name)
+        picture = _without_metadata(content, name, max_pixels, max_side, reason)
+    except MemoryError as error:
+        raise TooLargeError(
+            f"{name}: does not fit into the memory of this machine; "
+            "shrink it with another program first"
         ) from error
-    with image:
-        return _read_frames(image, name, max_pixels, max_side)
+    if picture is None:
+        raise _refusal(name, content, reason) from reason
+    return picture
 
 
-def picture_of(image: Image.Image) -> Picture:
-    """Take the current frame of an open Pillow image as a still picture, upright and in sRGB."""
-    orientation, exif = _orientation_and_exif(image, "the picture")
-    colour, alpha = to_srgb(image, "the picture", orientation)
-    return Picture((Frame(colour, alpha),), image.format, exif=exif)
+def picture_of(image: Image.Image, name: str = "the picture") -> Picture:
+    """Take the current frame of an open Pillow image as a still picture, upright and in sRGB.
 
-
-def _read_head(path: Path, name: str) -> bytes:
+    Raises:
+        InputError: it is closed, truncated, without pixels, or of samples that are not read.
+    """
     try:
-        with path.open("rb") as file:
-            return file.read(32)
+        with _pillow():
+            clear = _mend_key(image)
+            image.load()
+    except _PillowError as error:
+        reason: Exception = error.args[0]
+        if (picture := _without_metadata(_file_of(image), name, MAX_PIXELS, None, reason)) is None:
+            raise InputError(
+                f"{name}: cannot be read, it is closed, damaged or truncated ({reason}); "
+                "open a whole copy of it"
+            ) from reason
+        return picture
+    exif, damage = _exif_of(image)
+    orientation = _orientation(exif)
+    correct = profile_correction(image, name)
+    colour, alpha = to_srgb(image, name, orientation, correct=correct, clear=clear)
+    kept = None
+    if damage is None:
+        kept, damage = _exif_to_keep(exif, image.format)
+    _warn_of_exif(name, damage)
+    return Picture((Frame(colour, alpha),), image.format, exif=kept, turned=orientation > 1)
+
+
+def read_size(content: bytes, name: str) -> tuple[int, int]:
+    """The (width, height) that a picture's header states, as stored; nothing is decoded.
+
+    Raises:
+        InputError: it is not a picture.
+    """
+    if picture_kind(content[:HEAD_BYTES]) == "HEIC":
+        _register_heif()
+    reason: Exception | None = None
+    for bare in (Bare(content), *barer(content)):
+        try:
+            with _open(bare) as image:
+                return image.size
+        except _PillowError as error:
+            reason = reason or error.args[0]
+    assert reason is not None
+    raise _refusal(name, content, reason) from reason
+
+
+def _read(source: str | Path, name: str, size: int = -1) -> bytes:
+    """The content of a file, or its first `size` bytes."""
+    try:
+        with Path(source).open("rb") as file:
+            return file.read(size)
     except FileNotFoundError as error:
         raise InputError(f"{name}: there is no such file; check the spelling") from error
     except IsADirectoryError as error:
         raise InputError(f"{name}: is a folder, not a picture") from error
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # a NUL, or letters that no file's name can have here
+        raise InputError(f"{name!r}: is no name of a file ({error}); check it") from error
 
 
 def _register_heif() -> None:
@@ -135,15 +207,101 @@ def _register_heif() -> None:
 
 
 @contextmanager
-def without_pillow_limit() -> Iterator[None]:
-    """Lift Pillow's own limit (179 megapixels, a global) while a header is read; ours follows."""
-    with _pillow_limit:
-        before = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = None
+def _open(source: str | Path | Bare) -> Iterator[Image.Image]:
+    """Open a picture with Pillow, and close it.
+
+    Raises:
+        _PillowError: it cannot.
+    """
+    with _pillow(), pillow_globals():
+        if isinstance(source, Bare):
+            image = Image.open(io.BytesIO(source.content))
+            if source.profile is not None:
+                image.info["icc_profile"] = source.profile
+        else:
+            image = Image.open(source)
+    with image:
+        yield image
+
+
+@contextmanager
+def _pillow() -> Iterator[None]:
+    """Turn what Pillow raises into a _PillowError; on a damaged file that is nearly anything."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _PillowError(error) from error
+
+
+@contextmanager
+def pillow_globals() -> Iterator[None]:
+    """Set what of Pillow is global while a header is read.
+
+    Its limit of 179 megapixels is lifted, ours follows. TIFF files are given to libtiff: Pillow's
+    own reader takes planes of 16 bits for planes of 8, and gives noise.
+    """
+    with _pillow_lock:
+        before = Image.MAX_IMAGE_PIXELS, TiffImagePlugin.READ_LIBTIFF
+        Image.MAX_IMAGE_PIXELS, TiffImagePlugin.READ_LIBTIFF = None, True
         try:
             yield
         finally:
-            Image.MAX_IMAGE_PIXELS = before
+            Image.MAX_IMAGE_PIXELS, TiffImagePlugin.READ_LIBTIFF = before
+
+
+def _without_metadata(
+    content: bytes, name: str, max_pixels: int, max_side: int | None, reason: Exception
+) -> Picture | None:
+    """Read a file that could not be read, with less and less of what is not pixels in it.
+
+    Args:
+        reason: what Pillow raised; the log tells it if that was about what is left out.
+
+    Returns:
+        None if it is the pixels that cannot be read.
+    """
+    for bare in barer(content):
+        with suppress(_PillowError):
+            picture = _read_frames(bare, name, max_pixels, max_side)
+            _log.warning("%s: its metadata cannot be read and is left out (%s)", name, reason)
+            return picture
+    return None
+
+
+def _file_of(image: Image.Image) -> bytes:
+    """The file of a still that is not loaded yet; b"" if there is none, or it is closed."""
+    file = getattr(image, "fp", None)
+    try:
+        if file is None or getattr(image, "n_frames", 1) > 1:
+            return b""
+        file.seek(0)
+        content: bytes = file.read()
+    except (OSError, ValueError, EOFError):
+        return b""
+    return content
+
+
+def _refusal(name: str, content: bytes, reason: Exception) -> InputError:
+    """Say why a file cannot be read as a picture."""
+    if isinstance(reason, UnidentifiedImageError):
+        if content.startswith(tiff.MARKS) and (samples := tiff.describe_samples(content)):
+            return UnreadSamplesError(
+                f"{name}: is a TIFF file of {samples} samples stored in a way that is not read; "
+                "convert it to 8 or 16 bits and RGB first"
+            )
+        kind = picture_kind(content[:HEAD_BYTES])
+        if kind is None:
+            return NotAPictureError(
+                f"{name}: is not a picture, it holds {describe(content[:HEAD_BYTES])}; "
+                "give a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC file"
+            )
+        return InputError(
+            f"{name}: is damaged or truncated, or a {kind} file of a kind that is not read; "
+            "get a whole copy of it, or convert it with another program"
+        )
+    return InputError(f"{name}: is damaged or truncated ({reason}); get a whole copy of it")
 
 
 def fit_within(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
@@ -167,45 +325,52 @@ def shrink(frame: Frame, size: tuple[int, int]) -> Frame:
     return Frame(resize(frame.colour), alpha, frame.duration_ms)
 
 
-@contextmanager
-def _decoding(name: str) -> Iterator[None]:
-    """Turn what Pillow raises on a damaged file into an InputError."""
-    try:
-        yield
-    except UnidentifiedImageError:
-        raise
-    except _PILLOW_ERRORS as error:
-        raise InputError(
-            f"{name}: is damaged or truncated ({error}); get a whole copy of it"
-        ) from error
+def _read_frames(
+    source: str | Path | Bare, name: str, max_pixels: int, max_side: int | None
+) -> Picture:
+    """Decode the frames of a file, after checking how many pixels they have.
 
+    Raises:
+        _PillowError: Pillow cannot read it.
+        InputError: it is too large, or of samples that are not read.
+    """
+    with _open(source) as image:
+        with _pillow():
+            count = getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
+        _refuse_if_huge(*image.size, count, name, max_pixels)
+        # The first frame of an animated PNG may be a stand-in for programs that show only stills.
+        first = 1 if count > 1 and image.info.get("default_image") else 0
+        loop = image.info.get("loop")
+        stored = _stored_orientation(image)
+        size = image.size
+        if max_side is not None and image.format == "JPEG":
+            image.draft(None, (max_side, max_side))  # decodes at 1/2, 1/4 or 1/8, still >= max_side
+        with _pillow():
+            clear = _mend_key(image)
 
-def _read_frames(image: Image.Image, name: str, max_pixels: int, max_side: int | None) -> Picture:
-    """Decode the frames of an opened file, after checking how many pixels they have."""
-    width, height = image.size
-    with _decoding(name):
-        count = getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
-        _refuse_if_huge(width, height, count, name, max_pixels)
-        orientation, exif = _orientation_and_exif(image, name)
-    # The first frame of an animated PNG may be a stand-in for programs that show only stills.
-    first = 1 if count > 1 and image.info.get("default_image") else 0
-    loop = image.info.get("loop")
-    if max_side is not None and image.format == "JPEG":
-        image.draft(None, (max_side, max_side))  # decodes at 1/2, 1/4 or 1/8, still >= max_side
-
-    frames = []
-    for index in range(first, count):
-        with _decoding(name):
-            if count > 1:
-                image.seek(index)
-            image.load()
-        colour, alpha = to_srgb(image, name, orientation)
-        duration_ms = round(image.info.get("duration", 100)) if count > 1 else 0
-        upright = (height, width) if swaps_sides(orientation) else (width, height)
-        frames.append(shrink(Frame(colour, alpha, duration_ms), fit_within(upright, max_side)))
+        frames = []
+        for index in range(first, count):
+            with _pillow():
+                if count > 1:
+                    image.seek(index)
+                image.load()
+                duration_ms = round(image.info.get("duration", 100)) if count > 1 else 0
+            if index == first:
+                exif, damage = _exif_of(image)
+                orientation = _orientation(exif)
+                correct = profile_correction(image, name)
+                if image.format == "TIFF":  # which Pillow turned as it loaded it
+                    size = image.size
+            colour, alpha = to_srgb(image, name, orientation, correct=correct, clear=clear)
+            upright = size[::-1] if swaps_sides(orientation) else size
+            frames.append(shrink(Frame(colour, alpha, duration_ms), fit_within(upright, max_side)))
+        kept = None
+        if damage is None:
+            kept, damage = _exif_to_keep(exif, image.format)
+    _warn_of_exif(name, damage)
     # A GIF's number counts repetitions, and without it the GIF plays once; the others count plays.
     plays = (1 if loop is None else loop and loop + 1) if image.format == "GIF" else loop or 0
-    return Picture(tuple(frames), image.format, plays, exif)
+    return Picture(tuple(frames), image.format, plays, kept, max(stored, orientation) > 1)
 
 
 def _refuse_if_huge(width: int, height: int, count: int, name: str, max_pixels: int) -> None:
@@ -217,25 +382,120 @@ def _refuse_if_huge(width: int, height: int, count: int, name: str, max_pixels: 
         )
 
 
-def _orientation_and_exif(image: Image.Image, name: str) -> tuple[int, bytes | None]:
-    """The orientation, 1 to 8, and the EXIF data to pass on, in which the orientation is 1."""
-    exif = image.getexif()
-    orientation = exif.get(_ORIENTATION_TAG, 1)
-    if image.format == "TIFF":
-        kept = Image.Exif()
-        for tag in _DESCRIPTIVE_TAGS:
-            if tag in exif:
-                kept[tag] = exif[tag]
-        for tag in _SUB_FOLDERS:
-            if folder := exif.get_ifd(tag):
-                kept.get_ifd(tag).update(folder)
-        exif = kept
-    elif _ORIENTATION_TAG in exif:
-        exif[_ORIENTATION_TAG] = 1
-    if not exif:
-        return orientation, None
+def _mend_key(image: Image.Image) -> Mask | None:
+    """Put right what Pillow makes of the transparent level or colour of a PNG without alpha.
+
+    Of gray with 2 and 4 bits it scales the samples and not the level: `image.info` gets the scaled
+    one. Of colour with 16 bits it keeps the upper bytes, while the transparent colour has both.
+
+    Returns:
+        bool (H, W), true where a 16-bit picture has its transparent colour; None for all others.
+    """
+    key = image.info.get("transparency")
+    if image.format != "PNG" or key is None or not isinstance(image, ImageFile.ImageFile):
+        return None
+    way = image.tile[0][3] if image.tile else None  # how samples are unpacked
+    if image.mode == "L" and isinstance(key, int):
+        image.info["transparency"] = key * _gray_step(image, way, key)
+    if way != "RGB;16B" or getattr(image, "n_frames", 1) > 1:
+        return None
+    bytes_of = np.array(key, ">u2").view(np.uint8).reshape(3, 2)
+    file = image.fp
+    assert file is not None
+    place = file.tell()
+    file.seek(0)
+    content = file.read()
+    file.seek(place)
+    clear = np.ones((image.height, image.width), np.bool_)
+    for half, unpacked in enumerate(("RGB;16B", "RGB;16L")):  # the upper bytes, the lower ones
+        with pillow_globals():
+            other = Image.open(io.BytesIO(content))
+        assert isinstance(other, ImageFile.ImageFile)
+        with other:
+            other.tile = [tile._replace(args=unpacked) for tile in other.tile]
+            clear &= (np.asarray(other) == bytes_of[:, half]).all(axis=-1)
+    return clear
+
+
+def _gray_step(image: Image.Image, way: object, key: int) -> int:
+    """What one level of a gray PNG was multiplied by: 85 for 2 bits, 17 for 4, else 1.
+
+    An image that is loaded no longer says so, but its samples are multiples of that; if it had 8
+    bits, few have a transparent level among the lowest and no samples between those.
+    """
+    if way is not None:
+        return {"L;2": 85, "L;4": 17}.get(str(way), 1)
+    for step in (85, 17):
+        if 0 < key <= 255 // step and not (np.asarray(image) % step).any():
+            return step
+    return 1
+
+
+def _stored_orientation(image: Image.Image) -> int:
+    """The orientation of a TIFF that is not loaded yet; for others 1."""
+    found = getattr(image, "tag_v2", {}).get(tiff.ORIENTATION, 1)
+    return int(found) if found in range(1, 9) else 1
+
+
+def _exif_of(image: Image.Image) -> tuple[Image.Exif, Exception | None]:
+    """The EXIF data of a loaded image, and what was raised if they are damaged.
+
+    Damaged data makes Pillow raise nearly anything, but only the first time they are asked for.
+    """
     try:
-        return orientation, exif.tobytes()
-    except (*_PILLOW_ERRORS, TypeError, AttributeError, KeyError) as error:
-        _log.warning("%s: its EXIF data is damaged and is left out (%s)", name, error)
-        return orientation, None
+        exif = image.getexif()
+        if not exif and (content := image.info.get("exif")):
+            Image.Exif().load(content)  # raises what Pillow swallowed as it opened a JPEG
+        return exif, None
+    except Exception as error:
+        return Image.Exif(), error
+
+
+def _orientation(exif: Image.Exif) -> int:
+    """The orientation, 1 to 8, that the loaded image has; 1 if that makes no sense.
+
+    Pillow turns a TIFF when it loads it, and then its EXIF data have no orientation any more.
+    """
+    found = exif.get(_ORIENTATION_TAG, 1)
+    return int(found) if found in range(1, 9) else 1
+
+
+def _exif_to_keep(
+    exif: Image.Exif, file_format: str | None
+) -> tuple[bytes | None, Exception | None]:
+    """The EXIF data to pass on, in which the orientation is 1, and why they could not be written.
+
+    `exif` is left as it is: it belongs to an image that may be painted again.
+    """
+    try:
+        if file_format == "TIFF":
+            return _described(exif), None
+        if not exif:
+            return None, None
+        turned = exif.get(_ORIENTATION_TAG)
+        try:
+            if turned is not None:
+                exif[_ORIENTATION_TAG] = 1
+            return exif.tobytes(), None
+        finally:
+            if turned is not None:
+                exif[_ORIENTATION_TAG] = turned
+    except Exception as error:
+        return None, error
+
+
+def _described(exif: Image.Exif) -> bytes | None:
+    """Of a TIFF's tags those that describe the picture, with its EXIF and GPS folders."""
+    kept = Image.Exif()
+    for tag in _DESCRIPTIVE_TAGS:
+        if tag in exif:
+            kept[tag] = exif[tag]
+    folders = {tag: folder for tag in _SUB_FOLDERS if (folder := exif.get_ifd(tag))}
+    for tag, folder in folders.items():
+        kept.get_ifd(tag).update(folder)
+    return kept.tobytes() if kept or folders else None
+
+
+def _warn_of_exif(name: str, damage: Exception | None) -> None:
+    if damage is not None:
+        _log.warning("%s: its EXIF data is damaged and is left out (%s)", name, damage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,6 +13,7 @@ from sakuga.errors import InputError
 MAX_BYTES = 200_000_000
 _TIMEOUT_S = 20.0  # without an answer, or between two pieces of it
 _PIECE_BYTES = 1 << 16
+_RESERVED = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, 2.2; what is quoted already stays so
 
 
 def is_url(source: str) -> bool:
@@ -24,20 +26,35 @@ def file_name(url: str) -> str:
 
     Never holds a separator; "picture" if the path ends in none.
     """
-    path = urllib.parse.unquote(urllib.parse.urlsplit(url).path)
+    # Not `urlsplit`: what is wrong with a malformed address is told when it is fetched.
+    _, path = _parts(url.partition("?")[0].partition("#")[0])
+    path = urllib.parse.unquote(path).replace("\0", "")
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lstrip(".") or "picture"
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme and host of an address, and the rest."""
+    host_end = re.compile("[/?#]|$").search(url, url.find("://") + 3)
+    assert host_end is not None  # at the end at the latest
+    return url[: host_end.start()], url[host_end.start() :]
+
+
+def _quoted(url: str) -> str:
+    """An address with blanks and letters beyond ASCII, as people copy it, as servers expect it."""
+    host, rest = _parts(url)
+    return host + urllib.parse.quote(rest, safe=_RESERVED)
 
 
 def fetch(url: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = _TIMEOUT_S) -> bytes:
     """Download what is at an address.
 
     Raises:
-        InputError: no answer, an error status, or more than `max_bytes`.
+        InputError: a malformed address, no answer, an error status, or more than `max_bytes`.
     """
     headers = {"User-Agent": "sakuga", "Accept": "image/*, */*"}
-    request = urllib.request.Request(url, headers=headers)
     content = bytearray()
     try:
+        request = urllib.request.Request(_quoted(url), headers=headers)
         with urllib.request.urlopen(request, timeout=timeout_s) as response:
             while piece := response.read(_PIECE_BYTES):
                 content += piece
@@ -52,7 +69,7 @@ def fetch(url: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = _TIMEOUT_S
         raise InputError(
             f"{url}: the server answered {error.code} {error.reason}; check the address"
         ) from error
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, HTTPException, ValueError, OverflowError) as error:
         reason = getattr(error, "reason", None) or error
         raise InputError(
             f"{url}: cannot be downloaded ({reason}); check the address and the network"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
+import struct
+from numbers import Integral
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +25,9 @@ _SAVE: dict[str, dict[str, Any]] = {
     "webp": {"quality": 92, "method": 4},
     "gif": {},
 }
+_MAX_JPEG_EXIF_BYTES = 65_533  # a segment's length has 16 bits, and counts itself
+_ENCODER_ERRORS = (OSError, ValueError, OverflowError, RuntimeError, SystemError, struct.error)
+_log = logging.getLogger("sakuga")
 
 
 def write_picture(
@@ -78,10 +84,8 @@ def encode_picture(
     if file_format == "gif":
         if mark is not None:
             options["comment"] = str(mark).encode()
-    elif mark is not None:
-        options["exif"] = into_exif(picture.exif, mark)
-    elif picture.exif is not None:
-        options["exif"] = picture.exif
+    elif (exif := _exif(picture, mark, file_format, name)) is not None:
+        options["exif"] = exif
     if len(picture.frames) > 1:
         if file_format == "jpg":
             raise OptionError(
@@ -95,20 +99,37 @@ def encode_picture(
         first = _on_white(first)
     if rest:
         options |= {"save_all": True, "append_images": rest}
+    encoded = io.BytesIO()
     try:
-        first.save(file, pillow_name, **options)
-    except (OSError, ValueError) as error:  # a side over 16,383 in WebP or 65,535 in JPEG and GIF
+        first.save(encoded, pillow_name, **options)
+    except _ENCODER_ERRORS as error:  # a side over 16,383 in WebP or 65,535 in JPEG and GIF
         raise OutputError(
             f"{name}: {first.width} x {first.height} pixels cannot be written as {file_format} "
             f"({error}); use --format png"
         ) from error
+    file.write(encoded.getbuffer())
+
+
+def _exif(picture: Picture, mark: Mark | None, file_format: str, name: str) -> bytes | None:
+    """The EXIF data to write, which are the mark alone if the picture's do not fit the format."""
+    exif = picture.exif if mark is None else into_exif(picture.exif, mark)
+    if exif is not None and file_format == "jpg" and len(exif) > _MAX_JPEG_EXIF_BYTES:
+        _log.warning(
+            "%s: its EXIF data has %d kB, and a JPEG holds 65; it is left out; png keeps it",
+            name,
+            len(exif) // 1000,
+        )
+        exif = None if mark is None else into_exif(None, mark)
+    if exif is not None and file_format == "webp":
+        exif = exif.removeprefix(b"Exif\0\0")  # which belongs to JPEG
+    return exif
 
 
 def check_quality(quality: int, file_format: str) -> None:
     """Raise OptionError unless the format has a quality, and this is one."""
     if "quality" not in _SAVE[file_format]:
         raise OptionError(f"{file_format} pictures have no quality to choose; leave --quality out")
-    if not 1 <= quality <= 100:
+    if not isinstance(quality, Integral) or not 1 <= quality <= 100:
         raise OptionError(f"quality is {quality}; it must be from 1 (small) to 100 (good)")
 
 

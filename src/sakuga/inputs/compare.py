@@ -3,55 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sakuga.console import ProgressBar
-from sakuga.errors import InputError, OptionError, OutputError
+from sakuga.errors import InputError, OptionError, OutputError, SakugaError
 from sakuga.images.formats import format_of
 from sakuga.images.marks import Mark
 from sakuga.images.read import Frame, Picture, read_picture
 from sakuga.images.sheet import contact_sheet
+from sakuga.images.urls import fetch, file_name, is_url
 from sakuga.images.write import check_quality, write_picture
 from sakuga.inputs.plan import find_pictures
 from sakuga.painting.mixture import open_stylizer
-from sakuga.painting.stylizer import Stylizer
+from sakuga.painting.stylizer import Stylizer, check_whole
 from sakuga.paths import kind_of
+
+Row = list[NDArray[np.uint8]]  # (H, W, 3) each, one a column
 
 
 def draw_comparison(
-    photos: Sequence[str],
-    styles: Sequence[str],
-    out: Path,
+    photos: Sequence[str] | str | Path,
+    styles: Sequence[str | Path] | str | Path,
+    out: str | Path,
     *,
     side: int = 512,
     quality: int | None = None,
     overwrite: bool = False,
-) -> None:
-    """Write rows of pictures, the photo first and then a column a style.
+) -> list[SakugaError]:
+    """Write rows of pictures, the photo first and then a column a style, going on past bad photos.
 
     Args:
-        photos: pictures, folders or patterns; of an animation the first frame is taken.
+        photos: pictures, folders, patterns or addresses; of an animation the first frame is taken.
         styles: names, style files or mixtures.
         out: a path whose suffix says PNG, JPEG or WebP, for one sheet with a row a photo; a folder,
             or a path without a suffix, for a JPEG named after each photo, with its row alone.
         side: pixels; longer side of a picture on the sheet, at which it is also painted.
         quality: of a JPEG or WebP, 1 to 100; None: that of painted pictures.
 
+    Returns:
+        What was wrong with photos that are left out, of several.
+
     Raises:
-        SakugaError: a photo, a style or the place cannot be used.
+        SakugaError: the only photo, a style or the place cannot be used.
     """
+    photos = [str(photos)] if isinstance(photos, str | Path) else [str(photo) for photo in photos]
+    styles = [styles] if isinstance(styles, str | Path) else styles
+    out = Path(out)
     if not photos:
         raise InputError("nothing to compare was given; name a picture, a folder or more")
-    if side < 1:
-        raise OptionError(f"side is {side} pixels; it must be 1 or more")
-    sources = find_pictures(photos)
+    check_whole("side", side, " pixels")
+    sources, unread = find_pictures(photos)
     strips = kind_of(out) == "folder" or not out.suffix
     targets = _strips_in(out, sources) if strips else [out]
     file_format = format_of(targets[0])
-    if quality is not None and file_format is not None:
+    if file_format is None:
+        raise OptionError(
+            f"{out}: the suffix {out.suffix} is not one Sakuga writes; use .png, .jpg or .webp"
+        )
+    if quality is not None:
         check_quality(quality, file_format)  # before painting, not after
     for target in targets:
         if kind_of(target) != "nothing" and not overwrite:
@@ -60,30 +73,40 @@ def draw_comparison(
     mark = Mark(style=", ".join(stylizer.spec.name for stylizer in stylizers))
     titles = ["photo", *(stylizer.spec.name for stylizer in stylizers)]
 
-    def write(rows: Sequence[Sequence[NDArray[np.uint8]]], target: Path) -> None:
+    def write(rows: Sequence[Row], target: Path) -> None:
         sheet = contact_sheet(rows, titles)
         write_picture(Picture((Frame(sheet),)), target, quality=quality, mark=mark)
 
-    rows = _painted_rows(sources, stylizers, side)
-    if strips:
-        for row, target in zip(rows, targets, strict=True):
+    errors: list[SakugaError] = [*unread]
+    rows = []
+    for row, target in zip(_painted_rows(sources, stylizers, side), cycle(targets)):
+        if isinstance(row, SakugaError):
+            errors.append(row)
+        elif strips:
             write([row], target)
-    else:
-        write(list(rows), out)
-    print(out)
+        else:
+            rows.append(row)
+    if len(sources) == 1 and errors:
+        raise errors[-1]
+    if rows:
+        write(rows, out)
+    if len(errors) < len(sources) + len(unread):
+        print(out)
+    return errors
 
 
-def _strips_in(folder: Path, sources: Sequence[Path]) -> list[Path]:
+def _strips_in(folder: Path, sources: Sequence[str]) -> list[Path]:
     """A place for each photo's strip: its name in `folder`, as a JPEG."""
-    places: dict[Path, Path] = {}
+    places: dict[Path, str] = {}
     for source in sources:
-        target = folder / f"{source.stem}.jpg"
+        name = file_name(source) if is_url(source) else source
+        target = folder / f"{Path(name).stem}.jpg"
         if target in places:
             raise OptionError(
                 f"{source} and {places[target]} would both become {target}; rename one, or leave "
                 "it out"
             )
-        if kind_of(target) != "nothing" and target.samefile(source):
+        if _is_same_file(target, source):
             raise OutputError(
                 f"{target}: is a photo to be compared, which is never replaced; choose another "
                 "folder with --out"
@@ -92,12 +115,23 @@ def _strips_in(folder: Path, sources: Sequence[Path]) -> list[Path]:
     return list(places)
 
 
+def _is_same_file(target: Path, source: str) -> bool:
+    try:
+        return target.samefile(source)
+    except (OSError, ValueError):  # one of them is not there, or cannot be looked at
+        return False
+
+
 def _painted_rows(
-    sources: Sequence[Path], stylizers: Sequence[Stylizer], side: int
-) -> Iterator[list[NDArray[np.uint8]]]:
-    """Each photo, uint8 (H, W, 3) of at most `side` pixels, and what every style makes of it."""
+    sources: Sequence[str], stylizers: Sequence[Stylizer], side: int
+) -> Iterator[Row | SakugaError]:
+    """Each photo, of at most `side` pixels, and what every style makes of it; or why it cannot."""
     with ProgressBar("Painting", total=len(sources)) as bar:
-        for done, path in enumerate(sources):
-            bar.update(done, str(path))
-            photo = read_picture(path, max_side=side).frames[0].colour
-            yield [photo, *(stylizer(photo) for stylizer in stylizers)]
+        for done, source in enumerate(sources):
+            bar.update(done, source)
+            try:
+                content = fetch(source) if is_url(source) else Path(source)
+                photo = read_picture(content, name=source, max_side=side).frames[0].colour
+                yield [photo, *(stylizer(photo) for stylizer in stylizers)]
+            except SakugaError as error:
+                yield error

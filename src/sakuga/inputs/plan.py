@@ -96,33 +96,38 @@ def plan(
     return made
 
 
-def find_pictures(inputs: Sequence[str]) -> list[Path]:
-    """Find every picture file that the inputs mean.
+def find_pictures(inputs: Sequence[str]) -> tuple[list[str], list[InputError]]:
+    """Find every picture that the inputs mean.
 
     Args:
-        inputs: paths, folders (with all below them), patterns with * ? []. Of the files in a folder
-            or of a pattern, those that Sakuga painted are left out.
+        inputs: paths, folders (with all below them), patterns with * ? [], addresses. Of the files
+            in a folder or of a pattern, those that Sakuga painted are left out.
+
+    Returns:
+        Paths and addresses, and what is wrong with folders that cannot be read.
 
     Raises:
-        InputError: an input that does not exist, a pattern or folder without pictures, a folder
-            that cannot be read.
+        InputError: an input that does not exist, a pattern or folder without pictures.
     """
-    pictures: list[Path] = []
+    pictures: list[str] = []
+    unread: list[InputError] = []
     for given in inputs:
+        if is_url(given):
+            pictures.append(given)
+            continue
         names = _expanded(given)
         found = [Path(name) for name in names]
         for folder in [path for path in found if kind_of(path) == "folder"]:
             media, errors = files_below(folder, _is_picture_name)
-            if errors:
-                raise errors[0]
+            unread += errors
             place = found.index(folder)
             found[place : place + 1] = media
         if names != [given] or found != [Path(given)]:
             found = [path for path in found if mark_at(path) is None]
         if not found:
-            raise InputError(f"{given}: this folder holds no pictures")
-        pictures += found
-    return pictures
+            raise (unread or [InputError(f"{given}: this folder holds no pictures")])[0]
+        pictures += map(str, found)
+    return pictures, unread
 
 
 def _expanded(given: str) -> list[str]:

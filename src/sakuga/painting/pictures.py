@@ -11,14 +11,15 @@ from typing import overload
 import numpy as np
 from PIL import Image
 
-from sakuga.errors import OptionError
+from sakuga.errors import NotAPhotoError, OptionError
 from sakuga.images.colour import Pixels
 from sakuga.images.formats import format_like
 from sakuga.images.marks import Mark, Option
 from sakuga.images.read import Frame, Picture, fit_within, picture_of, read_picture, shrink
+from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import encode_picture, to_image
 from sakuga.painting.mixture import open_stylizer
-from sakuga.painting.stylizer import Stylizer, check_strength
+from sakuga.painting.stylizer import Stylizer, check_photo, check_strength, check_whole
 from sakuga.painting.working_size import Stroke, check_stroke
 from sakuga.styles import DEFAULT_STYLE, Style
 from sakuga.styles.session import Device
@@ -40,8 +41,13 @@ class Look:
     def __post_init__(self) -> None:
         check_strength(self.strength)
         check_stroke(self.stroke)
-        if self.max_side is not None and self.max_side < 1:
-            raise OptionError(f"max-side is {self.max_side} pixels; it must be 1 or more")
+        if self.max_side is not None:
+            check_whole("max-side", self.max_side, " pixels")
+            object.__setattr__(self, "max_side", int(self.max_side))
+        # Numbers of numpy become Python's own, which can be written down in the result's mark.
+        object.__setattr__(self, "strength", float(self.strength))
+        if not isinstance(self.stroke, str):
+            object.__setattr__(self, "stroke", int(self.stroke))
 
 
 USUAL: dict[str, Option] = asdict(Look())  # what the options of painting are unless one is given
@@ -88,7 +94,7 @@ def paint(
 ) -> Pixels: ...
 @overload
 def paint(
-    photo: bytes,
+    photo: bytes | bytearray | memoryview,
     style: AnyStyle = ...,
     *,
     strength: float = ...,
@@ -111,7 +117,7 @@ def paint(
     threads: int | None = ...,
 ) -> Image.Image: ...
 def paint(
-    photo: Pixels | bytes | str | Path | Image.Image,
+    photo: Pixels | bytes | bytearray | memoryview | str | Path | Image.Image,
     style: AnyStyle = DEFAULT_STYLE,
     *,
     strength: float = 1.0,
@@ -124,11 +130,11 @@ def paint(
     """Paint one picture and give back the same kind of thing.
 
     Args:
-        photo: a path or a Pillow image (gives a Pillow image, of mode RGBA if the photo has
-            alpha), the bytes of a picture file (gives bytes, in the same format if that is PNG,
-            JPEG, WebP or GIF, else one near it), or uint8 (H, W, 3) sRGB (gives the same). Files
-            and images are turned upright by their EXIF orientation. Of an animation, bytes keep
-            every frame, a path gives the first, an image its current one.
+        photo: a path, an address (http, https) or a Pillow image (gives a Pillow image, of mode
+            RGBA if the photo has alpha), the bytes of a picture file (gives bytes, in the same
+            format if that is PNG, JPEG, WebP or GIF, else one near it), or uint8 (H, W, 3) sRGB
+            (gives the same). Files and images are turned upright by their EXIF orientation. Of an
+            animation, bytes keep every frame, a path gives the first, an image its current one.
         style: a name, the path of a style file, or a `Stylizer`, which saves loading it every time.
         strength: 0 is the photo, 1 the style.
         keep_colour: keep the photo's colours; lines and lightness are the style's.
@@ -140,24 +146,33 @@ def paint(
     Raises:
         SakugaError: one of its branches, for a photo, style or option that cannot be used.
     """
-    stylizer = (
-        style
-        if isinstance(style, Stylizer)
-        else open_stylizer(style, device=device, threads=threads)
-    )
+    if not isinstance(style, Stylizer):
+        stylizer = open_stylizer(style, device=device, threads=threads)
+    elif device == "auto" and threads is None:
+        stylizer = style
+    else:
+        raise OptionError("a Stylizer has its device and threads already; leave them out")
     look = Look(strength, keep_colour, max_side, stroke)
     if isinstance(photo, np.ndarray):
+        check_photo(photo)
         return paint_picture(Picture((Frame(photo),)), stylizer, look).frames[0].colour
-    if isinstance(photo, bytes):
-        painted = paint_picture(read_picture(photo, max_side=max_side), stylizer, look)
+    if isinstance(photo, bytes | bytearray | memoryview):
+        painted = paint_picture(read_picture(bytes(photo), max_side=look.max_side), stylizer, look)
         buffer = io.BytesIO()
         file_format = format_like(painted.file_format)
         encode_picture(painted, buffer, file_format, mark=mark_of(stylizer, look))
         return buffer.getvalue()
-    if isinstance(photo, str | Path):
-        picture = read_picture(photo, max_side=max_side)
-    else:
+    if isinstance(photo, str) and is_url(photo):
+        picture = read_picture(fetch(photo), name=photo, max_side=look.max_side)
+    elif isinstance(photo, str | Path):
+        picture = read_picture(photo, max_side=look.max_side)
+    elif isinstance(photo, Image.Image):
         picture = picture_of(photo)
+    else:
+        raise NotAPhotoError(
+            f"photo is {photo!r:.80}; give a path, an address, the bytes of a file (of an open "
+            "one, file.read()), a Pillow image or a numpy array of uint8"
+        )
     first = paint_picture(replace(picture, frames=picture.frames[:1]), stylizer, look).frames[0]
     return to_image(first, transparent=first.alpha is not None)
 

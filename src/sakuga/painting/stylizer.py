@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable
 from copy import copy
 from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
-from sakuga.errors import InputError, OptionError
+from sakuga.errors import InputError, NotAPhotoError, OptionError, StyleError
 from sakuga.images.colour import Pixels
 from sakuga.images.read import Frame, shrink, to_float, to_pixels
 from sakuga.painting.blending import blend
@@ -22,6 +23,7 @@ from sakuga.painting.working_size import Stroke, working_size
 from sakuga.styles import DEFAULT_STYLE, GRAPH_INPUT, GRAPH_OUTPUT, Style, find
 from sakuga.styles.session import Device, open_session, run_options
 
+_MOST_THREADS = 1024
 AUTO_TILE_PIXELS = 1024
 # A network that sees the whole picture keeps up to 2.2 kB a pixel (CartoonGAN): 9 GB at this size.
 WHOLE_LIMIT_PIXELS = 2048 * 2048
@@ -54,12 +56,15 @@ class Stylizer:
     ) -> None:
         if device not in get_args(Device):
             raise OptionError(f"device {device!r} is not one of auto, cpu, cuda")
-        if threads is not None and threads < 1:
-            raise OptionError(f"threads is {threads}; it must be 1 or more")
+        if threads is not None:
+            check_whole("threads", threads)
+            if threads > _MOST_THREADS:
+                raise OptionError(f"threads is {threads}; it must be at most {_MOST_THREADS}")
         if isinstance(tile, str) and tile not in ("auto", "none"):
             raise OptionError(f"tile is {tile!r}; it must be auto, none or a number of pixels")
-        if isinstance(tile, int) and tile < 1:
-            raise OptionError(f"tile is {tile} pixels; it must be 1 or more")
+        if not isinstance(tile, str):
+            check_whole("tile", tile, " pixels")
+            tile = int(tile)
         self.style = style if isinstance(style, Style) else find(style)
         self.spec = self.style.spec
         self._tile = tile
@@ -96,13 +101,12 @@ class Stylizer:
             uint8 (H, W, 3), a new array.
 
         Raises:
+            NotAPhotoError: the photo is another kind of thing, or empty.
             OptionError: strength is not within 0 to 1, or there is no such stroke.
             InputError: the picture is too large for a style that must see it whole.
+            StyleError: the style's graph fails on it.
         """
-        if not (isinstance(photo, np.ndarray) and photo.dtype == np.uint8):
-            raise TypeError("photo must be a numpy array of uint8")
-        if photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
-            raise ValueError(f"photo has the shape {photo.shape}; it must be (H, W, 3), not empty")
+        check_photo(photo)
         check_strength(strength)
         height, width = photo.shape[:2]
         size = working_size((width, height), stroke)
@@ -157,7 +161,19 @@ class Stylizer:
     def _run(self, window: Pixels) -> Pixels:
         """The graph itself, (H, W, 3) to (H, W, 3)."""
         inputs = {GRAPH_INPUT: to_float(window)}
-        (anime,) = self._session.run([GRAPH_OUTPUT], inputs, self._run_options)
+        try:
+            (anime,) = self._session.run([GRAPH_OUTPUT], inputs, self._run_options)
+        except Exception as error:  # onnxruntime's own exceptions share no base class but this
+            height, width = window.shape[:2]
+            raise StyleError(
+                f"the style {self.spec.name} fails on {width} x {height} pixels "
+                f"({' '.join(str(error).split())[:200]}); its file is damaged, or memory is short"
+            ) from error
+        if anime.shape != inputs[GRAPH_INPUT].shape:
+            raise StyleError(
+                f"the style {self.spec.name} makes an array of shape {anime.shape} of one of shape "
+                f"{inputs[GRAPH_INPUT].shape}; a style keeps the size: export it again"
+            )
         painted: Pixels = to_pixels(anime)[0]
         return painted
 
@@ -179,7 +195,24 @@ class Stylizer:
         return None
 
 
+def check_photo(photo: Pixels) -> None:
+    """Raise NotAPhotoError unless it is uint8 (H, W, 3) with at least one pixel."""
+    if not (isinstance(photo, np.ndarray) and photo.dtype == np.uint8):
+        found = f"an array of {photo.dtype}" if isinstance(photo, np.ndarray) else repr(photo)
+        raise NotAPhotoError(f"photo is {found:.80}; it must be a numpy array of uint8")
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
+        raise NotAPhotoError(f"photo has the shape {photo.shape}; it must be (H, W, 3), not empty")
+
+
 def check_strength(strength: float) -> None:
     """Raise OptionError unless strength is a number from 0 to 1."""
-    if not 0 <= strength <= 1:
+    if not (isinstance(strength, Real) and 0 <= strength <= 1):
         raise OptionError(f"strength is {strength}; it must be from 0 (the photo) to 1 (the style)")
+
+
+def check_whole(name: str, number: int, unit: str = "") -> None:
+    """Raise OptionError unless it is a whole number from 1."""
+    if not isinstance(number, Integral) or isinstance(number, bool):
+        raise OptionError(f"{name} is {number!r}; it must be a whole number")
+    if number < 1:
+        raise OptionError(f"{name} is {number}{unit}; it must be 1 or more")

@@ -7,6 +7,7 @@ on a screen has strokes too fine to see; painted with one megapixel, it looks dr
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Literal, get_args
 
 from sakuga.errors import OptionError
@@ -26,7 +27,9 @@ SMALLEST_SIDE = 16  # pixels
 
 def check_stroke(stroke: Stroke) -> None:
     """Raise OptionError unless stroke is auto, fine, bold or a number of pixels."""
-    if stroke in STROKES or (isinstance(stroke, int) and stroke >= SMALLEST_SIDE):
+    if (isinstance(stroke, str) and stroke in STROKES) or (
+        isinstance(stroke, Integral) and stroke >= SMALLEST_SIDE
+    ):
         return
     raise OptionError(
         f"stroke is {stroke}; it must be auto, fine, bold, or the longer side to paint at, "
@@ -50,7 +53,7 @@ def working_size(size: tuple[int, int], stroke: Stroke) -> tuple[int, int]:
     width, height = size
     if stroke == "fine":
         return size
-    if isinstance(stroke, int):
+    if not isinstance(stroke, str):
         return fit_within(size, stroke)
     area = _AREAS[stroke]
     if width * height <= _TOLERANCE * area:

@@ -15,6 +15,7 @@ from sakuga.styles.spec import (
     remove,
     spec_from_json,
     spec_to_json,
+    survey,
     user_folder,
     write_spec,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "remove",
     "spec_from_json",
     "spec_to_json",
+    "survey",
     "user_folder",
     "write_spec",
 ]

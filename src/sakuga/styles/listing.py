@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sakuga.styles.spec import Style, find, installed, spec_to_json, user_folder
+from sakuga.styles.spec import Style, find, installed, spec_to_json
 
 
 def print_styles(*, as_json: bool = False) -> None:
@@ -19,7 +19,7 @@ def print_styles(*, as_json: bool = False) -> None:
         added = "" if style.origin == "shipped" else "  (added)"
         print(f"{style.spec.name:<{width}}  {style.spec.description}{added}")
     if not styles:
-        print(f"no style is installed; add one with  sakuga styles add FILE  ({user_folder()})")
+        print("no style is installed; add one with  sakuga styles add FILE")
 
 
 def print_style(name: str, *, as_json: bool = False) -> None:

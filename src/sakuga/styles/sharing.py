@@ -160,6 +160,8 @@ def _read(source: str, max_bytes: int) -> bytes:
         raise StyleError(f"{path}: there is no such file; check the spelling") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # a zero byte in it
+        raise InputError(f"{str(path)!r}: is no name of a file ({error}); check it") from error
 
 
 def _checked(source: str, content: bytes, sha256: str | None) -> bytes:
@@ -181,5 +183,8 @@ def _beside(index: str, file: str) -> str:
     if is_url(file):
         return file
     if is_url(index):
-        return urllib.parse.urljoin(index, file)
+        try:
+            return urllib.parse.urljoin(index, file)
+        except ValueError as error:
+            raise StyleError(f"{index}: lists {file!r}, which is no address ({error})") from error
     return str(Path(index).parent / file)

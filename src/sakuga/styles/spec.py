@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import os
 import re
 import sys
@@ -32,7 +33,9 @@ SPEC_FORMAT = 1
 DEFAULT_STYLE = "novel"
 GRAPH_INPUT = "photo"
 GRAPH_OUTPUT = "anime"
+_MOST_PIXELS = 16_384  # to which any picture is padded
 SHIPPED_FOLDER = Path(__file__).parent / "weights"
+_log = logging.getLogger("sakuga")
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -57,10 +60,11 @@ class StyleSpec:
             raise ValueError(
                 f"name {self.name!r} must be lower-case letters, digits, '-' and '_', at most 64"
             )
-        if self.size_multiple < 1:
-            raise ValueError(f"size_multiple is {self.size_multiple}, must be 1 or more")
-        if self.minimum_side < 1:
-            raise ValueError(f"minimum_side is {self.minimum_side}, must be 1 or more")
+        for name in ("size_multiple", "minimum_side"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, must be 1 or more")
+            if getattr(self, name) > _MOST_PIXELS:
+                raise ValueError(f"{name} is {getattr(self, name)}, must be at most {_MOST_PIXELS}")
         if self.receptive_radius is not None and self.receptive_radius < 0:
             raise ValueError(f"receptive_radius is {self.receptive_radius}, must be 0 or more")
         if tuple(self.value_range) != (-1.0, 1.0):
@@ -131,6 +135,8 @@ def read_spec(path: Path) -> StyleSpec:
         raise StyleError(
             f"{path}: is not an ONNX file ({error}); a style is what `sakuga export` writes"
         ) from error
+    except ValueError as error:  # a NUL, or letters that no file's name can have here
+        raise StyleError(f"{str(path)!r}: is no name of a file ({error}); check it") from error
     if text is None:
         raise StyleError(
             f"{path}: is an ONNX file without the metadata {SPEC_KEY!r} that says how to run it; "
@@ -138,7 +144,7 @@ def read_spec(path: Path) -> StyleSpec:
         )
     try:
         return spec_from_json(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StyleError(f"{path}: its metadata {SPEC_KEY!r} is not valid: {error}") from error
 
 
@@ -152,21 +158,43 @@ def write_spec(model: onnx.ModelProto, spec: StyleSpec) -> None:
 
 
 def user_folder() -> Path:
-    """Where styles added by the user are kept; the environment variable SAKUGA_STYLES moves it."""
+    """Where styles added by the user are kept; the environment variable SAKUGA_STYLES moves it.
+
+    Raises:
+        StyleError: this user has no home folder, as in many containers.
+    """
     if chosen := os.environ.get("SAKUGA_STYLES"):
         return Path(chosen)
-    if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    try:
+        if sys.platform == "win32":
+            data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            data = Path.home() / "Library" / "Application Support"
+        else:
+            data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    except RuntimeError as error:  # neither HOME nor an entry in the list of users
+        raise StyleError(
+            "this user has no home folder to keep added styles in; "
+            "name one by the environment variable SAKUGA_STYLES"
+        ) from error
     return data / "sakuga" / "styles"
 
 
 def installed() -> list[Style]:
-    """All styles that a name finds: those in the box, then those added, each by name."""
-    return list(_installed())
+    """All styles that a name finds: those in the box, then those added, each by name.
+
+    Files that cannot be read are left out, and the log says so; `survey` gives the reasons.
+    """
+    styles, errors = survey()
+    for error in errors:
+        _log.warning("%s", error)
+    return styles
+
+
+def survey() -> tuple[list[Style], list[StyleError]]:
+    """All styles that a name finds, and why others cannot be used."""
+    errors: list[StyleError] = []
+    return list(_installed(errors)), errors
 
 
 def find(name: str | Path) -> Style:
@@ -175,29 +203,35 @@ def find(name: str | Path) -> Style:
     Raises:
         StyleError: unknown (the message lists the styles and suggests the nearest), or not a style.
     """
-    path = Path(name)
+    path = _as_path(name)
     if isinstance(name, Path) or path.suffix == ".onnx" or len(path.parts) > 1:
         return Style(read_spec(path), path, "file")
     names = []
-    for style in _installed():
+    errors: list[StyleError] = []
+    for style in _installed(errors):
         if style.spec.name == name:
             return style
         names.append(style.spec.name)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     have = f"there are {', '.join(names)}" if names else "none is installed"
-    raise StyleError(f"style {name!r} is unknown: {hint}{have}; or give the path of a style file")
+    damaged = "".join(f"; {error}" for error in errors)
+    raise StyleError(
+        f"style {name!r} is unknown: {hint}{have}; or give the path of a style file{damaged}"
+    )
 
 
-def add(path: Path) -> Style:
+def add(path: str | Path) -> Style:
     """Copy a style file into the user's folder, where its name finds it.
 
     Raises:
         StyleError: it is not a style, or a style of that name is there.
         OutputError: the folder cannot be written.
     """
+    path = _as_path(path)
     spec = read_spec(path)
-    if any(style.spec.name == spec.name for style in installed()):
+    styles, _ = survey()
+    if any(style.spec.name == spec.name for style in styles):
         raise StyleError(
             f"{path}: a style named {spec.name} is there already; "
             f"take it away first with  sakuga styles remove {spec.name}"
@@ -210,28 +244,76 @@ def add(path: Path) -> Style:
 def remove(name: str) -> Path:
     """Delete an added style and return the path it had; styles in the box stay.
 
+    Args:
+        name: of the style; of one that is damaged, the name of its file, with or without .onnx.
+
     Raises:
         StyleError: unknown, or in the box.
         OutputError: the file cannot be deleted.
     """
-    style = find(name)
-    if style.origin != "added":
+    _as_path(name)
+    styles, _ = survey()
+    added = _added_files([])
+    sound = {style.path for style in styles}
+    names = {style.spec.name: style.path for style in reversed(styles)}
+    for file in added:
+        if file not in sound:
+            names.setdefault(file.name, file)
+            names.setdefault(file.stem, file)
+    if name not in names:
+        find(name)  # raises, unless it is the path of a file
+    path = names.get(name)
+    if path is None or path not in added:
         raise StyleError(
             f"style {name} cannot be removed: only styles added with `sakuga styles add` can"
         )
     try:
-        style.path.unlink()
+        path.unlink()
     except OSError as error:
-        raise OutputError(f"{style.path}: cannot be deleted ({error.strerror})") from error
-    return style.path
+        raise OutputError(f"{path}: cannot be deleted ({error.strerror})") from error
+    return path
 
 
-def _installed() -> Iterator[Style]:
-    """One after the other: a damaged file among those added does not hide one in the box."""
+def _as_path(style: str | Path) -> Path:
+    if not isinstance(style, str | Path):
+        raise StyleError(f"style is {style!r}; it must be a style's name or the path of its file")
+    return Path(style)
+
+
+def _installed(errors: list[StyleError]) -> Iterator[Style]:
+    """One after the other; why files cannot be used is added to `errors`."""
     for path in sorted(SHIPPED_FOLDER.glob("*.onnx")):
-        yield Style(read_spec(path), path, "shipped")
-    for path in sorted(user_folder().glob("*.onnx")):
-        yield Style(read_spec(path), path, "added")
+        try:
+            yield Style(read_spec(path), path, "shipped")
+        except StyleError as error:
+            errors.append(StyleError(f"{error}; install Sakuga again"))
+    for path in _added_files(errors):
+        try:
+            yield Style(read_spec(path), path, "added")
+        except StyleError as error:
+            remedy = f"take it away with  sakuga styles remove {path.stem}"
+            errors.append(StyleError(f"{error}; {remedy}"))
+
+
+def _added_files(errors: list[StyleError]) -> list[Path]:
+    """The files in the user's folder, if there is one; why it cannot be read goes to `errors`."""
+    try:
+        folder = user_folder()
+    except StyleError:
+        return []  # nowhere to have added any
+    try:
+        return sorted(folder / name for name in os.listdir(folder) if name.endswith(".onnx"))  # noqa: PTH208 - a folder that is missing is told from one that may not be read
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        errors.append(
+            StyleError(
+                f"{folder}: the styles added cannot be listed ({reason}); "
+                "name another folder by the environment variable SAKUGA_STYLES"
+            )
+        )
+        return []
 
 
 def _is_whole(value: Any) -> bool:

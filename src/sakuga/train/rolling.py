@@ -7,17 +7,16 @@ step come from the pool; every picture stays for pool / renewed steps.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 
 from sakuga.data.smooth import smooth_edges
-from sakuga.errors import DataError
+from sakuga.errors import DataError, InputError
 from sakuga.images.colour import Pixels
+from sakuga.images.read import read_size
 from sakuga.images.sources import open_sources
 from sakuga.train.dataset import CropSampler, load_pictures
 from sakuga.train.stream import PictureStream
@@ -143,10 +142,8 @@ def measure_set(sources: Sequence[str | Path]) -> tuple[int, float]:
     for container in containers:
         for name, content in container.read(range(0, len(container), step)):
             try:
-                with Image.open(io.BytesIO(content)) as image:
-                    pixels.append(image.width * image.height)
-            except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-                raise DataError(
-                    f"{name}: is no picture ({error}); run  sakuga prepare clean  on the set"
-                ) from error
+                width, height = read_size(content, name)
+            except InputError as error:
+                raise DataError(f"{error}; or run  sakuga prepare clean  on the set") from error
+            pixels.append(width * height)
     return total, 3e-9 * float(np.mean(pixels))

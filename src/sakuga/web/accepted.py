@@ -8,27 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sakuga.images.formats import HEAD_BYTES, describe, is_heif, is_video
+from sakuga.images.formats import HEAD_BYTES, describe, is_video, picture_kind
 from sakuga.web.errors import Problem
 
-_PICTURES = (
-    b"\xff\xd8\xff",  # JPEG
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"BM",
-    b"II*\x00",  # TIFF
-    b"MM\x00*",
-)
-_AVIF_BRANDS = (b"avif", b"avis")
+_BMP_MARK = b"BM"
 
 
 def check_picture(path: Path) -> None:
     """Raise a Problem (415) unless the file begins like a picture."""
     head = _head(path)
-    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    avif = head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS
-    if not (head.startswith(_PICTURES) or webp or avif or is_heif(head)):
+    if picture_kind(head) is None and not head.startswith(_BMP_MARK):
         raise Problem(
             415,
             f"the picture holds {describe(head)}; "
