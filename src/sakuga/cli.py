@@ -149,7 +149,7 @@ def compare(
 
     errors = draw_comparison(photos, styles, out, side=side, quality=quality, overwrite=overwrite)
     for error in errors:
-        streams.tell(f"sakuga: {one_line(error)}")
+        console.tell(f"sakuga: {one_line(error)}")
     return 1 if errors else 0
 
 
