@@ -6,15 +6,17 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, Token
 
 from sakuga import console
 from sakuga.data.command import prepare_app
 from sakuga.errors import SakugaError, one_line
-from sakuga.video.options import VideoOptions
+from sakuga.video.options import VideoOptions, parse_rate, parse_time
 
 PAINTING = Group.create_ordered("Painting")
 VIDEO = Group("Video", sort_key=100)
@@ -40,6 +42,26 @@ prepare_app.group = (TRAINING,)
 app.command(prepare_app)
 
 
+def _time(_: object, tokens: Sequence[Token]) -> Fraction:
+    return parse_time(tokens[0].value)
+
+
+def _rate(_: object, tokens: Sequence[Token]) -> Fraction:
+    return parse_rate(tokens[0].value)
+
+
+@dataclass(frozen=True)
+class ClipOptions(VideoOptions):
+    start: Annotated[Fraction | None, Parameter(name="--from", converter=_time)] = None
+    stop: Annotated[Fraction | None, Parameter(name="--to", converter=_time)] = None
+    fps: Annotated[Fraction | None, Parameter(converter=_rate)] = None
+    steady: Annotated[bool, Parameter(negative="--no-steady")] = True
+    segment_frames: Annotated[int, Parameter(parse=False)] = 240
+    fragmented: Annotated[bool, Parameter(parse=False)] = False
+
+
+ClipOptions.__doc__ = VideoOptions.__doc__  # where the help of each is written
+
 Device = Literal["auto", "cpu", "cuda"]
 Stroke = int | Literal["auto", "fine", "bold"]
 
@@ -53,14 +75,14 @@ def paint(
     keep_colour: bool = False,
     max_side: int | None = None,
     stroke: Stroke = "auto",
-    format: Literal["png", "jpg", "webp", "gif"] | None = None,
+    format: Literal["png", "jpg", "webp", "gif", "mp4", "mov", "mkv", "webm"] | None = None,
     overwrite: bool = False,
     tile: int | Literal["auto", "none"] = "auto",
     device: Device = "auto",
     threads: int | None = None,
     quiet: bool = False,
     json: bool = False,
-    video: Annotated[VideoOptions | None, Parameter(name="*", group=VIDEO)] = None,
+    video: Annotated[ClipOptions | None, Parameter(name="*", group=VIDEO)] = None,
 ) -> int:
     """Paint pictures, folders and videos.
 

@@ -117,6 +117,15 @@ def test_a_bad_film_is_listed_and_the_others_are_read(film: Path, tmp_path: Path
     assert outcome.reasons() == {"not a film": 2}
 
 
+def test_a_colon_in_a_films_name_is_a_letter(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("10:30.mp4").write_bytes(film.read_bytes())
+    outcome = extract_frames([Path("10:30.mp4")], Path("a:b"), limit=1)
+    assert (outcome.pictures, outcome.reasons()) == (1, {})
+
+
 def test_a_film_without_a_fit_frame_is_listed(tmp_path: Path) -> None:
     pictures = [np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * RATE
     film = make_clip(

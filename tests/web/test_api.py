@@ -253,6 +253,16 @@ def test_a_video_is_painted(client: TestClient, folder: Path, tmp_path: Path) ->
     assert list(folder.iterdir()) == []
 
 
+def test_a_video_whose_sound_has_no_layout_is_painted(client: TestClient, tmp_path: Path) -> None:
+    sounds = [clips.Sound("pcm_s16le", seconds=0.2)]
+    video = clips.make_clip(tmp_path / "clip.avi", codec="mpeg4", frames=5, sounds=sounds)
+    job = client.post("/api/videos", content=video.read_bytes()).json()
+    done = wait_for(client, job, "done", "failed")
+    assert done["state"] == "done", done
+    (tmp_path / "result.mp4").write_bytes(client.get(done["result"]).content)
+    assert clips.look(tmp_path / "result.mp4").audio_codecs == ["aac"]
+
+
 def test_a_video_job_can_be_cancelled(
     served: tuple[TestClient, Endpoints], folder: Path, tmp_path: Path
 ) -> None:

@@ -1,12 +1,13 @@
 """Clips in, anime clips out, with their sound and timing.
 
-    source     a file, camera or stream -> upright RGB frames and their times
+    decode     a file, camera or stream -> upright RGB frames and their times
+    rehearsal  one grey frame through all that follows, before the first one is painted
     painter    a frame -> anime, painted once for a still shot
-    steady     anime frames -> calmer ones, blended along the `motion` of the source
+    deflicker  anime frames -> calmer ones, blended along the `motion` of the source
     segments   anime frames -> a row of short encoded files, so that a killed job resumes
-    tracks     the sound and subtitles of the source, copied or converted
-    finish     segments + tracks + chapters -> the file the user asked for
-    job        all of it, with decoding, painting and encoding side by side
+    choices    which tracks of the source go into the result: `tracks` copied, `sound` encoded again
+    mux        segments + tracks + chapters -> the file the user asked for
+    pipeline   all of it, with decoding, painting and encoding side by side
 
 Light to import: PyAV is loaded when the first clip is opened.
 """

@@ -10,16 +10,16 @@ from typing import BinaryIO
 import av
 import av.error
 import av.filter
-import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from sakuga.errors import OptionError
 from sakuga.images.marks import stamp_file
 from sakuga.images.read import Frame, read_picture
-from sakuga.video.decode import ClipFrame
-from sakuga.video.frames import Pixels
+from sakuga.images.timeline import shown_frames
+from sakuga.video.decode import LAID_ON_WHITE, ClipFrame
+from sakuga.video.frames import Pixels, lay_on_white
+from sakuga.video.options import VideoOptions
 from sakuga.video.segments import Encoding, Segment
-
-PICTURE_SUFFIXES = frozenset((".gif", ".webp", ".png", ".apng", ".avif"))
 
 # How each is written: (FFmpeg's encoder, its pixel format, the file format's options).
 _WRITERS = {
@@ -35,34 +35,53 @@ _WEBP_QUALITY = "85"
 class AnimatedClip:
     """The frames of an animated picture, like those of `sakuga.video.decode.Clip`.
 
+    Args:
+        source: a path, or the content of a file.
+        options: of these `start`, `stop` and `fps` choose the frames.
+        name: what errors call it.
+        max_side: pixels; larger frames are shrunk so that the longer side is at most this.
+
     Raises:
-        InputError: it is not a picture, or is damaged.
+        InputError: it is not a picture, is damaged, or is over before the part begins.
+        OptionError: options are for other sources.
     """
 
-    def __init__(self, path: Path, max_side: int | None = None) -> None:
-        picture = read_picture(path, max_side=max_side)
-        self._frames = picture.frames
-        self.name = str(path)
+    def __init__(
+        self,
+        source: Path | bytes,
+        options: VideoOptions,
+        *,
+        name: str | None = None,
+        max_side: int | None = None,
+    ) -> None:
+        self.name = name or str(source)
         self.live = False
         self.notes: list[str] = []
-        if any(frame.alpha is not None for frame in picture.frames):
-            self.notes.append("transparent parts were laid on white")
-        self.height, self.width = picture.frames[0].colour.shape[:2]
+        if options.seconds is not None:
+            raise OptionError(f"{self.name}: --seconds is for live sources; use --from and --to")
+        self._frames = read_picture(source, name=self.name, max_side=max_side).frames
+        durations = [frame.duration_ms for frame in self._frames]
+        self.seconds = sum(max(1, duration) for duration in durations) / 1000
+        self._shown = shown_frames(
+            durations, start=options.start, stop=options.stop, fps=options.fps, name=self.name
+        )
+        if any(self._frames[index].alpha is not None for index, _, _ in self._shown):
+            self.notes.append(LAID_ON_WHITE)
+        self.height, self.width = self._frames[0].colour.shape[:2]
         self.pixel_aspect = Fraction(1)
-        self.time_base = Fraction(1, 1000)
-        self.total_frames = len(picture.frames)
-        total_ms = sum(max(1, frame.duration_ms) for frame in picture.frames)
-        self.seconds = total_ms / 1000
-        self.rate = Fraction(1000 * len(picture.frames), total_ms)
+        self.time_base = 1 / options.fps if options.fps else Fraction(1, 1000)
+        self.total_frames = len(self._shown)
+        self.rate = options.fps or len(self._shown) / self._shown[-1][2]
         self.origin = Fraction(0)
 
     def frames(self, skip: int = 0) -> Iterator[ClipFrame]:
         """Yield the frames with their times; the first `skip` without their pictures."""
-        pts = 0
-        for index, frame in enumerate(self._frames):
-            duration = max(1, frame.duration_ms)
-            yield ClipFrame(_on_white(frame) if index >= skip else None, pts, duration)
-            pts += duration
+        place = 0  # units of the time base: where the frames so far end
+        for count, (index, _, end) in enumerate(self._shown):
+            picture = _on_white(self._frames[index]) if count >= skip else None
+            until = max(place + 1, round(end / self.time_base))
+            yield ClipFrame(picture, place, until - place)
+            place = until
 
     def close(self) -> None:
         """Nothing is open."""
@@ -189,5 +208,4 @@ def _with_palette(frame: av.VideoFrame) -> av.VideoFrame:
 def _on_white(frame: Frame) -> Pixels:
     if frame.alpha is None:
         return frame.colour
-    share = frame.alpha[..., None].astype(np.float32) / 255
-    return np.round(frame.colour * share + 255 * (1 - share)).astype(np.uint8)
+    return lay_on_white(frame.colour, frame.alpha)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sakuga.errors import OptionError, OutputError
@@ -32,6 +32,11 @@ class Container:
     subtitles: str | None = None  # the encoder for text subtitles that cannot be copied
     subtitle_copies: frozenset[str] = frozenset()
     options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_animated(self) -> bool:
+        """True for animated pictures: no sound, square pixels, encoded at the end."""
+        return self.codecs == ("lossless",)
 
 
 # Presets: the encoder shares two cores with the painting, and flat anime pictures compress well.
@@ -90,6 +95,8 @@ _WEB_TEXT = frozenset(("webvtt",))
 _FAST_START = {
     "movflags": "+faststart"
 }  # the index comes first, so that a browser can start at once
+# Pieces with an index each, for a reader that cannot go back to the beginning: a pipe.
+_FRAGMENTED = {"movflags": "+frag_keyframe+delay_moov+default_base_moof"}
 # Sound may begin a few milliseconds before 0 (the encoder's run-in); without this Matroska would
 # move every frame by that much.
 _KEEP_TIMES = {"avoid_negative_ts": "disabled"}
@@ -122,8 +129,11 @@ CONTAINERS = {
 }
 
 
-def container_for(target: Path) -> Container:
+def container_for(target: Path, *, fragmented: bool = False) -> Container:
     """Look up the kind of file by the ending of `target`.
+
+    Args:
+        fragmented: MP4 and MOV in pieces, for pipes.
 
     Raises:
         OutputError: for an ending that is not among `CONTAINERS`.
@@ -134,6 +144,8 @@ def container_for(target: Path) -> Container:
             f"{target}: {target.suffix or 'no ending'} is not a kind of video written here; "
             f"end the name with one of {' '.join(CONTAINERS)}"
         )
+    if fragmented and container.format in ("mp4", "mov"):
+        return replace(container, options=_FRAGMENTED)
     return container
 
 
@@ -147,7 +159,7 @@ def choose_codec(target: Path, codec: str | None, crf: int | None) -> str:
     shown = [name for name in ENCODERS if name != "lossless"]
     if codec is not None and codec not in shown:
         raise OptionError(f"--codec {codec} is unknown: choose one of {', '.join(shown)}")
-    if is_animated(target) and (codec is not None or crf is not None):
+    if container.is_animated and (codec is not None or crf is not None):
         raise OptionError(
             f"{target.name}: --codec and --crf are for videos, not for a {target.suffix} picture"
         )
@@ -164,8 +176,3 @@ def choose_codec(target: Path, codec: str | None, crf: int | None) -> str:
     if crf is not None and not 0 <= crf <= encoder.crf_highest:
         raise OptionError(f"--crf must be 0 to {encoder.crf_highest} for {chosen}, found {crf}")
     return chosen
-
-
-def is_animated(target: Path) -> bool:
-    """True if `target` is an animated picture: no sound, square pixels, encoded at the end."""
-    return container_for(target).codecs == ("lossless",)

@@ -11,15 +11,24 @@ from pathlib import Path
 import av
 import av.error
 import av.filter
-from av.video.reformatter import VideoReformatter
 
 from sakuga.errors import InputError, OptionError
 from sakuga.images.read import fit_within
+from sakuga.paths import kind_of
 from sakuga.video import hdr
-from sakuga.video.frames import Pixels, orientation, swaps_sides, to_rgb
-from sakuga.video.options import VideoOptions, is_live
+from sakuga.video.frames import (
+    Pixels,
+    ToRgb,
+    alpha_is_empty,
+    holds_alpha,
+    orientation,
+    swaps_sides,
+)
+from sakuga.video.options import VideoOptions, is_address, is_live
 
 _TIMEOUT_S = 15.0  # for a server that does not answer
+# FFmpeg's own decoders of these leave the alpha out, which lies beside the picture in each packet.
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # FFmpeg's devices: (format, what the first camera or screen is called), by platform.
 _CAMERAS = {
     "linux": ("v4l2", "/dev/video{}"),
@@ -31,6 +40,8 @@ _SCREENS = {
     "darwin": ("avfoundation", "Capture screen {}:none"),
     "win32": ("gdigrab", "desktop"),
 }
+
+LAID_ON_WHITE = "transparent parts were laid on white"
 
 
 @dataclass(frozen=True)
@@ -68,41 +79,51 @@ class Clip:
             )
         if not self.live and options.seconds is not None:
             raise OptionError(f"{self.name}: --seconds is for live sources; use --from and --to")
-        self.container = open_input(source)
-        self.stream = _pick_stream(self.container, self.name)
+        self._open()
         if self.stream.sample_aspect_ratio:
             self.pixel_aspect = self.stream.sample_aspect_ratio
         else:
             self.pixel_aspect = Fraction(1)
         self._stream_base = self.stream.time_base or Fraction(1, 1000)
-        for other in self.container.streams:
-            if other is not self.stream:
-                other.discard = av.stream.Discard.all
-        self.stream.thread_type = "AUTO"
+        # All that is asked later is asked here: a stream must not be used once its file is closed.
+        self.rate = self._choose_rate()  # frames per second of the result, on average
+        # Seconds a unit of `ClipFrame.pts`.
+        self.time_base = 1 / options.fps if options.fps else self._stream_base
+        self.seconds = self._length()  # of the whole source; None: nobody knows
+        self._declared_frames = self.stream.frames
         self._skip_to_start()
+        self._passed: Fraction | None = None  # seconds: the last frame before the part ends here
+        self._next: Fraction | None = None  # seconds: the first frame after the part begins here
         self._decoded = self._decode()
         self._first = next(self._decoded, None)
         if self._first is None:
             self.close()
-            wanted = " in the part asked for" if options.start is not None else ""
-            raise InputError(
-                f"{self.name}: no frame can be decoded{wanted}; get a whole copy of it"
-            )
+            raise InputError(f"{self.name}: {self._why_empty()}")
         self.origin = self._choose_origin(self._first)  # seconds in the source, 0 in the result
-        self._turn = orientation(self._first)
+        turn = orientation(self._first)
         stored = (self._first.width, self._first.height)
-        if swaps_sides(self._turn):
+        if swaps_sides(turn):
             stored = stored[::-1]
             self.pixel_aspect = 1 / self.pixel_aspect
         self.width, self.height = fit_within(stored, max_side)  # pixels, upright
+        self._to_rgb = ToRgb(turn, self.width, self.height, has_alpha=self._has_alpha(self._first))
         if self._first.color_trc in hdr.NAMES:
             self.notes.append(
                 f"{hdr.NAMES[self._first.color_trc]} was tone-mapped to standard range (BT.709)"
             )
 
-    @property
-    def rate(self) -> Fraction:
-        """Frames per second of the result, on average."""
+    def _open(self) -> None:
+        self.container = open_input(self.name)
+        self.stream = _pick_stream(self.container, self.name)
+        for other in self.container.streams:
+            if other is not self.stream:
+                other.discard = av.stream.Discard.all
+        self._decoder = _decoder_of(self.stream)
+        self._decoder.thread_type = "AUTO"
+        # AVI has no times: a tick is a packet, and FFmpeg's guess of what is shown when is late.
+        self._counts_packets = self.container.format.name == "avi"
+
+    def _choose_rate(self) -> Fraction:
         if self._options.fps is not None:
             return self._options.fps
         highest = min(Fraction(1000), 1 / self._stream_base)  # above it is a damaged header
@@ -111,10 +132,37 @@ class Clip:
                 return guess
         return min(Fraction(25), highest)
 
-    @property
-    def time_base(self) -> Fraction:
-        """Seconds a unit of `ClipFrame.pts`."""
-        return 1 / self._options.fps if self._options.fps else self._stream_base
+    def _length(self) -> float | None:
+        if self.stream.duration:
+            return float(self.stream.duration * self._stream_base)
+        if self.container.duration:
+            return self.container.duration / av.time_base
+        return None
+
+    def _has_alpha(self, first: av.VideoFrame) -> bool:
+        """False where the fourth byte of a pixel means nothing: in AVI it is mostly left at 0."""
+        codec = self._decoder.codec.canonical_name
+        unused = codec == "rawvideo" and self._counts_packets
+        return holds_alpha(first) and not (unused and alpha_is_empty(first))
+
+    def _why_empty(self) -> str:
+        """Why no frame came."""
+        start, stop = self._options.start, self._options.stop
+        end = self._passed
+        if end is None and self.seconds is not None and start is not None and start >= self.seconds:
+            end = Fraction(self.seconds)
+        if start is not None and end is not None:
+            return (
+                f"--from {float(start):g}s is after its end, its pictures last until "
+                f"{float(end):.2f}s; give an earlier time"
+            )
+        if stop is not None and self._next is not None:
+            return (
+                f"--to {float(stop):g}s is before its first picture, which is shown at "
+                f"{float(self._next):.2f}s; give a later time"
+            )
+        wanted = " in the part asked for" if start is not None else ""
+        return f"no frame can be decoded{wanted}; get a whole copy of it"
 
     @property
     def total_frames(self) -> int | None:
@@ -122,32 +170,20 @@ class Clip:
         if self.live:
             seconds = self._options.seconds
             return None if seconds is None else round(seconds * self.rate)
-        whole = self.seconds
-        if whole is None:
+        if self.seconds is None:
             return None
         if self._options.fps is None and self._options.start is None and self._options.stop is None:
-            return self.stream.frames or round(whole * self.rate)
+            return self._declared_frames or round(self.seconds * self.rate)
         begin = float(self._options.start or 0)
-        end = min(whole, float(self._options.stop or whole))
+        end = min(self.seconds, float(self._options.stop or self.seconds))
         return max(1, round(max(0.0, end - begin) * self.rate))
-
-    @property
-    def seconds(self) -> float | None:
-        """How long the whole source is shown; None: nobody knows."""
-        if self.stream.duration:
-            return float(self.stream.duration * self._stream_base)
-        if self.container.duration:
-            return self.container.duration / av.time_base
-        return None
 
     def frames(self, skip: int = 0) -> Iterator[ClipFrame]:
         """Yield the frames with their times; the first `skip` without their pictures."""
-        reformatter = VideoReformatter()
         for index, (frame, pts, duration) in enumerate(self._resampled()):
-            picture = None
-            if index >= skip:
-                picture = to_rgb(frame, self._turn, self.width, self.height, reformatter)
-            yield ClipFrame(picture, pts, duration)
+            yield ClipFrame(self._to_rgb(frame) if index >= skip else None, pts, duration)
+        if self._to_rgb.transparent:
+            self.notes.append(LAID_ON_WHITE)
         if self.damaged:
             self.notes.append(
                 f"{self.damaged} damaged packets or frames were met; the rest is complete"
@@ -159,12 +195,13 @@ class Clip:
     def _skip_to_start(self) -> None:
         if self._options.start:
             target = self._options.start + _start_seconds(self.container)
+            if self._counts_packets:  # pictures that are shown before a key frame come after it
+                target = max(Fraction(0), target - 1)
             try:
                 self.container.seek(int(target * av.time_base), backward=True)
             except av.error.FFmpegError:  # not seekable: frames are read and passed over from 0
                 self.container.close()
-                self.container = open_input(self.name)
-                self.stream = _pick_stream(self.container, self.name)
+                self._open()
 
     def _choose_origin(self, first: av.VideoFrame) -> Fraction:
         """Seconds of the source that become 0.
@@ -199,6 +236,7 @@ class Clip:
             if begin is None and stop is None and self._options.seconds is not None:
                 stop = pts + Fraction(self._options.seconds) / base
             if stop is not None and pts >= stop:
+                self._next = pts * base - offset
                 break
             last = frame.pts = pts
             if begin is not None and pts < begin:
@@ -210,8 +248,11 @@ class Clip:
             yield frame
         if early is not None and begin is not None:
             assert early.pts is not None
-            if early.pts + (early.duration or step) > begin:
+            end = early.pts + (early.duration or step)
+            if end > begin:
                 yield early
+            else:
+                self._passed = end * base - offset
 
     def _progressive(self) -> Iterator[av.VideoFrame]:
         """Yield decoded frames; once an interlaced one came, interlaced ones pass through bwdif."""
@@ -244,6 +285,8 @@ class Clip:
     def _readable(self) -> Iterator[av.VideoFrame]:
         """Yield every frame that decodes, counting in `damaged` what does not."""
         packets = self.container.demux(self.stream)
+        begun: int | None = None  # when the first packet is decoded
+        is_first = True
         while True:
             try:
                 packet = next(packets, None)
@@ -254,13 +297,20 @@ class Clip:
                 return
             if packet is None:
                 return
+            begun = packet.dts if begun is None else begun
             try:
-                frames = packet.decode()
+                frames = self._decoder.decode(packet)
             except av.error.FFmpegError:
                 self.damaged += 1
                 continue
             for frame in frames:
                 self.damaged += frame.is_corrupt
+                if self._counts_packets:  # it came back when so many more packets were decoded
+                    delay = self._decoder.reorder_depth
+                    if is_first and frame.dts is not None and begun is not None:
+                        delay = min(delay, frame.dts - begun)  # before it, the depth is a guess
+                    frame.pts = None if frame.dts is None else frame.dts - delay
+                    is_first = False
                 yield frame
 
     def _resampled(self) -> Iterator[tuple[av.VideoFrame, int, int]]:
@@ -304,17 +354,20 @@ def open_input(source: str | Path) -> av.container.InputContainer:
     if kind in ("webcam", "screen") and is_live(text):
         return _open_device(kind, number or "0")
     path = Path(text)
-    if "://" not in text:
-        if not path.exists():
+    if not is_address(text):
+        kind_of_file = kind_of(path)
+        if kind_of_file == "nothing":
             raise InputError(f"{text}: there is no such file; check the spelling")
-        if path.is_dir():
+        if kind_of_file == "folder":
             raise InputError(f"{text}: is a folder, not a video")
     try:
         options = {"rtsp_transport": "tcp"} if text.startswith("rtsp") else {}
-        timeout = (_TIMEOUT_S, _TIMEOUT_S) if "://" in text else None
-        return av.open(text, "r", options=options, timeout=timeout, metadata_errors="replace")
+        timeout = (_TIMEOUT_S, _TIMEOUT_S) if is_address(text) else None
+        # An absolute path, because FFmpeg takes what stands before a colon for a protocol.
+        place = text if is_address(text) else str(path.absolute())
+        return av.open(place, "r", options=options, timeout=timeout, metadata_errors="replace")
     except av.error.FFmpegError as error:
-        what = "cannot be reached" if "://" in text else "is not a video, or is damaged"
+        what = "cannot be reached" if is_address(text) else "is not a video, or is damaged"
         raise InputError(
             f"{text}: {what} ({_reason(error)}); check it plays in a video player"
         ) from error
@@ -339,6 +392,18 @@ def _open_device(kind: str, number: str) -> av.container.InputContainer:
             f"{kind}:{number}: {device} cannot be opened ({_reason(error)}); check that it is "
             "there and that this program may use it"
         ) from error
+
+
+def _decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
+    """The stream's own decoder, or another one where only that sees the alpha."""
+    context = stream.codec_context
+    name = _ALPHA_DECODERS.get(context.codec.canonical_name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return context
+    decoder = av.CodecContext.create(name, "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.extradata = context.extradata
+    return decoder
 
 
 def _pick_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:

@@ -57,36 +57,94 @@ def make_upright(picture: Pixels, turn: tuple[int, int, int, int]) -> Pixels:
     return picture[:: (1 if d > 0 else -1), :: (1 if a > 0 else -1)]
 
 
-def to_rgb(
-    frame: av.VideoFrame,
-    turn: tuple[int, int, int, int],
-    width: int,
-    height: int,
-    reformatter: VideoReformatter,
-) -> Pixels:
-    """Convert one frame to upright RGB of width x height pixels (of the upright picture)."""
-    if swaps_sides(turn):
-        width, height = height, width
+class ToRgb:
+    """Converts the frames of one stream to upright RGB of one size, transparent parts to white.
+
+    Args:
+        turn: from `orientation` of its first frame.
+        width, height: pixels of the upright picture; no larger than the frames.
+        has_alpha: False for a stream whose format has a place for alpha that nobody filled in.
+    """
+
+    def __init__(
+        self, turn: tuple[int, int, int, int], width: int, height: int, *, has_alpha: bool = True
+    ) -> None:
+        self._turn = turn
+        self._width, self._height = (height, width) if swaps_sides(turn) else (width, height)
+        self._has_alpha = has_alpha
+        self._reformatter = VideoReformatter()
+        self._shrinker = VideoReformatter()
+        self.transparent = False  # whether anything was laid on white so far
+
+    def __call__(self, frame: av.VideoFrame) -> Pixels:
+        """uint8 (H, W, 3)."""
+        if self._has_alpha and holds_alpha(frame):
+            colour, alpha = _split(frame, self._reformatter)
+            if alpha.min() < 255:
+                self.transparent = True
+                # Laid on white before it is shrunk: what nobody sees must not bleed into its edges.
+                frame = av.VideoFrame.from_ndarray(lay_on_white(colour, alpha), format="rgb24")
+        samples = self._samples(frame)
+        return np.ascontiguousarray(make_upright(samples, self._turn))
+
+    def _samples(self, frame: av.VideoFrame) -> Pixels:
+        shrinks = self._width < frame.width or self._height < frame.height
+        is_hdr = frame.color_trc in hdr.NAMES
+        converted = self._shrinker.reformat(
+            frame,
+            width=self._width,
+            height=self._height,
+            format="rgb48le" if is_hdr else "rgb24",
+            src_colorspace=_matrix(frame),
+            dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
+            threads=1,
+        )
+        samples: Any = converted.to_ndarray()  # uint16 if HDR, else uint8
+        picture: Pixels = hdr.tone_map(samples, frame.color_trc) if is_hdr else samples
+        return picture
+
+
+def holds_alpha(frame: av.VideoFrame) -> bool:
+    """True if the format of the frame has a place for transparency."""
+    return frame.format.name == "pal8" or any(part.is_alpha for part in frame.format.components)
+
+
+def alpha_is_empty(frame: av.VideoFrame) -> bool:
+    """True if all of the frame is transparent, as where a program left the fourth byte at 0."""
+    return not _split(frame, VideoReformatter())[1].any()
+
+
+def lay_on_white(colour: Pixels, alpha: Pixels) -> Pixels:
+    """Colour (H, W, 3) where alpha (H, W) is 255, white where it is 0."""
+    share = alpha[..., None].astype(np.float32) / 255
+    return np.round(colour * share + 255 * (1 - share)).astype(np.uint8)
+
+
+def _split(frame: av.VideoFrame, reformatter: VideoReformatter) -> tuple[Pixels, Pixels]:
+    """The frame's colour (H, W, 3), tone-mapped if it is HDR, and its alpha (H, W)."""
     is_hdr = frame.color_trc in hdr.NAMES
-    space: int | None = None  # as the frame says
-    if frame.colorspace == _UNSPECIFIED and frame.format.is_rgb is False:
-        space = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
-        if is_hdr:
-            space = Colorspace.BT2020
-    shrinks = width < frame.width or height < frame.height
     converted = reformatter.reformat(
         frame,
-        width=width,
-        height=height,
-        format="rgb48le" if is_hdr else "rgb24",
-        src_colorspace=space,
+        format="rgba64le" if is_hdr else "rgba",
+        src_colorspace=_matrix(frame),
         dst_color_range=ColorRange.JPEG,
-        interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
         threads=1,
     )
-    samples: Any = converted.to_ndarray()  # uint16 if HDR, else uint8
-    picture: Pixels = hdr.tone_map(samples, frame.color_trc) if is_hdr else samples
-    return np.ascontiguousarray(make_upright(picture, turn))
+    samples: Any = converted.to_ndarray()
+    if not is_hdr:
+        return samples[..., :3], samples[..., 3]
+    colour = hdr.tone_map(np.ascontiguousarray(samples[..., :3]), frame.color_trc)
+    return colour, (samples[..., 3] >> 8).astype(np.uint8)
+
+
+def _matrix(frame: av.VideoFrame) -> int | None:
+    """The matrix of the frame's colours; None: as the frame says."""
+    if frame.colorspace != _UNSPECIFIED or frame.format.is_rgb is not False:
+        return None
+    if frame.color_trc in hdr.NAMES:
+        return Colorspace.BT2020
+    return Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
 
 
 def from_rgb(picture: Pixels, pixel_format: str, reformatter: VideoReformatter) -> av.VideoFrame:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _CALLED = {
     **{"start": "from", "stop": "to", "seconds": "seconds", "fps": "fps", "codec": "codec"},
     **{"crf": "crf", "side_by_side": "side-by-side", "steady": "steady"},
+    **{"wipe": "wipe", "aspect": "aspect"},
 }
 _AS_USUAL = VideoOptions()
 USUAL_VIDEO: dict[str, Option] = USUAL | {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,14 @@ import av.error
 from sakuga.errors import OutputError
 from sakuga.files import replacing
 from sakuga.video.animated import write_animation
-from sakuga.video.containers import Container, container_for, is_animated
+from sakuga.video.containers import Container
 from sakuga.video.decode import open_input
 from sakuga.video.marks import tag
 from sakuga.video.segments import Encoding, Segment
-from sakuga.video.tracks import Window, add_tracks, kept_tags, read_packets
+from sakuga.video.tracks import Window, kept_tags, read_packets
 
 if TYPE_CHECKING:
+    from sakuga.video.choices import Choices
     from sakuga.video.tracks import AnyPacket
 
     Timed = Iterator[tuple[Fraction, list[AnyPacket]]]
@@ -27,20 +29,27 @@ if TYPE_CHECKING:
 _FINEST_MOVIE_SCALE = 1_000_000  # units a second of an MP4's edit list; finer overflows its fields
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides how a file is joined, beside the pictures."""
+
+    target: Path
+    container: Container
+    encoding: Encoding
+    source: str | None  # where sound and the rest come from; None: there is none, as with a camera
+
+
 def finish(
-    target: Path,
-    segments: Sequence[Segment],
-    encoding: Encoding,
-    source: str | None,
-    window: Window,
+    recipe: Recipe, segments: Sequence[Segment], window: Window, choices: Choices
 ) -> list[str]:
     """Join the segments with the sound, subtitles, chapters and tags of the source.
 
+    What was under the target's name is replaced at the end.
+
     Args:
-        target: the file to make; what was there is replaced at the end.
         segments: at least one.
-        source: where sound and the rest come from; None: there is none, as with a camera.
         window: which part of the source is painted.
+        choices: what becomes of its tracks.
 
     Returns:
         What the user should know, one sentence each.
@@ -49,51 +58,75 @@ def finish(
         OutputError: the file cannot be written; nothing is left under its name.
     """
     notes: list[str] = []
-    container = container_for(target)
-    with replacing(target) as temporary:
+    with replacing(recipe.target) as temporary:
         try:
-            if is_animated(target):
-                write_animation(temporary, container.format, segments, encoding)
-                return notes
-            options = dict(container.options)
-            scale = encoding.time_base.denominator
-            if container.format in ("mp4", "mov") and 1000 <= scale <= _FINEST_MOVIE_SCALE:
-                options["movie_timescale"] = str(scale)  # a late first frame is then placed exactly
-            with av.open(
-                temporary, "w", format=container.format, container_options=options
-            ) as output:
-                _join(output, container, segments, encoding, source, window, notes)
-        except (av.error.FFmpegError, ValueError) as error:
-            if isinstance(error, OSError):
-                raise  # a full disk and the like: `replacing` says so
-            raise OutputError(
-                f"{target}: this combination of streams cannot be written ({error}); "
-                "try a name that ends with .mkv"
-            ) from error
+            write_file(temporary, recipe, segments, window, choices, notes)
+        except OutputError as error:
+            if not choices:
+                raise
+            # What was tried with its beginning does not hold for all of it. The pictures do.
+            notes[:] = [f"the sound and subtitles were left out: {error}"]
+            write_file(temporary, recipe, segments, window, {}, notes)
     return notes
+
+
+def write_file(
+    path: Path,
+    recipe: Recipe,
+    segments: Sequence[Segment],
+    window: Window,
+    choices: Choices,
+    notes: list[str],
+) -> None:
+    """Write to `path` what `finish` makes of its arguments.
+
+    Raises:
+        OutputError: these streams do not go together.
+        OSError: the place cannot be written.
+    """
+    container, encoding = recipe.container, recipe.encoding
+    place = path.absolute()  # because FFmpeg takes what stands before a colon for a protocol
+    try:
+        if container.is_animated:
+            write_animation(place, container.format, segments, encoding)
+            return
+        options = dict(container.options)
+        scale = encoding.time_base.denominator
+        if container.format in ("mp4", "mov") and 1000 <= scale <= _FINEST_MOVIE_SCALE:
+            options["movie_timescale"] = str(scale)  # a late first frame is then placed exactly
+        with av.open(place, "w", format=container.format, container_options=options) as output:
+            _join(output, recipe, segments, window, choices, notes)
+    except (av.error.FFmpegError, ValueError) as error:
+        if isinstance(error, OSError):
+            raise  # a full disk and the like
+        raise OutputError(
+            f"{recipe.target}: this combination of streams cannot be written ({error}); "
+            "try a name that ends with .mkv"
+        ) from error
 
 
 def _join(
     output: av.container.OutputContainer,
-    container: Container,
+    recipe: Recipe,
     segments: Sequence[Segment],
-    encoding: Encoding,
-    source: str | None,
     window: Window,
+    choices: Choices,
     notes: list[str],
 ) -> None:
+    container, encoding = recipe.container, recipe.encoding
     with av.open(segments[0].path) as first:
         video = output.add_stream_from_template(first.streams.video[0], opaque=True)
         video.time_base = encoding.time_base
+        video.codec_context.framerate = encoding.rate.limit_denominator(100_000)
         if encoding.encoder.tag is not None and container.format in ("mp4", "mov"):
             video.codec_context.codec_tag = encoding.encoder.tag
     painted = _video_packets(segments, encoding, video)
-    if source is None:
+    if recipe.source is None:
         _mark(output, container, encoding)
         for _, packets in painted:
             output.mux(packets)
         return
-    with open_input(source) as original:
+    with open_input(recipe.source) as original:
         output.metadata.update(kept_tags(original.metadata))
         _mark(output, container, encoding)
         original_video = next(iter(original.streams.video), None)
@@ -101,11 +134,21 @@ def _join(
             video.metadata.update(kept_tags(original_video.metadata))
             video.disposition = original_video.disposition
         _add_chapters(original, output, window)
-        tracks = add_tracks(original, output, container, window, notes)
+        tracks = {
+            index: add(original.streams[index], output, container, window)
+            for index, add in choices.items()
+        }
         if window.begin is not None and tracks:
             original.seek(int(window.begin * av.time_base), backward=True)
+        refused = 0
         for packets in _by_time(painted, read_packets(original, tracks, window, notes)):
-            output.mux(packets)
+            for packet in packets:
+                try:
+                    output.mux(packet)
+                except (av.error.InvalidDataError, av.error.ArgumentError):
+                    refused += 1  # of the sound: those of the pictures are our own
+        if refused:
+            notes.append(f"{refused} packets of sound that make no sense were left out")
 
 
 def _mark(output: av.container.OutputContainer, container: Container, encoding: Encoding) -> None:

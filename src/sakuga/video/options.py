@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter, Token
 
 from sakuga.errors import OptionError
 from sakuga.paths import fitted
@@ -20,6 +16,8 @@ VIDEO_SUFFIXES = frozenset(
         ".3gp",
         ".asf",
         ".avi",
+        ".divx",
+        ".dv",
         ".f4v",
         ".flv",
         ".m2ts",
@@ -32,7 +30,9 @@ VIDEO_SUFFIXES = frozenset(
         ".mts",
         ".mxf",
         ".nut",
+        ".ogm",
         ".ogv",
+        ".qt",
         ".ts",
         ".vob",
         ".webm",
@@ -40,7 +40,12 @@ VIDEO_SUFFIXES = frozenset(
         ".y4m",
     ]
 )
+VIDEO_FORMATS = ("mp4", "mov", "mkv", "webm")  # that `--format` takes
+ANIMATED_SUFFIXES = frozenset((".gif", ".webp", ".png", ".apng", ".avif"))  # pictures that may move
 LIVE_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "rtp://", "udp://", "srt://")
+Time = Fraction | float | str | None
+Rate = Fraction | float | str | None
+
 _UNIT_SECONDS = {"h": Fraction(3600), "m": Fraction(60), "s": Fraction(1), "ms": Fraction(1, 1000)}
 _TIME_WITH_UNITS = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+")
 _TIME_WITH_COLONS = re.compile(r"(?:(?:\d+:)?[0-5])?\d:[0-5]?\d(?:\.\d+)?|\d+(?:\.\d+)?")
@@ -78,17 +83,51 @@ def parse_rate(text: str) -> Fraction:
     return film if abs(film - rate) < Fraction(1, 100) else rate
 
 
-def _time(_: object, tokens: Sequence[Token]) -> Fraction:
-    return parse_time(tokens[0].value)
+def parse_aspect(text: str | None) -> Fraction | None:
+    """Read width:height, as "4:5".
+
+    Raises:
+        OptionError: it is something else, or thinner than 1:10.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,4}):(\d{1,4})", text.strip())
+    if match is None or not all(int(side) for side in match.groups()):
+        raise OptionError(f"--aspect {text} is not width:height; write 1:1, 4:5 or 9:16")
+    aspect = Fraction(int(match[1]), int(match[2]))
+    if not Fraction(1, 10) <= aspect <= 10:
+        raise OptionError(f"--aspect {text} is too thin; from 1:10 to 10:1 can be cut out")
+    return aspect
 
 
-def _rate(_: object, tokens: Sequence[Token]) -> Fraction:
-    return parse_rate(tokens[0].value)
+def as_seconds(time: Time) -> Fraction | None:
+    """A time in any of its forms, exactly; a float means what it is printed as.
+
+    Raises:
+        OptionError: it is no time, or negative.
+    """
+    if time is None or isinstance(time, Fraction):
+        return time
+    return parse_time(str(time))
+
+
+def as_rate(rate: Rate) -> Fraction | None:
+    """Frames per second in any of its forms: 24, 23.976 (24000/1001), "30000/1001".
+
+    Raises:
+        OptionError: it is no rate.
+    """
+    if rate is None or isinstance(rate, Fraction):
+        return rate
+    return parse_rate(str(rate))
 
 
 @dataclass(frozen=True)
 class VideoOptions:
     """The choices that only videos have; on the command line each is an option of `sakuga paint`.
+
+    Times may be given as "1m30s", "00:01:30.5", seconds or a Fraction, rates as "23.976", a number
+    or a Fraction; both are kept as Fractions.
 
     Parameters
     ----------
@@ -102,6 +141,10 @@ class VideoOptions:
         Frames per second of the result; otherwise the times of the source.
     side_by_side
         Show the photo beside the anime.
+    wipe
+        Show before and after: a line that wipes from the photo to the anime in three seconds.
+    aspect
+        Cut the middle out: 1:1, 4:5, 9:16 or another width:height.
     preview
         Only paint a sheet of ten moments.
     steady
@@ -116,22 +159,37 @@ class VideoOptions:
         Go on with a job that was stopped.
     segment_frames
         Frames a segment: what a crash can lose.
+    fragmented
+        MP4 and MOV in pieces, for readers that cannot seek.
     """
 
-    start: Annotated[Fraction | None, Parameter(name="--from", converter=_time)] = None
-    stop: Annotated[Fraction | None, Parameter(name="--to", converter=_time)] = None
+    start: Fraction | None = None
+    stop: Fraction | None = None
     seconds: float | None = None
-    fps: Annotated[Fraction | None, Parameter(converter=_rate)] = None
+    fps: Fraction | None = None
     side_by_side: bool = False
+    wipe: bool = False
+    aspect: str | None = None
     preview: bool = False
-    steady: Annotated[bool, Parameter(negative="--no-steady")] = True
+    steady: bool = True
     codec: str | None = None
     crf: int | None = None
     discard: bool = False
     resume: bool = False
-    segment_frames: Annotated[int, Parameter(parse=False)] = 240
+    segment_frames: int = 240
+    fragmented: bool = False
+
+    @property
+    def shows_otherwise(self) -> bool:
+        """True if an animation is to be shown as pictures never are."""
+        return self.preview or self.wipe or self.aspect is not None
 
     def __post_init__(self) -> None:
+        for name, convert in (("start", as_seconds), ("stop", as_seconds), ("fps", as_rate)):
+            object.__setattr__(self, name, convert(getattr(self, name)))
+        for option, time in (("--from", self.start), ("--to", self.stop)):
+            if time is not None and time < 0:
+                raise OptionError(f"{option} must not be before 0, found {float(time):g}s")
         if self.start is not None and self.stop is not None and self.stop <= self.start:
             raise OptionError(
                 f"--to {float(self.stop):g}s is not after --from {float(self.start):g}s: "
@@ -141,6 +199,9 @@ class VideoOptions:
             raise OptionError(f"--seconds must be above 0, found {self.seconds:g}")
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise OptionError(f"--fps must be above 0 and at most 1000, found {float(self.fps):g}")
+        if self.wipe and self.side_by_side:
+            raise OptionError("--wipe and --side-by-side cannot be had together; leave one out")
+        parse_aspect(self.aspect)
         if self.segment_frames < 1:
             raise ValueError(f"segment_frames must be at least 1, found {self.segment_frames}")
 
@@ -165,6 +226,11 @@ def check_source(source: str | Path, options: VideoOptions) -> None:
         raise OptionError(f"{source}: --seconds is for live sources; use --from and --to")
 
 
+def is_address(source: str | Path) -> bool:
+    """True for http://..., rtsp://... and the like; a file of such a name is a file."""
+    return "://" in str(source) and not os.path.exists(source)  # noqa: PTH110 - never raises
+
+
 def is_live(source: str | Path) -> bool:
     """True for a camera, the screen or a stream that has no end: it is recorded, not read.
 
@@ -173,6 +239,14 @@ def is_live(source: str | Path) -> bool:
     text = str(source)
     device = text.partition(":")[0] in ("webcam", "screen")
     return text.startswith(LIVE_SCHEMES) or (device and not os.path.lexists(text))
+
+
+def may_move(source: str | Path) -> bool:
+    """True for a picture that may be an animation, by its name or address."""
+    text = str(source)
+    if is_address(text):
+        text = text.split("?")[0].split("#")[0]
+    return Path(text).suffix.lower() in ANIMATED_SUFFIXES
 
 
 def is_video(source: str | Path) -> bool:

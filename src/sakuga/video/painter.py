@@ -39,6 +39,14 @@ class SharesThreads(Paints, Protocol):
     def for_calls(self, calls: int) -> Paints: ...
 
 
+@runtime_checkable
+class HasWeights(Paints, Protocol):
+    """What can tell whether it is still the same, as a `sakuga.Stylizer` can."""
+
+    @property
+    def weights(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Painting:
     """A frame that is being painted."""

@@ -9,28 +9,47 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
+import numpy as np
 
-from sakuga.errors import OptionError, OutputError
+from sakuga.errors import OutputError, SakugaError
+from sakuga.images.urls import fetch
 from sakuga.painting.pictures import Look
 from sakuga.painting.stylizer import Stylizer
 from sakuga.painting.working_size import Stroke, check_stroke
-from sakuga.video.animated import PICTURE_SUFFIXES, AnimatedClip
-from sakuga.video.containers import choose_codec
+from sakuga.paths import kind_of
+from sakuga.video.animated import AnimatedClip
+from sakuga.video.containers import choose_codec, container_for
 from sakuga.video.decode import Clip, ClipFrame
 from sakuga.video.deflicker import NOT_FOLLOWED, can_follow, describe_steady
 from sakuga.video.marks import video_mark
-from sakuga.video.mux import finish
-from sakuga.video.options import VideoOptions, is_live
-from sakuga.video.painter import Painter, Painting, Paints
+from sakuga.video.mux import Recipe, finish
+from sakuga.video.options import (
+    Rate,
+    Time,
+    VideoOptions,
+    as_rate,
+    as_seconds,
+    is_address,
+    is_live,
+    may_move,
+    parse_aspect,
+)
+from sakuga.video.painter import HasWeights, Painter, Painting, Paints
 from sakuga.video.prefetch import Ahead, Behind
 from sakuga.video.recorder import Painted, Recorder
+from sakuga.video.rehearsal import rehearse
 from sakuga.video.segments import Encoding, Parts, Segment, describe
 from sakuga.video.tracks import Window
+from sakuga.video.wipe import SWEEP_S, crop_to
+
+if TYPE_CHECKING:
+    from sakuga.video.choices import Choices
 
 _FRAMES_AHEAD = 4  # decoded and waiting; 4 x 6 MB at 1080p
 _FRAMES_BEHIND = 4  # painted and waiting for the encoder
@@ -48,10 +67,16 @@ class Progress:
 
     def __str__(self) -> str:
         """In words: "120 of 300 frames, 12.3 a second, 15 s left, 2.1 MB"."""
-        total = "" if self.total_frames is None else f" of {self.total_frames}"
         left = "" if self.seconds_left is None else f", {self.seconds_left:.0f} s left"
-        size = f"{self.bytes_written / 1e6:.1f} MB"
-        return f"{self.frames}{total} frames, {self.frames_per_second:.1f} a second{left}, {size}"
+        megabytes = f"{self.bytes_written / 1e6:.1f}"
+        size = "" if megabytes == "0.0" else f", {megabytes} MB"  # no segment is finished yet
+        return f"{self.speed}{left}{size}"
+
+    @property
+    def speed(self) -> str:
+        """In words, for a bar that shows the time itself: "120 of 300 frames, 12.3 a second"."""
+        total = "" if self.total_frames is None else f" of {self.total_frames}"
+        return f"{self.frames}{total} frames, {self.frames_per_second:.1f} a second"
 
 
 @dataclass(frozen=True)
@@ -78,6 +103,9 @@ def paint_video(
     max_side: int | None = None,
     stroke: Stroke = "auto",
     overwrite: bool = False,
+    start: Time = None,
+    stop: Time = None,
+    fps: Rate = None,
     options: VideoOptions | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> VideoResult:
@@ -92,6 +120,11 @@ def paint_video(
         max_side: pixels; larger frames are shrunk so that their longer side is this.
         stroke: weight of the strokes in large frames, see `sakuga.painting.working_size`.
         overwrite: replace `out` if it exists.
+        start, stop: the part to paint, as times of the clip: "1m30s", "00:01:30.5", 90, 90.5 or a
+            Fraction of seconds.
+        fps: frames per second of the result, as "23.976", 24 or a Fraction; None: the times of the
+            source.
+        options: what else can be chosen. `start`, `stop` and `fps` go before those in it.
         on_progress: called after every frame, from the calling thread.
 
     Returns:
@@ -103,13 +136,13 @@ def paint_video(
         OutputError: the file cannot be written, exists, or is the source.
         OptionError: options that contradict each other or the file's kind.
     """
-    options = options or VideoOptions()
+    options = _with_times(options or VideoOptions(), start, stop, fps)
     check_stroke(stroke)
     stylizer = load_painter(style)
     target = Path(out) if out is not None else default_target(source, style_name(stylizer))
     codec = choose_codec(target, options.codec, options.crf)
     _refuse_target(source, target, overwrite=overwrite or options.resume)
-    clip = _open_clip(source, options, max_side)
+    clip = open_clip(source, options, max_side)
     try:
         job = _Job(clip, target, codec, options, Painter(stylizer, strength, keep_colour, stroke))
         if isinstance(stylizer, Stylizer):
@@ -117,7 +150,7 @@ def paint_video(
             mark = video_mark(str(source), stylizer, look, options)
             job.encoding = replace(job.encoding, mark=mark)
         described = {
-            "sakuga.video": 3,  # raised when the same job would give other frames
+            "sakuga.video": 4,  # raised when the same job would give other frames
             "source": _identity(source),
             "style": _style_identity(stylizer),
             "strength": strength,
@@ -126,6 +159,8 @@ def paint_video(
             "stroke": stroke,
             "part": [str(options.start), str(options.stop), str(options.fps)],
             "side_by_side": options.side_by_side,
+            "wipe": options.wipe,
+            "aspect": options.aspect,
             "steady": describe_steady() if options.steady else "no",
             "segment_frames": options.segment_frames,
             "encoding": describe(job.encoding),
@@ -134,6 +169,15 @@ def paint_video(
         return job.run(described, overwrite=overwrite, on_progress=on_progress)
     finally:
         clip.close()
+
+
+@dataclass(frozen=True)
+class _Painted:
+    """The pictures of a job, before they are joined."""
+
+    segments: list[Segment]
+    interrupted: bool
+    notes: list[str]
 
 
 class _Job:
@@ -151,11 +195,14 @@ class _Job:
         self._target = target
         self._options = options
         self._painter = painter
+        self._aspect = parse_aspect(options.aspect)
+        empty = np.empty((clip.height, clip.width, 3), np.uint8)
+        height, width = crop_to(empty, self._aspect, clip.pixel_aspect).shape[:2]
         self.encoding = Encoding(
             codec=codec,
             crf=options.crf,
-            width=clip.width * (2 if options.side_by_side else 1),
-            height=clip.height,
+            width=width * (2 if options.side_by_side else 1),
+            height=height,
             rate=clip.rate,
             time_base=clip.time_base,
             pixel_aspect=clip.pixel_aspect,
@@ -170,11 +217,46 @@ class _Job:
     ) -> VideoResult:
         began = time.monotonic()
         parts = Parts(self._target, described, resume=self._options.resume, restart=overwrite)
+        try:
+            # Only the part's beginning is known before it is painted: the end may be a Ctrl-C.
+            whole = Window(self._clip.origin, self._begin(), None)
+            choices, notes = rehearse(parts.folder, self._recipe(), whole)
+            painted = self._paint(parts, began, on_progress)
+            notes += painted.notes
+            path = self._join(parts, painted, choices, notes)
+        except OSError as error:  # FFmpeg's are OSErrors too
+            raise OutputError(
+                f"{self._target}: cannot be written ({error.strerror or error}); {_kept(parts)}"
+            ) from error
+        except av.error.FFmpegError as error:
+            raise OutputError(
+                f"{self._target}: {self.encoding.encoder.name} cannot encode frames of "
+                f"{self.encoding.width} x {self.encoding.height} ({error.strerror}); "
+                "try another --codec or size"
+            ) from error
+        finally:
+            if not parts.finished():
+                parts.remove()
+        if painted.interrupted and path is not None and parts.finished():
+            notes.append(f"go on with --resume, or delete {parts.folder.name}")
+        else:
+            parts.remove()
+        frames = sum(segment.frames for segment in painted.segments)
+        seconds = time.monotonic() - began
+        return VideoResult(path, frames, self._painter.painted, seconds, painted.interrupted, notes)
+
+    def _paint(
+        self, parts: Parts, began: float, on_progress: Callable[[Progress], None] | None
+    ) -> _Painted:
+        """Paint what an earlier run did not."""
         segments = parts.finished()
         done = sum(segment.frames for segment in segments)
         state = parts.load_state(len(segments))
         self._painter.restore(state)
-        recorder = Recorder(parts, self.encoding, self._options, segments, state)
+        sweep_s = SWEEP_S
+        if self._clip.total_frames is not None:  # of a short clip the line sees all
+            sweep_s = min(sweep_s, max(1, self._clip.total_frames - 1) / self._clip.rate)
+        recorder = Recorder(parts, self.encoding, self._options, segments, state, sweep_s=sweep_s)
         frames: Ahead[ClipFrame] = Ahead(
             self._clip.frames(skip=done), _FRAMES_AHEAD, latest=self._clip.live
         )
@@ -202,26 +284,18 @@ class _Job:
                     self._clip.live and not self._options.discard
                 )
                 encoder.finish()
-                segments = recorder.finish()
-            return self._finish(parts, segments, frames, began, interrupted)
-        except OSError as error:  # FFmpeg's are OSErrors too
-            raise OutputError(
-                f"{self._target}: cannot be written ({error.strerror or error}); what is painted "
-                f"is kept in {parts.folder.name}, make room and go on with --resume"
-            ) from error
-        except av.error.FFmpegError as error:
-            raise OutputError(
-                f"{self._target}: {self.encoding.encoder.name} cannot encode frames of "
-                f"{self.encoding.width} x {self.encoding.height} ({error.strerror}); "
-                "try another --codec or size"
-            ) from error
+                segments = recorder.finish(ended=not interrupted)
         finally:
             self._painter.close()
             frames.close()
             encoder.close()
             recorder.close()
-            if not parts.finished():
-                parts.remove()
+        notes = list(self._clip.notes)
+        if self._options.steady and not can_follow():
+            notes.append(NOT_FOLLOWED)
+        if frames.dropped:
+            notes.append(f"{frames.dropped} frames came too fast to be painted and were dropped")
+        return _Painted(segments, interrupted, notes)
 
     def _begun(
         self, frames: Ahead[ClipFrame], stopped: threading.Event
@@ -234,52 +308,41 @@ class _Job:
             index += 1
             if frame.picture is None:  # painted by an earlier run
                 continue
-            begun.append((index, frame, self._painter(frame.picture)))
+            picture = crop_to(frame.picture, self._aspect, self._clip.pixel_aspect)
+            frame = replace(frame, picture=picture)
+            begun.append((index, frame, self._painter(picture)))
             if len(begun) > self._painter.at_once:
                 yield begun.popleft()
         yield from begun
 
-    def _finish(
-        self,
-        parts: Parts,
-        segments: list[Segment],
-        frames: Ahead[ClipFrame],
-        began: float,
-        interrupted: bool,
-    ) -> VideoResult:
-        total = sum(segment.frames for segment in segments)
-        notes = list(self._clip.notes)
-        if self._options.steady and not can_follow():
-            notes.append(NOT_FOLLOWED)
-        if frames.dropped:
-            notes.append(f"{frames.dropped} frames came too fast to be painted and were dropped")
-        path: Path | None = None
-        if segments and not (interrupted and self._options.discard):
-            source = (
-                None if self._clip.live or isinstance(self._clip, AnimatedClip) else self._clip.name
-            )
-            notes += finish(
-                self._target, segments, self.encoding, source, self._window(segments, interrupted)
-            )
-            path = self._target
-        if interrupted and path is not None and parts.finished():
-            notes.append(f"go on with --resume, or delete {parts.folder.name}")
-        else:
-            parts.remove()
-        return VideoResult(
-            path, total, self._painter.painted, time.monotonic() - began, interrupted, notes
-        )
-
-    def _window(self, segments: list[Segment], interrupted: bool) -> Window:
-        """The part of the source that the segments show."""
-        origin = self._clip.origin
-        last = segments[-1]
+    def _join(
+        self, parts: Parts, painted: _Painted, choices: Choices, notes: list[str]
+    ) -> Path | None:
+        """Make the file; None if none is wanted."""
+        if not painted.segments or (painted.interrupted and self._options.discard):
+            return None
+        last = painted.segments[-1]
         shown_until = last.begin + max(pts + duration for pts, duration in last.times)
-        end = origin + shown_until * self.encoding.time_base
-        return Window(
-            origin,
-            begin=origin if self._options.start else None,
-            end=end if interrupted or self._options.stop is not None else None,
+        end = self._clip.origin + shown_until * self.encoding.time_base
+        cut = painted.interrupted or self._options.stop is not None
+        window = Window(self._clip.origin, self._begin(), end if cut else None)
+        try:
+            notes += finish(self._recipe(), painted.segments, window, choices)
+        except SakugaError as error:  # the place, or the source, that is gone by now
+            raise OutputError(f"{error}; {_kept(parts)}") from error
+        return self._target
+
+    def _begin(self) -> Fraction | None:
+        """Seconds of the source where its sound begins to be wanted; None: all is wanted."""
+        return self._clip.origin if self._options.start else None
+
+    def _recipe(self) -> Recipe:
+        silent = self._clip.live or isinstance(self._clip, AnimatedClip)
+        return Recipe(
+            self._target,
+            container_for(self._target, fragmented=self._options.fragmented),
+            self.encoding,
+            None if silent else self._clip.name,
         )
 
     def _progress(self, index: int, done: int, began: float, size: int) -> Progress:
@@ -289,31 +352,56 @@ class _Job:
         return Progress(index, total, speed, left, size)
 
 
+def _kept(parts: Parts) -> str:
+    """What a job that failed leaves, and what to do."""
+    if not parts.finished():
+        return "nothing is kept; make room and start again"
+    return f"what is painted is kept in {parts.folder.name}, make room and go on with --resume"
+
+
+def _with_times(options: VideoOptions, start: Time, stop: Time, fps: Rate) -> VideoOptions:
+    return replace(
+        options,
+        start=options.start if start is None else as_seconds(start),
+        stop=options.stop if stop is None else as_seconds(stop),
+        fps=options.fps if fps is None else as_rate(fps),
+    )
+
+
 def default_target(source: str | Path, style: str) -> Path:
     """NAME-STYLE.EXT beside the source: its own kind of file if that is written here, else MP4."""
     if is_live(source):
         return Path(f"{str(source).split(':')[0]}-{style}.mp4")
     text = str(source)
-    path = Path(text.split("?")[0].rsplit("/", 1)[-1]) if "://" in text else Path(text)
+    path = Path(text.split("?")[0].rsplit("/", 1)[-1]) if is_address(text) else Path(text)
     suffix = path.suffix.lower()
     ending = suffix if suffix in (".mp4", ".mov", ".mkv", ".webm", ".m4v") else ".mp4"
     return path.with_name(f"{path.stem}-{style}{ending}")
 
 
-def _open_clip(
+def open_clip(
     source: str | Path, options: VideoOptions, max_side: int | None
 ) -> Clip | AnimatedClip:
-    if "://" in str(source) or Path(source).suffix.lower() not in PICTURE_SUFFIXES:
+    """Open a video, a live source or an animated picture.
+
+    Raises:
+        InputError: it cannot be read, or no frame of it is in the part asked for.
+        OptionError: options that make no sense for it.
+    """
+    if not may_move(source):
         return Clip(source, options, max_side)
-    if options.start is not None or options.stop is not None or options.fps is not None:
-        raise OptionError(f"{source}: --from, --to and --fps are for videos, not animated pictures")
-    return AnimatedClip(Path(source), max_side)
+    content = fetch(str(source)) if is_address(source) else Path(source)
+    return AnimatedClip(content, options, name=str(source), max_side=max_side)
 
 
 def _refuse_target(source: str | Path, target: Path, *, overwrite: bool) -> None:
-    if target.exists() and Path(source).exists() and target.samefile(source):
+    found = kind_of(target)
+    own = not is_address(source) and kind_of(Path(source)) != "nothing"
+    if found != "nothing" and own and target.samefile(source):
         raise OutputError(f"{target}: is the source itself; choose another name with --out")
-    if target.exists() and not overwrite:
+    if found == "folder":
+        raise OutputError(f"{target}: is a folder; choose another name with --out")
+    if found == "file" and not overwrite:
         raise OutputError(f"{target}: exists already; add --overwrite, or another name with --out")
 
 
@@ -333,14 +421,16 @@ def style_name(stylizer: Paints) -> str:
 
 
 def _style_identity(stylizer: Paints) -> str:
-    spec = getattr(stylizer, "spec", None)
-    return f"{spec.name} {spec.version}" if spec is not None else repr(type(stylizer))
+    """What tells that a style is still the same."""
+    if isinstance(stylizer, HasWeights):
+        return f"{style_name(stylizer)}, file {stylizer.weights}"
+    return f"{style_name(stylizer)}, {type(stylizer)!r}"
 
 
 def _identity(source: str | Path) -> list[str | int]:
     """What tells that a source is still the same."""
     path = Path(source)
-    if "://" in str(source) or not path.exists():
+    if is_address(source) or not path.exists():
         return [str(source)]
     facts = path.stat()
     return [str(path.resolve()), facts.st_size, facts.st_mtime_ns]

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from sakuga.errors import InputError, OptionError, OutputError
+from sakuga.images.formats import format_of
 from sakuga.images.marks import Mark
 from sakuga.images.read import Frame, Picture, fit_within, shrink
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.write import write_picture
 from sakuga.painting.working_size import Stroke
-from sakuga.video.decode import Clip
 from sakuga.video.frames import Pixels
-from sakuga.video.options import VideoOptions, is_live
-from sakuga.video.pipeline import load_painter, style_name
+from sakuga.video.options import VideoOptions, is_live, parse_aspect
+from sakuga.video.pipeline import default_target, load_painter, open_clip, style_name
+from sakuga.video.wipe import crop_to
 
 _MOMENTS = 10
 _PAIRS_A_ROW = 2
@@ -36,11 +37,11 @@ def preview_video(
     overwrite: bool = False,
     options: VideoOptions | None = None,
 ) -> tuple[Path, float | None]:
-    """Paint ten frames, evenly spread, and lay them out beside their photos as one PNG.
+    """Paint ten frames, evenly spread, and lay them out beside their photos as one picture.
 
     Args:
-        out: the PNG; by default NAME-STYLE-preview.png beside the source. The other arguments are
-            those of `paint_video`.
+        out: the sheet, its kind by its ending; by default NAME-STYLE-preview.png beside the
+            source. The other arguments are those of `paint_video`.
 
     Returns:
         The sheet's path, and about how many seconds painting the whole will take (None: not known).
@@ -53,20 +54,22 @@ def preview_video(
     options = options or VideoOptions()
     if is_live(source):
         raise OptionError(f"{source}: --preview needs a clip; record one with --seconds 5 first")
+    if options.resume:
+        raise OptionError("--preview and --resume cannot be had together; leave one out")
     stylizer = load_painter(style)
-    path = Path(str(source).split("?")[0])
-    target = (
-        Path(out)
-        if out is not None
-        else path.parent / (f"{path.stem}-{style_name(stylizer)}-preview.png")
-    )
+    painted = default_target(source, style_name(stylizer))
+    target = painted.with_name(f"{painted.stem}-preview.png") if out is None else Path(out)
+    if format_of(target) is None:
+        raise OptionError(
+            f"{target}: the sheet of --preview is a picture; end its name with .png, .jpg or .webp"
+        )
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: exists already; add --overwrite, or another name with --out")
     pairs: list[tuple[Pixels, Pixels]] = []
     painting_s = 0.0
     for moment in _moments(source, options):
         try:
-            clip = Clip(source, replace(options, start=moment, stop=None, fps=None), max_side)
+            clip = open_clip(source, replace(options, start=moment, stop=None, fps=None), max_side)
         except InputError:
             if not pairs:
                 raise
@@ -76,12 +79,13 @@ def preview_video(
         finally:
             clip.close()
         assert photo is not None
+        photo = crop_to(photo, parse_aspect(options.aspect), clip.pixel_aspect)
         began = time.monotonic()
         anime = stylizer(photo, strength=strength, keep_colour=keep_colour, stroke=stroke)
         painting_s += time.monotonic() - began
         pairs.append((_small(photo), _small(anime)))
     frame_s = painting_s / len(pairs)
-    clip = Clip(source, options, max_side)
+    clip = open_clip(source, options, max_side)
     total_frames = clip.total_frames
     clip.close()
     pairs += [pairs[-1]] * (-len(pairs) % _PAIRS_A_ROW)
@@ -90,14 +94,14 @@ def preview_video(
         for at in range(0, len(pairs), _PAIRS_A_ROW)
     ]
     sheet = contact_sheet(rows, ["photo", style_name(stylizer)] * _PAIRS_A_ROW)
-    write_picture(Picture((Frame(sheet),)), target, "png", mark=Mark(style=style_name(stylizer)))
+    write_picture(Picture((Frame(sheet),)), target, mark=Mark(style=style_name(stylizer)))
     left_s = None if total_frames is None else frame_s * total_frames
     return target, left_s
 
 
 def _moments(source: str | Path, options: VideoOptions) -> list[Fraction]:
     """Ten times, in seconds: the middles of ten equal parts of what is to be painted."""
-    clip = Clip(source, VideoOptions())
+    clip = open_clip(source, VideoOptions(), None)
     seconds = clip.seconds
     clip.close()
     begin = options.start or Fraction(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from sakuga.video.deflicker import Steady
 from sakuga.video.frames import Pixels
 from sakuga.video.options import VideoOptions
 from sakuga.video.segments import Encoding, Parts, Segment, SegmentWriter, State
+from sakuga.video.wipe import wipe
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,13 @@ class Recorder:
         options: VideoOptions,
         finished: list[Segment],
         state: State,
+        *,
+        sweep_s: Fraction,
     ) -> None:
         self._parts = parts
         self._encoding = encoding
-        self._side_by_side = options.side_by_side
+        self._options = options
+        self._sweep_s = sweep_s
         self._segments = list(finished)
         self._steady = Steady() if options.steady else None
         if self._steady is not None:
@@ -62,8 +67,11 @@ class Recorder:
             path = self._parts.segment_path(index, self._encoding.encoder)
             self._writer = SegmentWriter(path, self._encoding)
         picture = self._shown
-        if self._side_by_side:
+        if self._options.side_by_side:
             picture = np.concatenate([painted.photo, picture], axis=1)
+        elif self._options.wipe:
+            seconds = painted.pts * self._encoding.time_base
+            picture = wipe(painted.photo, picture, seconds, self._sweep_s)
         self._writer.add(picture, painted.pts, painted.duration)
         if painted.painter_state is not None:
             state = {**painted.painter_state, "recorder_shown": self._shown}
@@ -72,10 +80,16 @@ class Recorder:
             segment = self._close_segment()
             self._parts.keep(len(self._segments) - 1, segment, state)
 
-    def finish(self) -> list[Segment]:
-        """Close the last, shorter segment and return all."""
+    def finish(self, *, ended: bool) -> list[Segment]:
+        """Close the last, shorter segment and return all.
+
+        Args:
+            ended: no frame will follow, in a resumed job neither: the segment is recorded as whole.
+        """
         if self._writer is not None:
-            self._close_segment()
+            segment = self._close_segment()
+            if ended:
+                self._parts.keep(len(self._segments) - 1, segment, {})
         return self._segments
 
     def close(self) -> None:

@@ -88,7 +88,7 @@ class Parts:
     """
 
     def __init__(self, target: Path, job: dict[str, Any], *, resume: bool, restart: bool) -> None:
-        self.folder = parts_folder(target)
+        self.folder = parts_folder(target).absolute()
         self._description = self.folder / "job.json"
         ours = self._is_ours()
         if ours and restart and not resume:

@@ -1,4 +1,4 @@
-"""The sound and subtitles of the source: packets copied where the file allows, else converted."""
+"""A stream of sound or subtitles of the source and what it becomes: packets copied or rewritten."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
     AnyPacket = Packet[Any]
 
-_AUDIO_BITS_A_CHANNEL = 80_000  # per second, when sound must be encoded again
-_FALLBACK_RATE = 48_000  # Hz, for encoders that do not take the source's rate
+_INTERLEAVED_S = 10  # how far apart files lay what is heard at the same time
+# For subtitles whose decoder knows of no styles.
+_PLAIN_HEADER = (
+    b"[Script Info]\nScriptType: v4.00+\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize\n"
+    b"Style: Default,Arial,16\n[Events]\nFormat: Layer, Start, End, Style, Name, Text\n"
+)
 # Tags that describe the old file and would be wrong in the new one.
 _OWN_TAGS = frozenset(
     [
@@ -58,11 +62,16 @@ class Track:
         self._window = window
         self._base = source.time_base or Fraction(1, 1000)
         self._shift = round(window.origin / self._base)  # units of the source's time base
+        self._last: int | None = None  # when the last packet was decoded, in its own units
+        self.kind = "sound" if source.type == "audio" else "subtitles"
+        self.damaged = 0  # packets
         target.metadata.update(kept_tags(source.metadata))
         target.disposition = source.disposition
 
     def take(self, packet: AnyPacket) -> list[AnyPacket]:
         """Turn one packet of the source into packets of the result."""
+        if packet.pts is None:
+            packet.pts = packet.dts
         if packet.pts is None or not self._window.holds(packet.pts * self._base):
             return []
         packet.pts -= self._shift
@@ -74,34 +83,18 @@ class Track:
         """The packets that are still inside."""
         return []
 
-
-class AudioConversion(Track):
-    """Sound that is decoded and encoded again."""
-
-    def __init__(self, source: av.AudioStream, target: av.AudioStream, window: Window) -> None:
-        super().__init__(source, target, window)
-        self._encoder = target
-        self.damaged = 0
-
-    def take(self, packet: AnyPacket) -> list[AnyPacket]:
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError:
-            self.damaged += 1
-            return []
-        packets: list[AnyPacket] = []
-        for frame in frames:
-            assert isinstance(frame, av.AudioFrame)
-            if frame.pts is None:
+    def rising(self, packets: list[AnyPacket]) -> list[AnyPacket]:
+        """Mend broken times, which no file takes: each packet is decoded after the one before."""
+        for packet in packets:
+            if packet.dts is None:
                 continue
-            if not self._window.holds(frame.pts * (frame.time_base or self._base)):
-                continue
-            frame.pts -= round(self._window.origin / (frame.time_base or self._base))
-            packets += self._encoder.encode(frame)
+            if self._last is not None and packet.dts <= self._last:
+                packet.dts = self._last  # where subtitles may stay, which may be shown together
+                if self.kind == "sound":
+                    packet.dts += max(1, packet.duration or 1)
+            packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+            self._last = packet.dts
         return packets
-
-    def finish(self) -> list[AnyPacket]:
-        return self._encoder.encode(None)
 
 
 class SubtitleConversion(Track):
@@ -120,43 +113,21 @@ class SubtitleConversion(Track):
     def take(self, packet: AnyPacket) -> list[AnyPacket]:
         if packet.pts is None or not packet.size:
             return []
-        shown = self._decoder.decode2(packet)
-        if shown is None or not len(shown.rects) or not self._window.holds(packet.pts * self._base):
+        try:
+            shown = self._decoder.decode2(packet)
+            if shown is None or not len(shown.rects):
+                return []
+            if not self._window.holds(packet.pts * self._base):
+                return []
+            converted = self._encoder.encode_subtitle(shown)
+        except av.error.FFmpegError:
+            self.damaged += 1
             return []
-        converted = self._encoder.encode_subtitle(shown)
         converted.time_base = self._base
         converted.pts = converted.dts = packet.pts - self._shift
         converted.duration = packet.duration or 0
         converted.stream = self._target
         return [converted]
-
-
-def add_tracks(
-    source: av.container.InputContainer,
-    target: av.container.OutputContainer,
-    container: Container,
-    window: Window,
-    notes: list[str],
-) -> dict[int, Track]:
-    """Add a stream to `target` for each sound and subtitle stream of `source`, by its index there.
-
-    What the file cannot hold is left out, and `notes` says so.
-    """
-    tracks: dict[int, Track] = {}
-    for stream in source.streams:
-        track: Track | None = None
-        if isinstance(stream, av.AudioStream):
-            track = _add_audio(stream, target, container, window, notes)
-        elif isinstance(stream, av.subtitles.stream.SubtitleStream):
-            track = _add_subtitles(stream, target, container, window)
-        elif isinstance(stream, av.VideoStream):
-            continue
-        if track is not None:
-            tracks[stream.index] = track
-        else:
-            codec = getattr(stream, "name", None) or "of an unknown kind"
-            notes.append(f"track {stream.index} ({stream.type}, {codec}) was left out")
-    return tracks
 
 
 def read_packets(
@@ -165,7 +136,9 @@ def read_packets(
     """Yield (seconds in the result, packets for it) for all tracks, in the order of the source."""
     streams = [source.streams[index] for index in tracks]
     seconds = Fraction(0)
-    packets = source.demux(streams) if streams else iter(())
+    # The pictures are read too where there is an end, so that it is seen to come.
+    pace = source.streams.video[:1] if window.end is not None else ()
+    packets = source.demux([*streams, *pace]) if streams else iter(())
     past_end: set[int] = set()
     while len(past_end) < len(streams):
         try:
@@ -179,15 +152,20 @@ def read_packets(
             continue
         if packet.pts is not None:
             shown = packet.pts * packet.time_base
+            if window.end is not None and shown >= window.end + _INTERLEAVED_S:
+                break  # what comes now belongs still later, in all tracks
+            if packet.stream_index not in tracks:
+                continue
             if window.end is not None and shown >= window.end + 1:  # a second for reordering
                 past_end.add(packet.stream_index)
                 continue
             seconds = shown - window.origin
-        yield seconds, tracks[packet.stream_index].take(packet)
+        if (track := tracks.get(packet.stream_index)) is not None:
+            yield seconds, track.rising(track.take(packet))
     for track in tracks.values():
-        yield seconds, track.finish()
-        if isinstance(track, AudioConversion) and track.damaged:
-            notes.append(f"{track.damaged} damaged packets of sound were left out")
+        yield seconds, track.rising(track.finish())
+        if track.damaged:
+            notes.append(f"{track.damaged} damaged packets of {track.kind} were left out")
 
 
 def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
@@ -199,44 +177,34 @@ def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _add_audio(
-    stream: av.AudioStream,
+def copy_track(
+    source: av.stream.Stream,
     target: av.container.OutputContainer,
     container: Container,
     window: Window,
-    notes: list[str],
-) -> Track | None:
-    if stream.codec_context is None or container.audio is None:
-        return None
-    codec = stream.codec_context.codec.canonical_name
-    if container.audio_copies is None or codec in container.audio_copies:
-        return Track(stream, target.add_stream_from_template(stream), window)
-    rates = av.Codec(container.audio, "w").audio_rates
-    rate = stream.rate if rates is None or stream.rate in rates else _FALLBACK_RATE
-    encoded = target.add_stream(container.audio, rate=rate)
-    assert isinstance(encoded, av.AudioStream)
-    encoded.codec_context.layout = stream.codec_context.layout.name
-    encoded.codec_context.bit_rate = _AUDIO_BITS_A_CHANNEL * stream.codec_context.layout.nb_channels
-    notes.append(f"sound was encoded again as {container.audio}, this file cannot hold {codec}")
-    return AudioConversion(stream, encoded, window)
+) -> Track:
+    """Add a stream that takes the packets of `source` as they are."""
+    return Track(source, target.add_stream_from_template(source), window)
 
 
-def _add_subtitles(
-    stream: av.subtitles.stream.SubtitleStream,
+def add_subtitles(
+    source: av.stream.Stream,
     target: av.container.OutputContainer,
     container: Container,
     window: Window,
-) -> Track | None:
-    context = stream.codec_context
-    if context is None or container.subtitles is None:
-        return None
-    if context.codec.canonical_name in container.subtitle_copies:
-        return Track(stream, target.add_stream_from_template(stream), window)
-    if context.codec.bitmap_sub:
-        return None  # pictures of text: no notation holds them
+) -> Track:
+    """Add a stream for text subtitles in another notation.
+
+    Raises:
+        ValueError, av.error.FFmpegError: they are pictures, or have no decoder or encoder.
+    """
+    assert isinstance(source, av.subtitles.stream.SubtitleStream)
+    context = source.codec_context
+    if context.codec.bitmap_sub or container.subtitles is None:
+        raise ValueError("pictures of text: no notation holds them")
     context.open(strict=False)
     converted = target.add_stream(container.subtitles)
     assert isinstance(converted, av.subtitles.stream.SubtitleStream)
-    converted.codec_context.subtitle_header = context.subtitle_header
+    converted.codec_context.subtitle_header = context.subtitle_header or _PLAIN_HEADER
     converted.codec_context.time_base = Fraction(1, 1000)
-    return SubtitleConversion(stream, converted, window)
+    return SubtitleConversion(source, converted, window)
