@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 
 from sakuga.errors import InputError, OutputError
 
+_PIECE_BYTES = 1 << 20
 _NAMES = "sakuga.names"  # the error handler below, as `codecs` knows it
 
 
@@ -76,6 +77,18 @@ def tell(text: str) -> None:
         _abandon(sys.stderr)
 
 
+def check_stdout() -> None:
+    """Look, before anything is painted for stdout, whether it can take it.
+
+    Raises:
+        OutputError: it is closed or a terminal.
+    """
+    if sys.__stdout__ is None:
+        raise OutputError("stdout is closed; give a file with --out")
+    if sys.stdout.isatty():
+        raise OutputError("stdout is a terminal, which shows no pictures; use --out, or > FILE")
+
+
 def write_stdout(content: bytes | memoryview) -> None:
     """Write bytes to stdout, and all of them.
 
@@ -83,12 +96,21 @@ def write_stdout(content: bytes | memoryview) -> None:
         ReaderGoneError: whoever read it went away.
         OutputError: it is closed, shows text only, or cannot be written.
     """
+    copy_to_stdout(io.BytesIO(content))
+
+
+def copy_to_stdout(file: BinaryIO) -> None:
+    """Write what an open file holds to stdout; see `write_stdout`."""
     if sys.__stdout__ is None:
         raise OutputError("stdout is closed; give a file with --out")
+    while piece := file.read(_PIECE_BYTES):
+        rest = memoryview(piece)
+        try:
+            while rest:  # an unbuffered stdout may take a part only
+                rest = rest[sys.stdout.buffer.write(rest) :]
+        except OSError as error:
+            raise _failed(error) from error
     try:
-        rest = memoryview(content)
-        while rest:  # an unbuffered stdout may take a part only
-            rest = rest[sys.stdout.buffer.write(rest) :]
         sys.stdout.buffer.flush()
     except OSError as error:
         raise _failed(error) from error
@@ -100,14 +122,25 @@ def read_stdin() -> bytes:
     Raises:
         InputError: it is closed, a terminal, a folder, or cannot be read.
     """
+    content = io.BytesIO()
+    copy_stdin(content)
+    return content.getvalue()
+
+
+def copy_stdin(file: BinaryIO) -> None:
+    """Write stdin, to its end, into an open file; see `read_stdin`."""
     if sys.stdin is None:
         raise InputError("stdin is closed; pipe a picture into it, or name a file")
     if sys.stdin.isatty():
         raise InputError("stdin is a terminal; pipe a picture into it, or name a file")
-    try:
-        return sys.stdin.buffer.read()
-    except OSError as error:
-        raise InputError(f"stdin cannot be read ({error.strerror}); name a file") from error
+    while True:
+        try:
+            piece = sys.stdin.buffer.read(_PIECE_BYTES)
+        except OSError as error:
+            raise InputError(f"stdin cannot be read ({error.strerror}); name a file") from error
+        if not piece:
+            return
+        file.write(piece)
 
 
 def reader_gone() -> int:

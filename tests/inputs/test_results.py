@@ -156,11 +156,11 @@ def test_a_file_of_the_users_is_told_and_kept(desk: Desk) -> None:
         (["--stroke", "bold"], "was painted with stroke auto, not bold"),
         (["--strength", "7"], "strength is 7.0"),
         (["--tile", "5"], "tile is 5 pixels; it must be 16 or more"),
-        (["--from", "10"], "--from is for videos, and a.png is none"),
+        (["--from", "10"], "--from is for videos, and a.png is a still picture"),
         (["--preview"], "--preview is for videos"),
         (["--no-steady"], "--no-steady is for videos"),
         (["--codec", "hevc"], "--codec is for videos"),
-        (["--side-by-side"], "--side-by-side is for videos"),
+        (["--side-by-side"], "was painted with side-by-side off, not on"),
     ],
 )
 def test_a_changed_or_wrong_option_is_told(desk: Desk, words: list[str], told: str) -> None:

@@ -87,11 +87,7 @@ def encode_picture(
     elif (exif := _exif(picture, mark, file_format, name)) is not None:
         options["exif"] = exif
     if len(picture.frames) > 1:
-        if file_format == "jpg":
-            raise OptionError(
-                f"{name}: jpg holds no animation, and this has {len(picture.frames)} frames; "
-                "use --format webp, png or gif"
-            )
+        check_holds(picture, file_format, name)
         options |= _animation(picture, file_format)
     transparent = any(frame.alpha is not None for frame in picture.frames)
     first, *rest = [to_image(frame, transparent) for frame in picture.frames]
@@ -123,6 +119,15 @@ def _exif(picture: Picture, mark: Mark | None, file_format: str, name: str) -> b
     if exif is not None and file_format == "webp":
         exif = exif.removeprefix(b"Exif\0\0")  # which belongs to JPEG
     return exif
+
+
+def check_holds(picture: Picture, file_format: str, name: str) -> None:
+    """Raise OptionError unless the format can hold the picture's frames."""
+    if len(picture.frames) > 1 and file_format == "jpg":
+        raise OptionError(
+            f"{name}: jpg holds no animation, and this has {len(picture.frames)} frames; "
+            "use --format webp, png or gif"
+        )
 
 
 def check_quality(quality: int, file_format: str) -> None:

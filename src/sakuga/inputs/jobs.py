@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from sakuga.console import ProgressBar, read_stdin, tell, write_stdout
-from sakuga.errors import OptionError, OutputError, SakugaError
-from sakuga.images.formats import format_like
+from sakuga.console import ProgressBar, check_stdout, read_stdin, tell, write_stdout
+from sakuga.errors import InputError, OptionError, OutputError, SakugaError
+from sakuga.images.formats import HEAD_BYTES, WRITABLE, format_like, format_of, is_video
 from sakuga.images.marks import Mark, Option, digest_of, identity_of
 from sakuga.images.read import read_picture
+from sakuga.images.timeline import moves, retimed
 from sakuga.images.urls import fetch, is_url
-from sakuga.images.write import encode_picture, write_picture
+from sakuga.images.write import check_holds, encode_picture, write_picture
 from sakuga.inputs.outcome import Outcome, PaintedOtherwiseError
+from sakuga.inputs.piping import files_for
 from sakuga.inputs.places import mark_at
 from sakuga.inputs.plan import STREAM, Job, plan
 from sakuga.inputs.telling import as_json_values, tell_failures, tell_outcomes
-from sakuga.painting.pictures import USUAL, Look, mark_of, paint_picture
+from sakuga.painting.pictures import USUAL, Look, beside, mark_of, paint_picture
 from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
-from sakuga.video.options import VideoOptions, check_source, is_live, parts_folder
+from sakuga.video.options import (
+    VIDEO_FORMATS,
+    VideoOptions,
+    check_source,
+    is_live,
+    may_move,
+    parts_folder,
+)
 
 SMALLEST_TILE = 16  # pixels; around each a style looks at a hundred more
 
@@ -81,13 +89,14 @@ def _do(
         SakugaError: it cannot be done.
     """
     start_s = time.perf_counter()
-    if job.is_video:
+    as_video = job.is_video or (video.shows_otherwise and _moves(job))
+    if as_video:
         _check_video(job, video)
     if not job.named and not is_url(job.source) and mark_at(Path(job.source)) is not None:
         return Outcome(job, "skipped", own=True, notes=("is itself a result of Sakuga",))
-    content = read_stdin() if job.source == STREAM else None
+    content = read_stdin() if job.source == STREAM and not as_video else None
     asked = _mark_of(job, stylizer, look, video, content)
-    if _is_there(job, overwrite, video):
+    if _is_there(job, overwrite, video, as_video):
         assert job.target is not None
         found = mark_at(job.target)
         if found is None:
@@ -98,12 +107,21 @@ def _do(
         return Outcome(job, "skipped")
     notes: list[str] = []
     done = job
-    if job.is_video:
-        target, notes = _paint_video(job, stylizer, look, video, overwrite, advance)
+    if as_video:
+        target, notes = _paint_video(job, stylizer, look, video, file_format, overwrite, advance)
         done = replace(job, target=target)
     else:
         photo = content if content is not None else _load(job.source)
-        do_job(job, photo, stylizer, look, asked, file_format=file_format, progress=advance)
+        do_job(
+            job,
+            photo,
+            stylizer,
+            look,
+            asked,
+            file_format=None if file_format in VIDEO_FORMATS else file_format,
+            video=video,
+            progress=advance,
+        )
     return Outcome(done, "painted", time.perf_counter() - start_s, notes=tuple(notes))
 
 
@@ -115,22 +133,42 @@ def do_job(
     mark: Mark,
     *,
     file_format: str | None = None,
+    video: VideoOptions | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Paint one picture to where it goes, replacing what is there.
+    """Paint one picture or animation to where it goes, replacing what is there.
+
+    Args:
+        video: of these, `start`, `stop` and `fps` choose the frames of an animation, and
+            `side_by_side` shows the photo too.
 
     Raises:
         SakugaError: it cannot be read, painted or written.
     """
-    picture = read_picture(photo, name=_name(job.source), max_side=look.max_side)
+    video = video or VideoOptions()
+    name = _name(job.source)
+    if job.target is None:
+        check_stdout()
+    if job.source == STREAM and isinstance(photo, bytes) and is_video(photo[:HEAD_BYTES]):
+        raise InputError(f"{name}: holds a video; say --format mp4, or name a video with --out")
+    picture = read_picture(photo, name=name, max_side=look.max_side)
+    if file_format is None and job.target is not None:
+        file_format = format_of(job.target)
+    file_format = file_format or format_like(picture.file_format)
+    check_holds(picture, file_format, name)
+    if len(picture.frames) > 1:
+        picture = retimed(
+            picture, file_format, start=video.start, stop=video.stop, fps=video.fps, name=name
+        )
+    elif job.named:
+        _check_for_picture(video, name, moves=False)
     painted = paint_picture(picture, stylizer, look, progress)
+    if video.side_by_side:
+        painted = beside(picture, painted)
     del picture  # of 100 megapixels takes 300 MB, which encoding can use
     if job.target is not None:
         write_picture(painted, job.target, file_format, mark=mark)
         return
-    if sys.stdout.isatty():
-        raise OutputError("stdout is a terminal, which shows no pictures; use --out, or > FILE")
-    file_format = file_format or format_like(painted.file_format)
     buffer = io.BytesIO()
     encode_picture(painted, buffer, file_format, name="stdout", mark=mark)
     write_stdout(buffer.getbuffer())
@@ -161,8 +199,8 @@ def paint_inputs(
     to_stdout = jobs[0].target is None
     if to_stdout and as_json:
         raise OptionError("--json and a picture on stdout cannot be had together; use --out")
-    if video is not None and not any(job.is_video for job in jobs):
-        _refuse_video_options(video, jobs[0].source)
+    if video is not None:
+        _check_options(jobs, video)
     outcomes = []
     with ProgressBar("Painting", total=len(jobs), quiet=quiet) as bar:
         for outcome in do_jobs(
@@ -192,36 +230,82 @@ def check_tile(tile: int | str) -> None:
         )
 
 
-def _refuse_video_options(video: VideoOptions, source: str) -> None:
-    """Raise OptionError for options of videos where there is none."""
-    usual = VideoOptions()
-    for one in fields(VideoOptions):
-        if getattr(video, one.name) != getattr(usual, one.name):
-            called = {"start": "from", "stop": "to", "steady": "no-steady"}.get(one.name, one.name)
+def _check_options(jobs: Sequence[Job], video: VideoOptions) -> None:
+    """Refuse options that no job is for; of several jobs, options of clips are for clips.
+
+    Raises:
+        OptionError: naming them.
+    """
+    if not _unusual(video) or any(job.is_video for job in jobs):
+        return
+    unread = any(job.source == STREAM or is_url(job.source) for job in jobs)  # looked at later
+    animation = next((job for job in jobs if _moves(job)), None)
+    job = animation or jobs[0]
+    _check_for_picture(video, _name(job.source), moves=unread or animation is not None)
+
+
+def _check_for_picture(video: VideoOptions, name: str, *, moves: bool) -> None:
+    """Refuse options that mean nothing for a still picture, or for an animation.
+
+    Raises:
+        OptionError: naming them.
+    """
+    allowed = {"side_by_side"}
+    if moves:
+        allowed |= {"start", "stop", "fps", "preview", "wipe", "aspect"}
+    if moves and video.shows_otherwise:  # what is made is a clip before it is a picture
+        allowed |= {"steady", "resume", "discard", "segment_frames"}
+    for option in _unusual(video):
+        if option not in allowed:
+            called = {"start": "from", "stop": "to", "steady": "no-steady"}.get(option, option)
+            what = "an animated picture" if moves else "a still picture"
             raise OptionError(
-                f"--{called.replace('_', '-')} is for videos, and {_name(source)} is none; "
-                "leave it out"
+                f"--{called.replace('_', '-')} is for videos, and {name} is {what}; leave it out"
             )
+
+
+def _unusual(video: VideoOptions) -> list[str]:
+    """The names of the options that were given."""
+    usual = VideoOptions()
+    names = [one.name for one in fields(VideoOptions)]
+    return [name for name in names if getattr(video, name) != getattr(usual, name)]
+
+
+def _moves(job: Job) -> bool:
+    """True for the file of an animation."""
+    return may_move(job.source) and not is_url(job.source) and moves(Path(job.source))
 
 
 def _mark_of(
     job: Job, stylizer: Stylizer, look: Look, video: VideoOptions, content: bytes | None
 ) -> Mark:
     """The mark of the result that is asked for."""
+    if job.source == STREAM:
+        digest = "" if content is None else digest_of(content)
+        return mark_of(stylizer, look, source="stdin", digest=digest)
     if job.is_video:
         from sakuga.video.marks import video_mark
 
         return video_mark(job.source, stylizer, look, video)
-    if content is not None:
-        return mark_of(stylizer, look, source="stdin", digest=digest_of(content))
     source, digest = identity_of(job.source)
-    return mark_of(stylizer, look, source=source, digest=digest)
+    times = {"from": video.start, "to": video.stop, "fps": video.fps}
+    more: dict[str, Option] = {
+        called: f"{float(value):g}" for called, value in times.items() if value is not None
+    }
+    if more and not _moves(job):  # a photo among clips
+        more = {}
+    for called, shown in (("side-by-side", video.side_by_side), ("wipe", video.wipe)):
+        if shown:
+            more[called] = True
+    if video.aspect is not None:
+        more["aspect"] = video.aspect
+    return mark_of(stylizer, look, source=source, digest=digest, more=more)
 
 
 def _usual(job: Job) -> Mapping[str, Option]:
     """What the options of such a job are unless one is given."""
     if not job.is_video:
-        return USUAL
+        return USUAL | {"side-by-side": False, "wipe": False}
     from sakuga.video.marks import USUAL_VIDEO
 
     return USUAL_VIDEO
@@ -235,13 +319,19 @@ def _check_video(job: Job, video: VideoOptions) -> None:
     """
     from sakuga.video.containers import choose_codec
 
-    assert job.target is not None
-    check_source(job.source, video)
-    if not video.preview:
+    if job.source != STREAM:
+        check_source(job.source, video)
+    if may_move(job.source) and not is_url(job.source) and not _moves(job):
+        raise OptionError(
+            f"{job.source}: is a still picture; give a clip or an animation, or another --out"
+        )
+    if job.target is None:
+        check_stdout()
+    elif not video.preview:
         choose_codec(job.target, video.codec, video.crf)
 
 
-def _is_there(job: Job, overwrite: bool, video: VideoOptions) -> bool:
+def _is_there(job: Job, overwrite: bool, video: VideoOptions, as_video: bool) -> bool:
     """True if the result is there and is not to be made again, or made further.
 
     Raises:
@@ -249,7 +339,7 @@ def _is_there(job: Job, overwrite: bool, video: VideoOptions) -> bool:
     """
     if job.target is None or overwrite or kind_of(job.target) == "nothing":
         return False
-    if not job.is_video:
+    if not as_video:
         return True
     if video.preview:
         return False  # the sheet has a name of its own
@@ -273,23 +363,27 @@ def _paint_video(
     stylizer: Stylizer,
     look: Look,
     options: VideoOptions,
+    file_format: str | None,
     overwrite: bool,
     progress: Callable[[float, str], None],
-) -> tuple[Path, list[str]]:
-    """Paint one video, or a sheet of moments of it.
+) -> tuple[Path | None, list[str]]:
+    """Paint one video or animation, or a sheet of moments of it.
 
     Returns:
-        The file that was made, and what the user should know.
+        The file that was made (None: stdout), and what the user should know.
     """
     from sakuga.video import Progress, paint_video, preview_video
 
     def advance(state: Progress) -> None:
         share = state.frames / state.total_frames if state.total_frames else 0.0
-        progress(min(1.0, share), f": {state}")
+        progress(min(1.0, share), f": {state.speed}")
 
     if options.preview:
+        if job.target is None or job.source == STREAM:
+            raise OptionError("--preview looks at a file and makes one; name both")
         sheet, seconds = preview_video(
             job.source,
+            job.target if job.to_file else job.target.with_name(f"{job.target.stem}-preview.png"),
             style=stylizer,
             strength=look.strength,
             keep_colour=look.keep_colour,
@@ -301,25 +395,32 @@ def _paint_video(
         if seconds is None:
             return sheet, []
         return sheet, [f"painting the whole clip will take about {seconds:.0f} s"]
-    result = paint_video(
-        job.source,
-        job.target,
-        style=stylizer,
-        strength=look.strength,
-        keep_colour=look.keep_colour,
-        max_side=look.max_side,
-        stroke=look.stroke,
-        overwrite=overwrite,
-        options=options,
-        on_progress=advance,
-    )
-    if result.interrupted:
-        kept = f"{result.frames} frames are in {result.path}" if result.path else "nothing is kept"
-        for note in (kept, *result.notes):
-            tell(f"{job.source}: {note}")
-        raise KeyboardInterrupt
+    with files_for(job, file_format) as files:
+        result = paint_video(
+            files.source,
+            files.target,
+            style=stylizer,
+            strength=look.strength,
+            keep_colour=look.keep_colour,
+            max_side=look.max_side,
+            stroke=look.stroke,
+            overwrite=overwrite,
+            options=replace(options, fragmented=job.target is None),
+            on_progress=advance,
+        )
+        if result.interrupted:
+            kept = "nothing is kept"
+            if result.path and job.target:
+                kept = f"{result.frames} frames are in {result.path}"
+            for note in (kept, *result.notes):
+                tell(f"{job.source}: {note}")
+            raise KeyboardInterrupt
     assert result.path is not None
-    return result.path, result.notes
+    notes = list(result.notes)
+    made = result.path.suffix.lower().removeprefix(".")
+    if file_format in WRITABLE and not job.to_file and made not in (file_format, "apng"):
+        notes.append(f"--format {file_format} is for pictures; this video became {made}")
+    return job.target and result.path, notes
 
 
 def _load(source: str) -> Path | bytes:

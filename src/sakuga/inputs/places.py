@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sakuga.images.formats import WRITABLE, format_of
 from sakuga.images.marks import Mark, read_mark
+from sakuga.images.timeline import moves
 from sakuga.paths import fitted, kind_of
-from sakuga.video.options import has_video_suffix, is_video
+from sakuga.video.options import VIDEO_FORMATS, has_video_suffix, is_video, may_move
 
 # Formats that are read and not written become the nearest in what they can hold.
 _REPLACED = {".avif": ".webp", ".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg", ".mpo": ".jpg"}
@@ -24,7 +25,7 @@ class Places:
 
     Args:
         style: the style's name, for the names of results.
-        file_format: "png", "jpg", "webp" or "gif" for all pictures; None: like the source.
+        file_format: of the results; None: like the source.
     """
 
     def __init__(self, style: str, file_format: str | None) -> None:
@@ -34,15 +35,20 @@ class Places:
 
     def beside(self, source: str, name: str, folder: Path) -> Path:
         """PHOTO-STYLE.EXT in a folder, for the source NAME."""
-        return self._give(source, name, folder, f"-{self._style}")
+        return self._give(source, name, folder, f"-{self._style}", is_named=True)
 
-    def within(self, source: str, name: str, folder: Path) -> Path:
-        """The source's own name in a folder of results, with the result's suffix."""
-        return self._give(source, name, folder, "")
+    def within(self, source: str, name: str, folder: Path, *, is_named: bool = False) -> Path:
+        """The source's own name in a folder of results, with the result's suffix.
 
-    def _give(self, source: str, name: str, folder: Path, ending: str) -> Path:
+        Args:
+            is_named: the source was named itself and not found in a folder, where a format is for
+                what it suits: one of pictures for the pictures, one of videos for what moves.
+        """
+        return self._give(source, name, folder, "", is_named=is_named)
+
+    def _give(self, source: str, name: str, folder: Path, ending: str, *, is_named: bool) -> Path:
         path = Path(name)
-        suffix = self._suffix(source, path)
+        suffix = self._suffix(source, path, is_named)
         tail = ending + suffix
         nice = name if tail == path.suffix else fitted(path.stem, tail)
         for place in (folder / nice, folder / fitted(name, tail)):
@@ -57,13 +63,15 @@ class Places:
         self._given.setdefault(place.absolute(), (source, name))
         return place
 
-    def _suffix(self, source: str, path: Path) -> str:
-        suffix = path.suffix
+    def _suffix(self, source: str, path: Path, is_named: bool) -> str:
+        suffix, wanted = path.suffix, self._file_format
+        if wanted in VIDEO_FORMATS:
+            if is_video(source) or (may_move(source) and (is_named or moves(Path(source)))):
+                return suffix if suffix.lower() == f".{wanted}" else f".{wanted}"
+        elif wanted is not None and (is_named or not is_video(source)):
+            return suffix if format_of(path) == wanted else WRITABLE[wanted][1]
         if is_video(source):
             return suffix if suffix.lower() in _WRITTEN_VIDEOS else ".mp4"
-        if self._file_format is not None:
-            same = format_of(path) == self._file_format
-            return suffix if same else WRITABLE[self._file_format][1]
         return suffix if format_of(path) else _REPLACED.get(suffix.lower(), ".png")
 
 

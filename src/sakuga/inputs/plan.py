@@ -12,7 +12,7 @@ from sakuga.images.formats import PICTURE_SUFFIXES, WRITABLE, format_of
 from sakuga.images.urls import file_name, is_url
 from sakuga.inputs.places import Places, folder_of_results, mark_at
 from sakuga.paths import files_below, kind_of
-from sakuga.video.options import has_video_suffix, is_live, is_video
+from sakuga.video.options import VIDEO_FORMATS, has_video_suffix, is_live, is_video, may_move
 
 STREAM = "-"  # stdin as an input, stdout as an output
 
@@ -24,11 +24,14 @@ class Job:
     source: str  # a path, an address, STREAM or a camera
     target: Path | None  # None: stdout
     named: bool = False  # it is the only input and was named itself: painted also if it is a result
+    to_file: bool = False  # the target is what the user called it
+    moving: bool = False  # a stream that is to be a video, which its name cannot say
 
     @property
     def is_video(self) -> bool:
         """True if the source or the result is, by its name, a video or a camera."""
-        return is_video(self.source) or (self.target is not None and has_video_suffix(self.target))
+        to_video = self.target is not None and has_video_suffix(self.target)
+        return self.moving or is_video(self.source) or to_video
 
 
 @dataclass
@@ -55,15 +58,19 @@ def plan(
         inputs: paths, folders, patterns with * ? [], addresses, "-", "webcam[:N]".
         style: the style's name, for the names of results.
         out: where to write; None: beside the sources; "-" means stdout.
-        file_format: "png", "jpg", "webp" or "gif" for all results; None: like the source.
+        file_format: "png", "jpg", "webp", "gif", "mp4", "mov", "mkv" or "webm" for all results;
+            None: like the source. In a folder it is for what it suits: a picture format for the
+            pictures, a video format for the videos and animations.
 
     Raises:
         InputError: an input that does not exist, or holds no picture.
         OutputError: a result would replace its own source.
-        OptionError: two results would have one place, or streams and files are mixed.
+        OptionError: two results would have one place, streams and files are mixed, or a still
+            picture would become a video.
     """
-    if file_format is not None and file_format not in WRITABLE:
-        raise OptionError(f"format {file_format!r} is not one of {', '.join(WRITABLE)}")
+    formats = (*WRITABLE, *VIDEO_FORMATS)
+    if file_format is not None and file_format not in formats:
+        raise OptionError(f"format {file_format!r} is not one of {', '.join(formats)}")
     if not inputs:
         raise InputError("nothing to paint was given; name a picture, a folder or an address")
     names = [name for given in inputs for name in _expanded(given)]
@@ -82,6 +89,7 @@ def plan(
             if name in roots:
                 _add_tree(made, Path(name), style, out, places, alone=len(names) == 1)
             else:
+                _check_suits(name, file_format)
                 named = list(inputs) == names and len(names) == 1
                 made.jobs.append(Job(name, _place(name, out, places), named))
         if out is not None and (roots or len(names) > 1):
@@ -156,15 +164,37 @@ def _names_a_file(out: Path) -> bool:
 def _job_to_file(name: str, out: Path | None, file_format: str | None) -> Job:
     """A job with a target of the user's; a picture's suffix and format must fit each other."""
     assert out is not None
-    if not is_video(name):
+    kind = out.suffix.lower().removeprefix(".")
+    if is_video(name) or has_video_suffix(out):
+        if not is_video(name) and not may_move(name) and name != STREAM:
+            raise OptionError(
+                f"{name}: is a still picture, which makes no video; end --out with .png, .jpg, "
+                ".webp or .gif"
+            )
+        kind = {"m4v": "mp4", "apng": "png"}.get(kind, kind)
+    else:
         if format_of(out) is None:
             raise OptionError(
-                f"{out}: the suffix {out.suffix or '(none)'} is not one Sakuga writes; "
-                "use .png, .jpg, .webp or .gif"
+                f"{out}: the suffix {out.suffix or '(none)'} is not one Sakuga writes; use .png, "
+                ".jpg, .webp or .gif, or .mp4, .mov, .mkv or .webm for what moves"
             )
-        if file_format not in (None, format_of(out)):
-            raise OptionError(f"--out {out} and --format {file_format} differ; leave one out")
-    return Job(name, out, named=True)
+        kind = format_of(out) or kind
+    if file_format not in (None, kind):
+        raise OptionError(f"--out {out} and --format {file_format} differ; leave one out")
+    return Job(name, out, named=True, to_file=True)
+
+
+def _check_suits(name: str, file_format: str | None) -> None:
+    """Raise OptionError unless that format can be made of a source of that name."""
+    if is_video(name) and file_format == "jpg":
+        raise OptionError(
+            f"{name}: is a video, which {file_format} cannot hold; use gif, webp or png, or mp4, "
+            "mov, mkv or webm"
+        )
+    if file_format in VIDEO_FORMATS and not is_video(name) and not may_move(name):
+        raise OptionError(
+            f"{name}: is a still picture, {file_format} is for what moves; use png, jpg or webp"
+        )
 
 
 def _stream_job(names: list[str], out: Path | None, file_format: str | None) -> Job:
@@ -172,7 +202,9 @@ def _stream_job(names: list[str], out: Path | None, file_format: str | None) -> 
     if len(names) != 1 or _is_folder(names[0]):
         raise OptionError("'-' stands for one picture; it cannot be mixed with other inputs")
     if out is None or str(out) == STREAM:
-        return Job(names[0], None, named=True)
+        if names[0] != STREAM:
+            _check_suits(names[0], file_format)
+        return Job(names[0], None, named=True, moving=file_format in VIDEO_FORMATS)
     return _job_to_file(names[0], out, file_format)
 
 
@@ -186,7 +218,7 @@ def _place(source: str, out: Path | None, places: Places) -> Path:
         name, home = Path(source).name, Path(source).parent
     if out is None or out.resolve() == home.resolve():
         return places.beside(source, name, home)
-    return places.within(source, name, out)
+    return places.within(source, name, out, is_named=True)
 
 
 def _add_tree(

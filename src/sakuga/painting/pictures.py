@@ -205,3 +205,15 @@ def paint_picture(
             yield replace(small, colour=anime)
 
     return replace(picture, frames=tuple(painted()))
+
+
+def beside(photo: Picture, painted: Picture) -> Picture:
+    """Each photo at the left of what was painted from it, both of one size."""
+
+    def joined(before: Frame, after: Frame) -> Frame:
+        colour = np.concatenate([before.colour, after.colour], axis=1)
+        alpha = None if after.alpha is None else np.concatenate([after.alpha, after.alpha], axis=1)
+        return replace(after, colour=colour, alpha=alpha)
+
+    frames = zip(photo.frames, painted.frames, strict=True)
+    return replace(painted, frames=tuple(joined(before, after) for before, after in frames))
