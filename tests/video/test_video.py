@@ -1124,7 +1124,9 @@ def test_the_command_line_paints_a_clip(tmp_path: Path, tiny_style: Path) -> Non
     (row,) = json.loads(done.stdout)["results"]
     assert row["status"] == "painted"
     assert len(look(tmp_path / "in-tiny.mp4").times) == 4
-    assert run().returncode == 0  # it is there already, and is skipped
+    assert run("--from", "0.04", "--to", "200ms").returncode == 0  # there already, and skipped
+    other = run()
+    assert other.returncode == 2 and "painted with from 0.04" in other.stderr
     wrong = run("--overwrite", "--codec", "prores")
     assert wrong.returncode == 2
     assert len(wrong.stderr.splitlines()) == 1 and "cannot hold prores" in wrong.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from sakuga.errors import InputError
-from sakuga.images.read import Picture, without_pillow_limit
+from sakuga.images.read import Picture, pillow_globals
 
 # Browsers slow a GIF down whose frames are shorter than 20 ms; it counts in 10 ms.
 _UNIT_MS = {"gif": 10}
@@ -67,7 +67,7 @@ def shown_frames(
 def moves(path: Path) -> bool:
     """True for the file of an animation; what cannot be read is none, and fails when painted."""
     try:
-        with without_pillow_limit():
+        with pillow_globals():
             image = Image.open(path)
         with image:
             return getattr(image, "n_frames", 1) > 1
