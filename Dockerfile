@@ -5,10 +5,10 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src ./src
 RUN python -m venv --without-pip /opt/sakuga \
-  && python -m pip --python /opt/sakuga install --no-cache-dir ".[web,heic]"
+  && python -m pip --python /opt/sakuga install --no-cache-dir ".[heic]"
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin sakuga

@@ -582,9 +582,6 @@ def serve(
     open
         Show the page in the browser.
     """
-    from sakuga.extras import need
-
-    need("sakuga serve", "web", "starlette", "uvicorn", "python_multipart")
     from sakuga.web.server import serve as serve_until_stopped
     from sakuga.web.settings import Settings
 

@@ -19,7 +19,17 @@ from sakuga.extras import EXTRAS, missing
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import survey, user_folder
 
-_CORE = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "av", "cyclopts", "rich")
+_CORE = (
+    "numpy",
+    "pillow",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "av",
+    "cyclopts",
+    "rich",
+    "starlette",
+    "uvicorn",
+)
 _TEST_SIDE = 256  # pixels
 
 

@@ -24,7 +24,6 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         "tensorboard",
     ),
     "eval": ("torch", "safetensors", "pooch", "cv2", "scipy"),
-    "web": ("starlette", "uvicorn", "python_multipart"),
     "batch": ("ray", "pyarrow"),
 }
 EXTRAS["tune"] = (*EXTRAS["train"], *EXTRAS["eval"], "optuna", "filelock")

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,20 +100,6 @@ def test_a_port_in_use_is_one_line(tmp_path: Path, two_styles: Path) -> None:
 def test_an_address_of_another_machine_is_one_line(tmp_path: Path, two_styles: Path) -> None:
     said = refused(tmp_path, two_styles, "--host", "192.0.2.1", "--token", "x" * 16)
     assert "does not have that address" in said
-
-
-def test_a_missing_extra_is_one_line(tmp_path: Path) -> None:
-    program = (
-        "import sys; sys.modules['starlette'] = None\n"
-        "import importlib.util as u; find = u.find_spec\n"
-        "u.find_spec = lambda name, *a: None if name == 'starlette' else find(name, *a)\n"
-        "from sakuga.cli import run; sys.exit(run(['serve']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 2
-    assert "pip install 'sakuga[web]'" in done.stderr and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
