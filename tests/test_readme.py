@@ -11,7 +11,11 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(ROOT.glob("[!R]*.md")),
+    *sorted(path for folder in ("docs", "integrations") for path in (ROOT / folder).rglob("*.md")),
+]
 README = PAGES[0].read_text(encoding="utf-8")
 FENCES = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
