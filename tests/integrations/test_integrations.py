@@ -1,0 +1,147 @@
+"""The node, the Space and the notebook, called as their hosts call them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+import sakuga
+
+ROOT = Path(__file__).parents[2]
+PHOTO = np.random.default_rng(3).integers(0, 256, (40, 56, 3), np.uint8)
+
+
+def load(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- ComfyUI ---
+
+
+@pytest.fixture(scope="module")
+def node() -> Any:
+    module = load("comfyui_sakuga", ROOT / "integrations" / "comfyui" / "__init__.py")
+    assert module.NODE_CLASS_MAPPINGS.keys() == module.NODE_DISPLAY_NAME_MAPPINGS.keys()
+    return module.NODE_CLASS_MAPPINGS["SakugaPaint"]
+
+
+def call(node: Any, **given: object) -> torch.Tensor:
+    """Call the node with its defaults, as ComfyUI does: by the names of its inputs."""
+    wanted = node.INPUT_TYPES()["required"]
+    values = {
+        name: rest[0]["default"] if rest else kind[0]
+        for name, (kind, *rest) in wanted.items()
+        if name not in given
+    }
+    result = getattr(node(), node.FUNCTION)(**values, **given)
+    assert len(result) == len(node.RETURN_TYPES)
+    image: torch.Tensor = result[0]
+    return image
+
+
+def test_the_node_paints_as_the_package_does(node: Any) -> None:
+    batch = torch.from_numpy(np.stack([PHOTO, PHOTO[::-1]])).float() / 255
+    painted = call(node, image=batch)
+    assert painted.dtype == torch.float32 and painted.shape == batch.shape
+    for photo, anime in zip((PHOTO, np.ascontiguousarray(PHOTO[::-1])), painted, strict=True):
+        expected = sakuga.Stylizer(sakuga.styles.DEFAULT_STYLE)(photo)
+        assert np.array_equal((anime * 255).round().byte().numpy(), expected)
+
+
+def test_the_node_keeps_alpha_and_takes_its_options(node: Any) -> None:
+    photo = torch.from_numpy(PHOTO).float()[None] / 255
+    alpha = torch.rand(1, 40, 56, 1)
+    unchanged = call(node, image=torch.cat([photo, alpha], dim=-1), strength=0.0)
+    assert torch.equal(unchanged[..., 3:], alpha)
+    assert torch.allclose(unchanged[..., :3], photo, atol=1e-6)
+    bold, fine = (call(node, image=photo, stroke=stroke) for stroke in (16, "fine"))
+    assert not torch.equal(bold, fine)
+    assert not torch.equal(call(node, image=photo, keep_colour=True), fine)
+
+
+def test_the_node_lists_every_style(node: Any) -> None:
+    names, _ = node.INPUT_TYPES()["required"]["style"]
+    assert names == [style.spec.name for style in sakuga.styles.installed()]
+
+
+# --- Gradio ---
+
+
+class Element:
+    """Stands for any part of a page: remembers what it was made with."""
+
+    def __init__(self, *given: object, **named: Any) -> None:
+        self.given, self.named = given, named
+
+
+class PageError(Exception):
+    """Stands for gradio.Error, which the page shows."""
+
+
+@pytest.fixture
+def space(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    gradio = ModuleType("gradio")
+    for name in ("Checkbox", "Dropdown", "Image", "Interface", "Radio", "Slider"):
+        setattr(gradio, name, type(name, (Element,), {}))
+    gradio.Error = PageError  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gradio", gradio)
+    return load("space_app", ROOT / "integrations" / "space" / "app.py")
+
+
+def test_the_space_paints_with_what_its_page_offers(space: ModuleType) -> None:
+    inputs = space.app.named["inputs"]
+    defaults = [element.named.get("value", False) for element in inputs[1:]]
+    painted = space.app.named["fn"](PHOTO, *defaults)
+    assert np.array_equal(painted, sakuga.Stylizer(sakuga.styles.DEFAULT_STYLE)(PHOTO))
+    assert inputs[1].given[0] == [style.spec.name for style in sakuga.styles.installed()]
+
+
+def test_the_space_says_what_is_wrong(space: ModuleType) -> None:
+    with pytest.raises(PageError, match="Choose a photo first"):
+        space.paint(None, "novel", 1.0, False, "auto")
+    with pytest.raises(PageError, match=r"style .nothing. is unknown"):
+        space.paint(PHOTO, "nothing", 1.0, False, "auto")
+
+
+def test_the_space_has_the_header_that_its_host_reads(space: ModuleType) -> None:
+    folder = ROOT / "integrations" / "space"
+    header = (folder / "README.md").read_text(encoding="utf-8").split("---\n")[1]
+    facts = yaml.safe_load(header)
+    assert facts["sdk"] == "gradio" and (folder / facts["app_file"]).exists()
+    assert len(facts["short_description"]) <= 60
+    assert (folder / "requirements.txt").read_text().split() == ["sakuga"]
+
+
+# --- The notebook ---
+
+
+def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cell by cell in one namespace; `%pip` is for the machine that opens it."""
+    notebook = json.loads((ROOT / "examples" / "sakuga.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    assert all(not c.get("outputs") for c in notebook["cells"])
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(PHOTO).save("photo.jpg")
+    names: dict[str, Any] = {}
+    for cell in cells:
+        exec(compile(re.sub(r"^%pip .*$", "", cell, flags=re.MULTILINE), "cell", "exec"), names)
+    with Image.open("anime.png") as anime:
+        assert anime.size == (56, 40)
+    first, *others = names["looks"]
+    assert all(look.shape == (320, 320, 3) for look in names["looks"])
+    assert not any(np.array_equal(first, look) for look in others)
