@@ -1,0 +1,133 @@
+"""Builds the documentation's site from docs/ and the pages at the root:  python docs/site.py
+
+Links that leave docs/ are turned towards the copies of those pages, or to the repository. The API's
+page is made from the docstrings, llms.txt from the menu in zensical.toml. A built page that paints
+in the browser (web/dist) goes along as the folder try/. Needs zensical (pip install zensical).
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+STAGED = ROOT / CONFIG["docs_dir"]
+SITE = ROOT / CONFIG["site_dir"]
+
+# Pages outside docs/ -> their place in the site.
+OUTSIDE = {
+    "README.md": "index.md",
+    "MODEL_CARD.md": "model-card.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CODE_OF_CONDUCT.md": "conduct.md",
+    "SECURITY.md": "security.md",
+    "docs/gallery/README.md": "gallery/index.md",
+}
+_LINKS = re.compile(r"(\]\()(?!\w+:|#)([^)#\s]+)")
+
+
+def pages() -> dict[str, str]:
+    """Each page: its path in the repository -> its path in the site."""
+    inside = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    return {path: path.removeprefix("docs/") for path in sorted(inside)} | OUTSIDE
+
+
+def stage() -> None:
+    """Write the site's Markdown and pictures into STAGED, afresh."""
+    shutil.rmtree(STAGED, ignore_errors=True)
+    kept = shutil.ignore_patterns("*.md", "*.py", "*.jsonl", "__pycache__")
+    shutil.copytree(ROOT / "docs", STAGED, ignore=kept)
+    for source, place in pages().items():
+        text = (ROOT / source).read_text(encoding="utf-8")
+        target = STAGED / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(turned(text, source, place), encoding="utf-8")
+    (STAGED / "api.md").write_text(api(), encoding="utf-8")
+    (STAGED / "llms.txt").write_text(llms(), encoding="utf-8")
+
+
+def turned(text: str, source: str, place: str) -> str:
+    """A page's text with its relative links as they are in the site."""
+
+    def turn(found: re.Match[str]) -> str:
+        target = os.path.normpath((ROOT / source).parent / found[2])
+        path = Path(target).relative_to(ROOT).as_posix()
+        if path in pages():
+            new = pages()[path]
+        elif path.startswith("docs/") and not path.endswith(".jsonl"):
+            new = path.removeprefix("docs/")
+        else:
+            return f"{found[1]}{CONFIG['repo_url']}/blob/main/{path}"
+        return found[1] + Path(os.path.relpath(new, Path(place).parent)).as_posix()
+
+    return _LINKS.sub(turn, text)
+
+
+def api() -> str:
+    """The public names of the package, as Markdown, from their signatures and docstrings."""
+    import sakuga
+
+    parts = ["# Python API", inspect.getdoc(sakuga.styles) or ""]
+    for name in sorted(set(sakuga.__all__) - {"styles"}):
+        parts += documented(f"sakuga.{name}", getattr(sakuga, name), "##")
+    for name in ("installed", "find"):
+        parts += documented(f"sakuga.styles.{name}", getattr(sakuga.styles, name), "##")
+    return "\n\n".join(parts) + "\n"
+
+
+def documented(name: str, thing: object, heading: str) -> Iterator[str]:
+    """One name's heading, signature and docstring, and those of a class's call."""
+    yield f"{heading} {name}"
+    if callable(thing) and not (isinstance(thing, type) and issubclass(thing, Exception)):
+        yield f"```python\n{name.rsplit('.', 1)[-1]}{inspect.signature(thing)}\n```"
+    yield f"```text\n{inspect.getdoc(thing)}\n```"
+    if isinstance(thing, type) and "__call__" in vars(thing):
+        yield from documented(f"{name}.__call__", vars(thing)["__call__"], heading + "#")
+
+
+def llms() -> str:
+    """What language models read first: what this is, and where each page's Markdown lies."""
+    lines = [f"# {CONFIG['site_name']}", "", f"> {CONFIG['site_description']}", ""]
+    for title, page in menu(CONFIG["nav"]):
+        if page.endswith(".md"):
+            lines.append(f"- [{title}]({CONFIG['site_url']}{page})")
+    return "\n".join(lines) + "\n"
+
+
+def menu(entries: list[dict[str, object]]) -> Iterator[tuple[str, str]]:
+    """Titles and pages of the menu, groups opened."""
+    for entry in entries:
+        for title, page in entry.items():
+            if isinstance(page, list):
+                yield from menu(page)
+            else:
+                yield title, str(page)
+
+
+def build() -> int:
+    """Build the site into SITE; the status is 0 if nothing was warned of."""
+    stage()
+    done = subprocess.run(["zensical", "build", "--clean", "--strict"], cwd=ROOT)
+    if done.returncode:
+        return done.returncode
+    for path in [*STAGED.rglob("*.md"), STAGED / "llms.txt"]:  # for language models, as they are
+        shutil.copyfile(path, SITE / path.relative_to(STAGED))
+    page = ROOT / "web" / "dist"
+    if page.is_dir():
+        shutil.copytree(page, SITE / "try", dirs_exist_ok=True)
+    else:
+        print("no page to try: web/dist is missing, see docs/web.md", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(build())
