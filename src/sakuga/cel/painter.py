@@ -105,10 +105,10 @@ def paint_cel(
     density = blur(lines, 8.0)
     crowd = np.clip((density - 0.14) / 0.3, 0, 1) * settings.crowding
     # A line that parts nothing is a fold where it stands alone, and fur where there are many.
-    alone = 0.35 * (1 - np.clip((density - 0.06) / 0.08, 0, 1) * settings.crowding)
+    alone = 0.25 * (1 - np.clip((density - 0.06) / 0.08, 0, 1) * settings.crowding)
     contour = salience(lab, tones, edge_tangent_flow(source, 2.0))
     lines = without_short_strokes(lines, settings.line_length) * (alone + (1 - alone) * contour)
-    lines = lines * (1 - crowd) * (1 - 0.7 * texture) * (1 - 0.7 * face)
+    lines = lines * (1 - crowd) * (1 - 0.9 * texture) * (1 - 0.7 * face)
     # A stroke is drawn whole or not at all: faint ones look like dirt.
     lines = smoothstep(0.12, 0.42, 1.2 * blur(lines, 0.5))
     lines = without_short_strokes(lines, 0.8 * settings.line_length)  # what was cut to pieces
@@ -132,7 +132,7 @@ def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:
     return printed
 
 
-def detail_map(photo: Map, painted: Map, texture: Map, accent: float = 6.5) -> Map:
+def detail_map(photo: Map, painted: Map, texture: Map, accent: float = 5.0) -> Map:
     """Where fine detail stands out from what was painted over: eyes, letters; not leaves.
 
     Args:

@@ -24,13 +24,13 @@ class CelSettings:
     """How the painter paints; lengths are pixels of a picture of about 500 pixels."""
 
     # --- brush
-    brush: float = 2.0  # pixels, radius of the Kuwahara filter: larger strokes of colour
+    brush: float = 1.8  # pixels, radius of the Kuwahara filter: larger strokes of colour
     texture_brush: float = 4.5  # the same on texture (foliage, fur, gravel)
-    detail: float = 0.8  # 0 to 1, how much of fine detail that stands out (eyes, letters) stays
+    detail: float = 0.9  # 0 to 1, how much of fine detail that stands out (eyes, letters) stays
     flow: float = 3.0  # pixels, sigma of the smoothing along edges: calmer contours
 
     # --- tones
-    merge: float = 7.0  # CIELAB units; neighbouring regions nearer than this become one tone
+    merge: float = 6.0  # CIELAB units; neighbouring regions nearer than this become one tone
     flatness: float = 1.0  # 0 to 1, how much of the region's one tone replaces soft shading
     gradient: float = 1.0  # 0 to 1, how much of wide, soft gradients (skies, walls) stays
     bins: int = 0  # lightnesses of the whole picture, spread evenly; 0: as many as it has
@@ -51,7 +51,7 @@ class CelSettings:
     line_level: float = 0.4  # of L; a dip deeper than this is a stroke: lower draws more
     line_slope: float = 2.5  # how suddenly a dip becomes a stroke
     line_flow: float = 4.0  # pixels, sigma along the stroke: longer, calmer strokes
-    line_length: float = 12.0  # pixels; shorter strokes that stand alone are dropped
+    line_length: float = 16.0  # pixels; shorter strokes that stand alone are dropped
     crowding: float = 0.8  # 0 to 1, how much strokes thin out where they crowd
     line_colour: tuple[float, ...] = (0.0, 0.0, 0.0)  # RGB in [0, 1] that full ink is mixed towards
     line_tone: float = (
