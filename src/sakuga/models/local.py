@@ -77,8 +77,7 @@ class LocalGenerator(nn.Module):
         self.up_half = nn.Conv2d(quarter, half, 1)
         last = nn.Conv2d(half, 16, 3, 1, 1)
         self.tail = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), last)
-        decided = nn.Conv2d(half, 12, 3, 1, 1)
-        self.decisions = decided if decides else None
+        self.decisions = nn.Conv2d(half, 12, 3, 1, 1) if decides else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -91,9 +90,10 @@ class LocalGenerator(nn.Module):
                     module.second.weight.mul_(0.1)
             last.weight.mul_(0.01)  # starts near the identity:
             last.bias[12:] = 2.0  # no residual, the gate 88 % open
-            decided.weight.mul_(0.1)
-            assert decided.bias is not None
-            decided.bias[:4] = -2.0  # hardly any strokes
+            if self.decisions is not None:
+                assert self.decisions.bias is not None
+                self.decisions.weight.mul_(0.1)
+                self.decisions.bias[:4] = -2.0  # hardly any strokes
 
     @property
     def receptive_radius(self) -> int:
