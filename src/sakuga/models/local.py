@@ -148,7 +148,7 @@ FLAT_REACH = 4  # pixels around one whose calmest place gives its tone
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
 FLAT_BIAS = 2.0  # added to them: higher lays more flat
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
-STROKE_BIAS = 2.0  # added to them: higher draws more
+STROKE_BIAS = 1.0  # added to them: higher draws more
 LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or no gradient is left
 
 
