@@ -21,6 +21,7 @@ from sakuga.evaluate.features import load_feature_network
 from sakuga.evaluate.measure import measure
 from sakuga.evaluate.metrics import Distance
 from sakuga.evaluate.sources import list_pictures
+from sakuga.evaluate.statistics import drawn_statistics, lightness_of, similarity
 from sakuga.evaluate.systems import results_system, style_system
 
 
@@ -105,8 +106,12 @@ def test_untouched_photos_as_results_equal_the_baseline(photos, drawings, networ
             "edges": 1,
             "edge_agreement": 1,
             "content": 1,
+            **baseline.medians,
         }
     )
+    own = [drawn_statistics(lightness_of(item.read())) for item in items]
+    assert list(baseline.pictures) == own
+    assert baseline.medians["soft_shading"] == np.median([one["soft_shading"] for one in own])
     assert floor.kid.low <= 0 <= floor.kid.high < baseline.kid.value
 
 
@@ -142,6 +147,32 @@ def test_a_copying_style_flickers_like_the_clip(photos, drawings, network, clip)
     assert row.medians["noise_gain"] == pytest.approx(1)
 
 
+def test_systems_are_compared_two_by_two_by_their_lightness(tmp_path, photos, drawings, network):
+    items = list_pictures(photos, "photos")
+    darker, other = tmp_path / "darker", tmp_path / "other"
+    for folder in (darker, other):
+        folder.mkdir()
+    for number, item in enumerate(items):
+        Image.fromarray(item.read() // 4 * 3).save(darker / f"{item.name}.png")
+        Image.fromarray(picture(200 + number)).save(other / f"{item.name}.png")
+    systems = [results_system(folder, items) for folder in (photos, darker, other)]
+    evaluation = measured(systems, photos, drawings, network)
+    assert [(one.first, one.second) for one in evaluation.similarity] == [
+        ("photos", "darker"),
+        ("photos", "other"),
+        ("darker", "other"),
+    ]
+    tint, another, _ = evaluation.similarity
+    assert 0.98 < tint.median < 1 and abs(another.median) < 0.5
+    for number, item in enumerate(items):
+        expected = similarity(
+            lightness_of(item.read()), lightness_of(list_pictures(other, "o")[number].read())
+        )
+        assert another.pictures[number] == pytest.approx(expected, abs=2e-3)
+    assert another.median == np.median(another.pictures)
+    assert measured(systems[:1], photos, drawings, network).similarity == ()
+
+
 def test_results_a_little_cut_are_fitted_and_bent_ones_refused(tmp_path, photos, drawings, network):
     items = list_pictures(photos, "photos")
     results = tmp_path / "other"
@@ -166,26 +197,40 @@ def test_the_command_writes_a_page_that_needs_nothing_else(
     assert status == 0
     told = capsys.readouterr().out
     assert "KID below the photos' by " in told
+    assert re.search(r"^tiny 1 and photos: similarity -?0\.\d{3}$", told, re.M)
     assert "tiny 1: KID (grid)" in told and "photos: KID (grid)" in told and str(out) in told
     page = out.read_text()
     assert not re.search(r"https?://|<script|<link|url\(", page)
-    assert page.count("<svg") == 1 + 7
+    assert page.count("<svg") == 1 + 11
     for name in (
         "KID (grid)",
         "FID (grid)",
         "flicker",
         "noise gain",
         "edge agreement",
+        "soft shading",
+        "concentration",
+        "ink",
+        "How alike they are",
         "below the photos",
     ):
         assert name in page
-    # Six statistics and content of the style, five and content of the results: three pairs each.
-    assert page.count("data:image/webp;base64,") == (7 + 6) * 3 * 2
+    # Ten statistics and content of the style, nine and content of the results: three pairs each.
+    assert page.count("data:image/webp;base64,") == (11 + 10) * 3 * 2
+    # The photos' own values stand in the table, unjudged, and in the plots of these four.
+    own = re.search(r"<tr class=baseline>.*?</tr>", page).group()
+    assert own.count("&ndash;") == 8 and "class=good" not in own and "class=bad" not in own
+    assert len(re.findall(r'class="name">photos<', page)) == 2 + 11 + 4
     document = json.loads(out.with_suffix(".json").read_text())
     assert [row["kind"] for row in document["rows"]] == ["system", "system", "baseline", "floor"]
     assert set(document["rows"][0]["KID (grid)"]) == {"value", "low", "high"}
     assert set(document["rows"][0]["KID gain (grid)"]) == {"value", "low", "high"}
-    assert document["rows"][0]["pictures"][2]["photo"] == "p02"
+    for row in document["rows"][:3]:
+        assert row["pictures"][2]["photo"] == "p02"
+        assert {"soft_shading", "concentration", "flat", "ink"} <= set(row["pictures"][2])
+    assert [(one["first"], one["second"]) for one in document["similarity"]] == [
+        ("tiny 1", "photos")
+    ]
     assert document["network_sha256"] and document["total_drawings"] == 8
 
 
@@ -266,6 +311,12 @@ def test_bars_hold_at_their_edges():
     assert report.meets_bar("texture", 0.60) and not report.meets_bar("texture", 0.61)
     assert report.meets_bar("edges", 5.0) and not report.meets_bar("edges", 0.94)
     assert report.meets_bar("saturation", 0.95) and not report.meets_bar("saturation", 1.31)
+    assert report.meets_bar("soft_shading", 0.18) and not report.meets_bar("soft_shading", 0.19)
+    assert report.meets_bar("concentration", 0.6) and not report.meets_bar("concentration", 0.59)
+    assert [report.meets_bar("ink", value) for value in (0.02, 0.03, 0.07, 0.08)] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    assert report.meets_bar("flat", 0.1) is None
     assert report.meets_bar("content", 0.1) is None
     assert report.meets_bar("texture", math.nan) is None
 

@@ -3,16 +3,21 @@
 import cv2
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from sakuga.evaluate.statistics import (
+    DRAWN,
     STATISTICS,
     cielab,
+    drawn_statistics,
     fit,
     flow_back,
     gradient,
+    lightness_of,
     medians,
     noise_gain,
     picture_statistics,
+    similarity,
     warp,
     warp_errors,
 )
@@ -60,10 +65,13 @@ def test_gradient_of_a_ramp_is_its_slope():
 
 def test_a_picture_against_itself_changes_nothing():
     photo = scene()
-    assert picture_statistics(photo, photo) == pytest.approx(
-        {"chroma_shift": 0, "saturation": 1, "texture": 1, "edges": 1, "edge_agreement": 1}
+    measured = picture_statistics(photo, photo)
+    assert tuple(measured) == STATISTICS
+    own = drawn_statistics(lightness_of(photo))
+    assert tuple(own) == DRAWN
+    assert measured == pytest.approx(
+        {"chroma_shift": 0, "saturation": 1, "texture": 1, "edges": 1, "edge_agreement": 1, **own}
     )
-    assert tuple(picture_statistics(photo, photo)) == STATISTICS
 
 
 def test_chroma_shift_of_a_flat_recolouring_is_the_distance_of_the_two_colours():
@@ -153,6 +161,83 @@ def test_noise_gain_of_copying_is_one_of_a_constant_zero_and_of_blur_between():
 
     # The mean of nine independent pixels has a third of their deviation.
     assert noise_gain(photo, blur(photo), blur) == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_one_lightness_is_flat_and_concentrates_nothing():
+    measured = drawn_statistics(np.full((60, 80), 37.3, np.float32))
+    assert measured == pytest.approx(
+        {"soft_shading": 0, "concentration": np.nan, "flat": 1, "ink": 0}, nan_ok=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("slope", "soft", "flat"), [(0.45, 0, 1), (0.55, 1, 0), (2.45, 1, 0), (2.55, 0, 0)]
+)
+def test_a_ramp_is_soft_between_half_and_two_and_a_half(slope, soft, flat):
+    ramp = slope * np.tile(np.arange(200, dtype=np.float32), (30, 1))
+    measured = drawn_statistics(ramp)
+    # The borders are mirrored, so that up to three columns at either end are less steep.
+    assert measured["soft_shading"] == pytest.approx(soft, abs=6 / 200)
+    assert measured["flat"] == pytest.approx(flat, abs=6 / 200)
+    assert measured["concentration"] == pytest.approx(0.1, abs=0.003)  # all pixels are alike
+    assert measured["ink"] == 0
+
+
+def test_a_step_is_all_concentrated_and_flat_beside_its_border():
+    """Slope at a pixel: half the difference of its neighbours on the blurred step's own curve."""
+    width, height = 200, 60.0
+    step = np.where(np.arange(width) < width // 2, 20, 20 + height)
+    measured = drawn_statistics(np.tile(step.astype(np.float32), (30, 1)))
+    place = np.arange(width) - width // 2 + 0.5  # from the border, in pixels
+    slope = height / 2 * (ndtr((place + 1) / 0.8) - ndtr((place - 1) / 0.8))
+    assert measured["soft_shading"] == np.mean((slope >= 0.5) & (slope < 2.5)) == 2 / width
+    assert measured["flat"] == np.mean(slope < 0.5) == 1 - 6 / width
+    assert measured["concentration"] == pytest.approx(1, abs=1e-4)
+    assert measured["ink"] == 0
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "ink"),
+    [(3, 60, 3 / 40), (6, 60, 6 / 40), (3, 11.5, 0), (3, 12.5, 3 / 40), (16, 60, 0), (3, -60, 0)],
+)
+def test_ink_is_what_thin_dark_lines_cover(width, depth, ink):
+    """Lines every 40 pixels: narrower than 7, darker than their ground, by more than 12."""
+    inside = np.arange(200) % 40 - 17
+    lines = np.where((inside >= 0) & (inside < width), 70 - depth, 70)
+    down = np.tile(lines.astype(np.float32), (80, 1))
+    assert drawn_statistics(down)["ink"] == pytest.approx(ink)
+    assert drawn_statistics(down.T.copy())["ink"] == pytest.approx(ink)
+
+
+def test_pictures_of_a_few_pixels_have_all_statistics():
+    for shape in ((1, 1), (1, 7), (3, 2)):
+        measured = drawn_statistics(np.random.default_rng(0).random(shape, np.float32) * 100)
+        defined = {name: value for name, value in measured.items() if not np.isnan(value)}
+        assert {"soft_shading", "flat", "ink"} <= set(defined)
+        assert all(0 <= value <= 1 for value in defined.values())
+
+
+def test_smooth_tones_are_soft_and_posterised_ones_concentrated():
+    """The statistics tell a photo's shading from a drawing's of the same scene."""
+    across, down = np.meshgrid(np.arange(160), np.arange(120))
+    shaded = (50 + 45 * np.sin(across / 25) * np.cos(down / 25)).astype(np.float32)
+    tones = np.round(shaded / 30) * 30
+    photo, cel = drawn_statistics(shaded), drawn_statistics(tones)
+    assert photo["soft_shading"] > 0.6 > 0.2 > cel["soft_shading"]
+    assert cel["concentration"] > 0.6 > 0.3 > photo["concentration"]
+    assert cel["flat"] > 0.6 > photo["flat"]
+
+
+def test_similarity_is_one_for_two_tints_and_falls_with_another_drawing():
+    plane = lightness_of(scene())
+    assert similarity(plane, 20 + plane / 2) == pytest.approx(1)
+    assert similarity(plane, 100 - plane) == pytest.approx(-1)
+    other = lightness_of(scene(seed=5))
+    expected = np.corrcoef(plane.ravel(), other.ravel())[0, 1]
+    assert similarity(plane, other) == pytest.approx(expected)
+    assert np.isnan(similarity(plane, np.full_like(plane, 40)))
+    with pytest.raises(ValueError, match="differ in shape"):
+        similarity(plane, plane[1:])
 
 
 def test_flow_finds_where_a_moved_picture_came_from():

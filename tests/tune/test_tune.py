@@ -19,7 +19,10 @@ from optuna.trial import TrialState
 from sakuga import cli
 from sakuga.data.split import split_of
 from sakuga.errors import OptionError, TrainingError
+from sakuga.evaluate.features import load_feature_network
+from sakuga.evaluate.systems import System
 from sakuga.train.config import load_config
+from sakuga.tune import objective
 from sakuga.tune import study as search
 from sakuga.tune.objective import score_terms, shortfall
 from sakuga.tune.settings import Choice, Range, load_settings
@@ -148,6 +151,9 @@ def test_the_table_is_read_and_trials_are_made_of_it(config):
         ('"photo_sides.1"', '"photo_sides.2"', "no element '2'"),
         ("init_steps = 2", "init_steps = 2\nblocks = 1", "both in"),
         ("init_steps = 2", "init_steps = 9", "init_steps 9"),
+        ("photos = 3", 'photos = 3\nbars = ["inc"]', "unknown key 'inc': did you mean ink"),
+        ("photos = 3", 'photos = 3\nbars = ["flicker"]', "unknown key 'flicker'"),
+        ("photos = 3", 'photos = 3\nbars = "ink"', "a list of statistics"),
     ],
 )
 def test_tables_that_make_no_sense_are_refused_before_anything_is_trained(
@@ -169,7 +175,26 @@ def test_the_score_is_the_documented_sum():
     assert terms == pytest.approx(
         {"kid": 1.5, "texture": 2 * 0.25, "edges": 2 * 0.2, "saturation": 0}
     )
+    drawn = {"soft_shading": 0.27, "concentration": 0.45, "ink": 0.14, "flat": 0.1}
+    assert score_terms(0, 1, drawn) == pytest.approx(
+        {"kid": 0, "soft_shading": 0.5, "concentration": 0.25, "ink": 1}
+    )
+    assert set(score_terms(0, 1, {**numbers, **drawn}, bars=["ink", "edges"])) == {
+        "kid",
+        "ink",
+        "edges",
+    }
     assert shortfall(5.0, 0.0, 5.0) == 0 and shortfall(6.0, 0.0, 5.0) == pytest.approx(0.2)
+
+
+def test_the_bars_of_the_table_are_those_of_the_score(config):
+    changed(config, "photos = 3", 'photos = 3\nbars = ["ink"]')
+    settings = load_settings(config)
+    judge = objective.Judge.prepare(settings, load_feature_network(settings.network))
+    copy = System("copy", "", lambda item, photo: photo, lambda photo: photo)
+    terms, numbers = judge.judge(copy)
+    assert set(terms) == {"kid", "ink"}
+    assert {"soft_shading", "ink", "noise_gain"} <= set(numbers)
 
 
 def test_a_search_is_made_goes_on_and_reports(config, tmp_path, capsys):

@@ -119,6 +119,10 @@ def summary(evaluation: Evaluation, out: Path) -> str:
             interval = f"({gain.low:.4f} to {gain.high:.4f})"
             lines.append(f"    KID below the photos' by {gain.value:.4f} {interval}")
         lines += [f"    {name} {value:.3f}" for name, value in row.numbers.items()]
+    lines += [
+        f"{one.first} and {one.second}: similarity {one.median:.3f}"
+        for one in evaluation.similarity
+    ]
     return "\n".join((*lines, f"report: {out}"))
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from dataclasses import asdict, dataclass, field, replace
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sakuga.errors import DataError
 from sakuga.evaluate.features import FeatureNetwork
@@ -19,10 +21,13 @@ from sakuga.evaluate.sources import Item
 from sakuga.evaluate.statistics import (
     LONG_SIDE_PIXELS,
     Picture,
+    drawn_statistics,
     fit,
+    lightness_of,
     medians,
     noise_gain,
     picture_statistics,
+    similarity,
     warp_errors,
 )
 from sakuga.evaluate.systems import System
@@ -59,6 +64,16 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Likeness:
+    """How like each other the results of two systems are: correlation of their lightness."""
+
+    first: str  # names of the systems
+    second: str
+    median: float  # over the photos
+    pictures: list[float]  # one a photo, in their order
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All rows, and what they were measured with."""
 
@@ -70,6 +85,7 @@ class Evaluation:
     total_drawings: int
     selection: str  # which photos and drawings, in words
     rows: tuple[Row, ...]
+    similarity: tuple[Likeness, ...] = ()  # of every two systems
 
     def score_name(self, score: str) -> str:
         """A score's full name: it means nothing without its network."""
@@ -142,9 +158,11 @@ def measure(
     seen_photos, seen_drawings = look(photos, "photos"), look(drawings, "drawings")
     kid_photos = kid(seen_photos, seen_drawings)
     rows = []
+    drawn: list[list[NDArray[np.uint8]]] = []
     for system in systems:
+        drawn.append([])
         seen, numbers = painted_pictures(
-            system,
+            _keeping(system, drawn[-1]) if len(systems) > 1 else system,
             photos,
             seen_photos,
             network,
@@ -171,6 +189,7 @@ def measure(
                 kid_results.below(kid_photos),
             )
         )
+    own = [drawn_statistics(lightness_of(fit(photo.read(), max_side))) for photo in photos]
     half, other_half = halves(seen_drawings)
     rows += [
         Row(
@@ -179,6 +198,8 @@ def measure(
             "the untouched photos",
             kid_photos.distance,
             fid(seen_photos, seen_drawings),
+            medians(own),
+            own,
         ),
         Row(
             "drawings",
@@ -197,6 +218,10 @@ def measure(
         total_drawings=len(drawings),
         selection=selection,
         rows=tuple(rows),
+        similarity=tuple(
+            _likeness(systems[one].name, systems[other].name, drawn[one], drawn[other])
+            for one, other in combinations(range(len(systems)), 2)
+        ),
     )
 
 
@@ -237,6 +262,39 @@ def _painted(
             row["noise_gain"] = noise_gain(photo, result, system.stylize, seed=seed)
         numbers.append(row)
         yield fit(result)
+
+
+def _keeping(system: System, kept: list[NDArray[np.uint8]]) -> System:
+    """The same system; the lightness of its results is added to `kept`, as PNG.
+
+    Results are compared when all are painted. In PNG, 0..255 for 0..100, a thousand take some 200
+    MB; the correlation is the same to four digits.
+    """
+
+    def result(item: Item, photo: Picture) -> Picture:
+        painted = system.result(item, photo)
+        levels = np.rint(lightness_of(painted) * 2.55).astype(np.uint8)
+        kept.append(np.asarray(cv2.imencode(".png", levels)[1], np.uint8))
+        return painted
+
+    return replace(system, result=result)
+
+
+def _likeness(
+    first: str,
+    second: str,
+    first_drawn: Sequence[NDArray[np.uint8]],
+    second_drawn: Sequence[NDArray[np.uint8]],
+) -> Likeness:
+    """How alike two systems drew the same photos, of what `_keeping` kept."""
+    values = [
+        similarity(
+            *(np.asarray(cv2.imdecode(one, cv2.IMREAD_GRAYSCALE), np.float32) for one in pair)
+        )
+        for pair in zip(first_drawn, second_drawn, strict=True)
+    ]
+    median = medians([{"similarity": value} for value in values])["similarity"]
+    return Likeness(first, second, median, values)
 
 
 def _flicker(

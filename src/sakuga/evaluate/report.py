@@ -57,6 +57,26 @@ COLUMNS: dict[str, Column] = {
         "Share of the strong edges that photo and result have at the same places, within 2 pixels.",
         lambda value: -value,
     ),
+    "soft_shading": Column(
+        "soft shading",
+        "Share of the picture in middle gradients, as photos shade. A drawing has flat tones.",
+        lambda value: value,
+    ),
+    "concentration": Column(
+        "concentration",
+        "Share of all gradient in the strongest tenth of the pixels. Higher: crisper borders.",
+        lambda value: -value,
+    ),
+    "flat": Column(
+        "flat",
+        "Share of the picture without gradient. Higher is flatter.",
+        lambda value: -value,
+    ),
+    "ink": Column(
+        "ink",
+        "Share of the picture in dark lines narrower than 7 pixels.",
+        lambda value: abs(value - sum(BARS["ink"]) / 2),
+    ),
     "noise_gain": Column(
         "noise gain",
         "Share of faint noise in the photo that reaches the result. Lower is calmer.",
@@ -94,6 +114,7 @@ def html_report(evaluation: Evaluation, pair: Pair, *, title: str = "How the sty
         f"{evaluation.max_side} pixels. Medians over the pictures; "
         "<span class=good>green</span> meets the bar for a style worth shipping.</p>",
         _table(evaluation, shown),
+        _similarity(evaluation),
         _plots(evaluation, systems, shown),
         *(_gallery(row, number, evaluation, pair) for number, row in enumerate(systems)),
         f"<footer>{escape(evaluation.score_name('KID'))} and {escape(evaluation.score_name('FID'))}"
@@ -156,7 +177,8 @@ def _table(evaluation: Evaluation, shown: list[str]) -> str:
         ]
         for name in shown:
             value = row.numbers.get(name, math.nan)
-            verdict = {True: " class=good", False: " class=bad", None: ""}[meets_bar(name, value)]
+            met = meets_bar(name, value) if row.kind == "system" else None
+            verdict = {True: " class=good", False: " class=bad", None: ""}[met]
             cells.append(f"<td{verdict}>{'&ndash;' if math.isnan(value) else f'{value:.2f}'}</td>")
         lines.append(
             f"<tr class={row.kind}><th>{escape(row.name)}<small>{escape(row.about)}</small></th>"
@@ -174,6 +196,22 @@ def _table(evaluation: Evaluation, shown: list[str]) -> str:
         "sees them. Lower is closer; the photos' row is where one starts and the drawings' row is "
         "where nothing can be told apart. FID grows as pictures get fewer: compare it within this "
         "table only.</dd></dl></details>"
+    )
+
+
+def _similarity(evaluation: Evaluation) -> str:
+    """How alike the systems are, two by two; nothing where there is one only."""
+    if not evaluation.similarity:
+        return ""
+    lines = "".join(
+        f"<tr><th>{escape(one.first)}</th><th>{escape(one.second)}</th>"
+        f"<td>{'&ndash;' if math.isnan(one.median) else f'{one.median:.3f}'}</td></tr>"
+        for one in evaluation.similarity
+    )
+    return (
+        "<h2>How alike they are</h2><p>Correlation of the lightness of two results, median over "
+        "the pictures. 1: one drawing in two tints.</p>"
+        f"<div class=wide><table><tbody>{lines}</tbody></table></div>"
     )
 
 
@@ -206,12 +244,9 @@ def _plots(evaluation: Evaluation, systems: list[Row], shown: list[str]) -> str:
         if statistic == "flicker":  # one number a system: the table says it
             continue
         groups = [
-            (
-                row.name,
-                [numbers.get(statistic, math.nan) for numbers in row.pictures],
-                plots.colour_of(number),
-            )
-            for number, row in enumerate(systems)
+            (row.name, [numbers.get(statistic, math.nan) for numbers in row.pictures], colour)
+            for row, colour in coloured
+            if row.kind == "system" or statistic in row.medians
         ]
         title = COLUMNS[statistic].title
         figures.append(

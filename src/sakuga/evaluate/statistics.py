@@ -8,8 +8,13 @@ at most 768 pixels first, so that the numbers mean the same for a phone photo an
     texture        gradient away from the photo's strong edges, over the photo's: lower is flatter
     edges          the same ratio on the strong edges themselves: 1 keeps every contour's strength
     edge agreement share of strong edges that photo and result have at the same places
+    soft shading   share of a picture in middle gradients, as photos shade: lower is more drawn
+    concentration  share of all gradient in the strongest tenth of the pixels: higher is crisper
+    flat           share of a picture without gradient
+    ink            share of a picture in thin dark lines
     noise gain     how much of the sensor noise in a photo reaches the result
     warp error     how much the result of a video flickers, in grey levels
+    similarity     correlation of the lightness of two results: 1 is one drawing in two tints
 """
 
 from __future__ import annotations
@@ -34,14 +39,25 @@ GREY_PHOTO_CHROMA = (
     1.0  # below this mean chroma a photo is grey, and a saturation ratio means nothing
 )
 
-STATISTICS = ("chroma_shift", "saturation", "texture", "edges", "edge_agreement")
+SOFT_GRADIENT = (0.5, 2.5)  # L per pixel: from here on shading is seen, from there on a border
+STRONGEST_SHARE = 0.1
+INK_KERNEL_PIXELS = 7  # lines narrower than this count as ink
+INK_DEPTH = 12.0  # L that a line is darker than its surroundings
+FLAT_MEAN_GRADIENT = 1e-3  # below this a picture has one lightness, and its gradient is rounding
 
-# What a style worth shipping reaches: (lowest, highest) median over the pictures.
+DRAWN = ("soft_shading", "concentration", "flat", "ink")  # of one picture: a photo has them too
+STATISTICS = ("chroma_shift", "saturation", "texture", "edges", "edge_agreement", *DRAWN)
+
+# What a style worth shipping reaches: (lowest, highest) median over the pictures. Necessary, not
+# enough: a blurred picture has little texture, and one with scribbles has ink.
 BARS: dict[str, tuple[float, float]] = {
     "chroma_shift": (0.0, 5.0),
     "saturation": (0.95, 1.3),
     "texture": (0.0, 0.60),
     "edges": (0.95, np.inf),
+    "soft_shading": (0.0, 0.18),
+    "concentration": (0.60, np.inf),
+    "ink": (0.03, 0.07),
     "noise_gain": (0.0, 0.45),
     "flicker": (0.0, 2.0 / 1.7),  # warp error over the video's own
 }
@@ -93,8 +109,62 @@ def gradient(lightness: Plane) -> Plane:
     return np.asarray(np.hypot(across, down), np.float32)
 
 
+def lightness_of(picture: Picture) -> Plane:
+    """CIELAB lightness, 0..100, with the long side at most 768 pixels: what is measured here."""
+    return np.asarray(cielab(fit(picture))[..., 0], np.float32)
+
+
+def drawn_statistics(lightness: Plane) -> dict[str, float]:
+    """How drawn one picture looks, whatever it shows: a photo has these numbers as well.
+
+    A cel picture has few tones with crisp borders and thin dark strokes, where a photo shades.
+
+    Args:
+        lightness: float32 (H, W), L in 0..100; see `lightness_of`.
+
+    Returns:
+        One number in 0..1 for each name in `DRAWN`. With g the gradient:
+        soft_shading, the share of pixels with g in [0.5, 2.5); concentration, the share of the sum
+        of g that the strongest tenth of the pixels holds (NaN for a picture of one lightness);
+        flat, the share with g below 0.5; ink, the share that is more than 12 darker than its
+        closing by an ellipse of 7 pixels, which fills thin dark lines (black top-hat, Serra 1982).
+    """
+    steep = gradient(lightness)
+    low, high = SOFT_GRADIENT
+    weaker = steep.size - max(1, int(STRONGEST_SHARE * steep.size))
+    strongest = np.partition(steep, weaker, axis=None)[weaker:]
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (INK_KERNEL_PIXELS, INK_KERNEL_PIXELS))
+    depth = cv2.morphologyEx(lightness, cv2.MORPH_CLOSE, kernel) - lightness
+    return {
+        "soft_shading": float(((steep >= low) & (steep < high)).mean()),
+        "concentration": _ratio(
+            float(strongest.sum(dtype=np.float64)) / steep.size,
+            float(steep.mean(dtype=np.float64)),
+            at_least=FLAT_MEAN_GRADIENT,
+        ),
+        "flat": float((steep < low).mean()),
+        "ink": float((depth > INK_DEPTH).mean()),
+    }
+
+
+def similarity(first: Plane, second: Plane) -> float:
+    """Pearson's correlation of two lightness planes of one shape: 1 where only the tint differs.
+
+    NaN where either has one lightness only.
+
+    Raises:
+        ValueError: the two differ in shape.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"the two differ in shape: {first.shape} and {second.shape}")
+    one, other = (
+        plane.astype(np.float64) - plane.mean(dtype=np.float64) for plane in (first, second)
+    )
+    return _ratio(float((one * other).mean()), float(one.std() * other.std()))
+
+
 def picture_statistics(photo: Picture, result: Picture) -> dict[str, float]:
-    """Chroma shift, saturation, texture, edges and edge agreement of a result and its photo.
+    """What a result is beside its photo, and how drawn it is by itself.
 
     Args:
         photo: uint8 (H, W, 3) RGB.
@@ -102,7 +172,8 @@ def picture_statistics(photo: Picture, result: Picture) -> dict[str, float]:
 
     Returns:
         One number for each name in `STATISTICS`. NaN where the photo gives nothing to compare with:
-        saturation of a grey photo, texture of a photo with no gradient outside its edges.
+        saturation of a grey photo, texture of a photo with no gradient outside its edges; and
+        concentration of a result of one lightness.
 
     Raises:
         ValueError: the two pictures differ in shape.
@@ -128,6 +199,7 @@ def picture_statistics(photo: Picture, result: Picture) -> dict[str, float]:
             precision=float(near_before[strong_after].mean()),
             recall=float(near_after[strong_before].mean()),
         ),
+        **drawn_statistics(after[..., 0]),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from sakuga.images.colour import Pixels
 from sakuga.images.read import to_float, to_pixels
 from sakuga.painting.tiling import paint_tiles
 from sakuga.train.checkpoint import build_generator, load_checkpoint, load_weights
-from sakuga.tune.settings import TuneSettings
+from sakuga.tune.settings import MEASURED_BARS, TuneSettings
 
 
 def score_terms(
@@ -32,16 +32,17 @@ def score_terms(
     *,
     kid_weight: float = 1.0,
     bars_weight: float = 1.0,
+    bars: Sequence[str] = MEASURED_BARS,
 ) -> dict[str, float]:
     """The weighted terms of a score, whose sum is to be made small.
 
     kid: KID to the drawings over that of the untouched photos: 1 is no better than doing nothing,
-    0 is as good as drawings. Each statistic with a bar: how far its median lies outside, as a share
+    0 is as good as drawings. Each statistic of `bars`: how far its median lies outside, as a share
     of the bar it misses: texture 0.75 against 0.60 costs 0.25. Inside the bars nothing is gained.
     """
     terms = {"kid": kid_weight * distance / baseline}
     for name, value in numbers.items():
-        if name in BARS and not math.isnan(value):
+        if name in bars and not math.isnan(value):
             terms[name] = bars_weight * shortfall(value, *BARS[name])
     return terms
 
@@ -112,6 +113,7 @@ class Judge:
             numbers,
             kid_weight=self.settings.kid_weight,
             bars_weight=self.settings.bars_weight,
+            bars=self.settings.bars,
         )
         return terms, {"kid": distance, **numbers}
 

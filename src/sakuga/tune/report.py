@@ -34,13 +34,14 @@ def html_report(
     pruned = study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
     settings = judge.settings
     title = f"Tuning {settings.base.name}"
+    bars = ", ".join(settings.bars).replace("_", " ") or "of none"
     body = [
         f"<h1>{escape(title)}</h1>",
         f"<p class=lead>{len(complete)} trials of {settings.steps} steps to the end, {len(pruned)} "
         f"stopped early. Score = {settings.kid_weight:g} x KID ({escape(judge.network.name)}) over "
         f"that of the untouched photos ({judge.baseline:.4f}) + {settings.bars_weight:g} x how far "
-        f"each statistic misses its bar, on {len(judge.photos)} held-out photos. Lower is better."
-        "</p>",
+        f"medians miss their bars ({bars}), on {len(judge.photos)} held-out photos. Lower is "
+        "better.</p>",
         _trial_table(ranked, pruned),
         "<h2>What matters</h2><div class=plots>",
         _importances(study, ranked),

@@ -26,7 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from sakuga.errors import OptionError
+from sakuga.evaluate.statistics import BARS
 from sakuga.train.config import TrainConfig, config_from, load_config
+
+MEASURED_BARS = tuple(name for name in BARS if name != "flicker")  # a trial paints no clip
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class TuneSettings:
     photos: int = 32  # held-out photos that a trial paints for its score
     kid_weight: float = 1.0
     bars_weight: float = 1.0
+    bars: Sequence[str] = MEASURED_BARS  # statistics whose bars are in the score
 
     def trial_config(self, values: Mapping[str, Any]) -> TrainConfig:
         """The config of one trial: the base, shortened, with values of the space.
@@ -148,6 +152,10 @@ def _check_numbers(settings: TuneSettings, path: Path) -> None:
         value = getattr(settings, name)
         if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
             raise OptionError(f"{path}: [tune] {name} = {value!r}: a number, not negative.")
+    if not isinstance(settings.bars, list | tuple):
+        raise OptionError(f"{path}: [tune] bars = {settings.bars!r}: a list of statistics.")
+    for name in settings.bars:
+        _know(name, MEASURED_BARS, f"{path}: [tune] bars")
     if settings.steps % settings.scored_every:
         raise OptionError(
             f"{path}: [tune] report_every = {settings.scored_every} does not divide the "
@@ -190,8 +198,8 @@ def _dimension(key: str, value: Any, base: TrainConfig, path: Path) -> Dimension
     return Range(low, high, bool(log), isinstance(current, int))
 
 
-def _know(key: str, known: Sequence[str], where: str) -> None:
+def _know(key: object, known: Sequence[str], where: str) -> None:
     if key not in known:
-        near = difflib.get_close_matches(key, known, n=1)
+        near = difflib.get_close_matches(str(key), known, n=1)
         hint = f": did you mean {near[0]}?" if near else f": there are {', '.join(known)}."
         raise OptionError(f"{where}: unknown key {key!r}{hint}")
