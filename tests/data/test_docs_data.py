@@ -96,7 +96,7 @@ def test_your_own_style_leads_to_a_style_too(desk: Path, server: Server) -> None
     assert any("--start-from novel" in line for line in lines)
     for line in lines:
         if "--start-from novel" in line:  # which has another shape than the tiny training
-            line += " width=24 blocks=5"
+            line += " width=24 blocks=4 decides=true"
         assert run_line(line, server) == 0, line
     assert find("mine").spec.name == "mine"
     assert (desk / "painted.jpg").exists()

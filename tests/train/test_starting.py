@@ -25,7 +25,7 @@ from sakuga.models.cartoongan import CartoonGenerator
 from sakuga.models.local import LocalGenerator
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import add, find, write_spec
-from sakuga.train.checkpoint import load_weights
+from sakuga.train.checkpoint import build_generator, load_weights
 from sakuga.train.config import TrainConfig
 from sakuga.train.loop import train
 from sakuga.train.starting import starting_weights
@@ -33,6 +33,7 @@ from sakuga.train.starting import starting_weights
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
 CARTOONGAN = TrainConfig(generator="cartoongan")
 EXAMPLES = Path(__file__).parents[2] / "examples"
+NOVEL = TrainConfig(blocks=4, decides=True)  # as the style in the box
 TINY = TrainConfig(width=8, blocks=1)  # as `lively_generator`
 
 
@@ -89,8 +90,8 @@ def test_a_style_file_is_a_beginning(precision: Precision, tmp_path: Path) -> No
 
 
 def test_a_style_is_found_by_its_name(no_user_styles: Path, tmp_path: Path) -> None:
-    novel = starting_weights("novel", TrainConfig())
-    assert novel.keys() == LocalGenerator().state_dict().keys()
+    novel = starting_weights("novel", NOVEL)
+    assert novel.keys() == build_generator(NOVEL).state_dict().keys()
     add(export_as(lively_generator(), "mine", tmp_path))
     assert starting_weights("mine", TINY)["stem.0.bias"].shape == (8,)
     with pytest.raises(StyleError, match="did you mean mine"):
@@ -211,6 +212,8 @@ def tuned(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of 200 steps from the style in the box towards the drawings."""
     config = TrainConfig(
         name="hatched",
+        blocks=NOVEL.blocks,
+        decides=NOVEL.decides,
         photos=(str(EXAMPLES),),
         anime=(str(drawings),),
         sheet_photos=str(EXAMPLES),
@@ -243,8 +246,8 @@ def tuned(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def generator_from(source: str | Path) -> LocalGenerator:
-    generator = LocalGenerator()
-    load_weights(generator, starting_weights(source, TrainConfig()), source)
+    generator = build_generator(NOVEL)
+    load_weights(generator, starting_weights(source, NOVEL), source)
     return generator.eval()
 
 

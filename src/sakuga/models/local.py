@@ -144,7 +144,7 @@ class LocalGenerator(nn.Module):
         return base, None if self.decisions is None else F.pixel_shuffle(self.decisions(x), 2)
 
 
-FLAT_REACH = 4  # pixels around one whose calmest place gives its tone
+FLAT_REACH = 3  # pixels around one whose calmest place gives its tone
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
 FLAT_BIAS = 2.0  # added to them: higher lays more flat
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
@@ -158,7 +158,7 @@ def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
     A Kuwahara filter (1976) over all windows that hold a pixel, in two means: with m and v mean and
     variance of 3x3 pixels,
 
-        tone = sum w m / sum w over 9x9 pixels,  w = exp(calm) / (v + 1e-4)^3,
+        tone = sum w m / sum w over 7x7 pixels,  w = exp(calm) / (v + 1e-4)^3,
 
     and the result is base + sigmoid(flat) (tone - base).
 

@@ -274,9 +274,9 @@ def check_objective(config: TrainConfig) -> None:
     if any(by_itself):
         return
     if config.init_steps or not any((*config.adversarial_terms, *config.gram_weights)):
-        phase = "in the initialisation " if config.init_steps else ""
+        phase = " in the initialisation" if config.init_steps else ""
         raise OptionError(
-            f"nothing is learned {phase}: no term has a weight; give pairs (sakuga prepare cel), "
+            f"nothing is learned{phase}: no term has a weight; give pairs (sakuga prepare cel), "
             "or set content_weight or the like"
         )
 

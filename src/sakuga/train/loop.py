@@ -276,7 +276,8 @@ def train(
                 progress(done, journal.latest)
             if any_rank(fabric, asked.is_set()):
                 if not saving:
-                    guard(done, mean_over_ranks(fabric, terms), part.photo, painted.detach())
+                    picture = painting.picture.detach()
+                    guard(done, mean_over_ranks(fabric, terms), part.photo, picture)
                     save(done)
                 raise KeyboardInterrupt
     if first_step >= config.steps:  # nothing was left to do, but the settings may be new
