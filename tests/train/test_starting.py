@@ -222,6 +222,7 @@ def tuned(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         photo_sides=(96, 96),
         anime_sides=(96, 96),
         discriminator_width=16,
+        texture_weight=1.0,
         surface_weight=1.0,
         feature_layers=(),  # no VGG
         structure_weights=(),
