@@ -233,6 +233,8 @@ def tuned(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         steps=200,
         init_steps=0,
         warmup_steps=10,
+        chroma_limit=60.0,  # towards the colours of the drawings,
+        texture_limit=9.0,  # with strokes
         generator_lr=1e-3,
         discriminator_lr=1e-3,
         ema_decay=0.95,
