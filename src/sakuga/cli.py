@@ -365,6 +365,8 @@ def train(
     run: Path | None = None,
     resume: Path | None = None,
     start_from: str | None = None,
+    minutes: float | None = None,
+    keep: int = 5,
     dry_run: bool = False,
     devices: int | Literal["auto"] = "auto",
     nodes: int = 1,
@@ -387,6 +389,10 @@ def train(
         Folder of a run to go on with, exactly as if it had never stopped.
     start_from
         A run, checkpoint, style or CartoonGAN weights whose generator to start from (fine-tuning).
+    minutes
+        Time to take from now on: a step is measured, and the schedule fitted to it.
+    keep
+        Checkpoints of so many last sheets stay in RUN/checkpoints, and the best; 0: none.
     dry_run
         Print the settings and the plan, and train nothing.
     devices
@@ -396,20 +402,23 @@ def train(
     accelerator
         Where to train.
     quiet
-        No progress bar.
+        Tell nothing on the way.
     """
     from sakuga.extras import need
 
-    need("sakuga train", "train", "torch", "lightning_fabric", "safetensors", "cv2", "tensorboard")
+    modules = ("torch", "lightning_fabric", "safetensors", "cv2", "tensorboard", "onnx")
+    need("sakuga train", "train", *modules, "onnxscript", "onnxslim")
     from sakuga.train.command import Request, run_training
 
-    run_training(
+    run_folder = run_training(
         Request(
             config=config,
             overrides=set,
             run=run,
             resume=resume,
             start_from=start_from,
+            minutes=minutes,
+            keep=keep,
             dry_run=dry_run,
             devices=devices,
             nodes=nodes,
@@ -417,6 +426,12 @@ def train(
             quiet=quiet,
         )
     )
+    if run_folder is not None:
+        from sakuga.convert.onnx_export import export_run
+
+        style = export_run(run_folder)
+        if not quiet:
+            print(f"to paint with it: sakuga paint photo.jpg --style {style}")
 
 
 @app.command(group=TRAINING)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 
@@ -221,21 +222,36 @@ class ProgressBar:
         label: what is being done.
         total: of whatever `update` counts, for example pictures; None: not known yet.
         quiet: never show anything.
+        line_every_s: seconds between lines where there is no terminal; None: no lines.
     """
 
-    def __init__(self, label: str, total: float | None, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        label: str,
+        total: float | None,
+        *,
+        quiet: bool = False,
+        line_every_s: float | None = None,
+    ) -> None:
         self._label = label
         self._total = total
-        self._shown = sys.stderr is not None and sys.stderr.isatty() and not quiet
-        self._start_s = time.monotonic()
+        self._speaks = sys.stderr is not None and not quiet
+        self._shown = self._speaks and sys.stderr.isatty()
+        self._line_every_s = line_every_s if self._speaks and not self._shown else None
+        self._start_s = self._last_line_s = time.monotonic()
+        self._first: tuple[float, float] | None = None  # done and seconds, at the first update
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
     def update(self, done: float, note: str = "", total: float | None = None) -> None:
         """Show how much is done, and on what; draws nothing within the first second.
 
-        `total` is given here if it is not known from the beginning.
+        `total` is given here if it is not known from the beginning, or changes.
         """
+        if total is not None:
+            self._total = total
+        if self._line_every_s is not None:
+            self._write_line(done, note)
         if not self._shown:
             return
         if self._bar is None:
@@ -244,6 +260,33 @@ class ProgressBar:
             self._open()
         assert self._bar is not None and self._task is not None
         self._bar.update(self._task, completed=done, note=note, total=total)
+
+    def say(self, text: str) -> None:
+        """Write a line, above the bar if there is one; nothing if quiet."""
+        if not self._speaks:
+            return
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            tell(text)
+
+    def _write_line(self, done: float, note: str) -> None:
+        now = time.monotonic()
+        self._first = self._first or (done, now)
+        assert self._line_every_s is not None
+        if now - self._last_line_s < self._line_every_s:
+            return
+        self._last_line_s = now
+        parts = [f"{self._label}: {done:,.0f}"]
+        if self._total is not None:
+            parts[0] += f" of {self._total:,.0f}"
+        if note:
+            parts.append(note)
+        first_done, first_s = self._first
+        if self._total is not None and done > first_done:
+            left_s = (self._total - done) * (now - first_s) / (done - first_done)
+            parts.append(f"{timedelta(seconds=round(left_s))} left")
+        tell(", ".join(parts))
 
     def _open(self) -> None:
         from rich.console import Console

@@ -281,6 +281,16 @@ def test_a_broken_checkpoint_is_neither_resumed_nor_exported(config, run, tmp_pa
     assert not (tmp_path / "broken.onnx").exists()
 
 
+def test_ctrl_c_in_the_initialisation_saves_too(config, tmp_path):
+    def stop(step, terms):
+        signal.raise_signal(signal.SIGINT)
+
+    alone = replace(config, init_steps=3, save_every=50, guard_every=50)
+    with pytest.raises(KeyboardInterrupt):
+        train(alone, tmp_path / "run", accelerator="cpu", devices=1, progress=stop)
+    assert load_checkpoint(tmp_path / "run")[1]["step"] == 1
+
+
 def test_the_log_has_each_step_once_after_a_crash(config, run, tmp_path):
     def crash(step, terms):
         if step == 3:

@@ -64,6 +64,18 @@ def export_checkpoint(source: str | Path, out: Path) -> StyleSpec:
     return spec
 
 
+def export_run(run: Path) -> Path:
+    """Write a run's style into its own folder, RUN/NAME.onnx, and give its path.
+
+    Raises:
+        TrainingError, OutputError: as `export_checkpoint`.
+    """
+    config, _ = load_checkpoint(run)
+    path = run / f"{config.name}.onnx"
+    export_checkpoint(run, path)
+    return path
+
+
 def training_summary(config: TrainConfig, state: dict[str, object]) -> dict[str, str | int | float]:
     """What a style file says of its training."""
     return {

@@ -38,6 +38,21 @@ def save_checkpoint(run: Path, state: dict[str, Any]) -> Path:
     return target
 
 
+def keep_checkpoint(run: Path, state: dict[str, Any], keep: int, *, best: bool) -> None:
+    """Write `run`/checkpoints/STEP.pt, to make styles of, and remove all but the last `keep`.
+
+    Args:
+        state: as for `save_checkpoint`, without what only a resumed training needs.
+        best: write checkpoints/best.pt too, which is never removed.
+    """
+    folder = run / "checkpoints"
+    for name in (f"{state['step']:07d}", *(["best"] if best else [])):
+        with replacing(folder / f"{name}.pt") as temporary:
+            torch.save({"format": FORMAT, **state}, temporary)
+    for old in sorted(folder.glob("[0-9]*.pt"))[:-keep]:
+        old.unlink()
+
+
 def load_checkpoint(source: str | Path) -> tuple[TrainConfig, dict[str, Any]]:
     """Read a run's folder or a checkpoint file.
 

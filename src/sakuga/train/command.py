@@ -6,7 +6,7 @@ torch, which takes seconds to load, is imported only when the request is known t
 from __future__ import annotations
 
 import json
-import sys
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from sakuga.console import ProgressBar
 from sakuga.errors import OptionError
 from sakuga.options import parse_overrides
+from sakuga.train.clock import describe_plan
 from sakuga.train.config import (
     CHECKPOINT,
     TrainConfig,
@@ -25,7 +26,7 @@ from sakuga.train.config import (
     load_config,
 )
 
-SHOWN_TERMS = ("flat", "adversarial_texture", "crops_per_s")  # beside the bar; the log has all
+LINE_EVERY_S = 60.0  # where there is no terminal for a bar
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Request:
     run: Path | None  # folder of the run; by default runs/NAME
     resume: Path | None  # folder of a run to go on with
     start_from: str | None  # training, style or published weights to fine-tune from
+    minutes: float | None  # that the training may take; None: as the config says
+    keep: int  # checkpoints of the last sheets
     dry_run: bool
     devices: int | str
     nodes: int
@@ -73,8 +76,22 @@ def resolve(request: Request) -> tuple[TrainConfig, Path]:
     return config, run
 
 
-def run_training(request: Request) -> None:
-    """Train as asked, with a progress bar on a terminal, or print the plan."""
+def run_training(request: Request) -> Path | None:
+    """Train as asked, telling how it goes; or print the plan.
+
+    Returns:
+        The run's folder, of which a style can be made; None after a dry run, and in all processes
+        but the first.
+    """
+    if request.minutes is not None and not 0 < request.minutes < math.inf:
+        raise OptionError(f"--minutes {request.minutes:g}: a number above 0")
+    if request.minutes is not None and request.dry_run:
+        raise OptionError(
+            "--minutes is planned with a step that is measured, and --dry-run takes none: "
+            "leave one of them away"
+        )
+    if request.keep < 0:
+        raise OptionError(f"--keep {request.keep}: not negative")
     config, run = resolve(request)
     if not request.dry_run:
         check_paths(config)
@@ -89,15 +106,27 @@ def run_training(request: Request) -> None:
         for name, value in plan(config).items():
             print(f"{name:>24}: {value:,}")
         print(f"{'precision':>24}: {precision} ({why})")
-        return
+        return None
     speaks = is_first_process() and not request.quiet
-    if speaks:
-        print(f"precision: {precision} ({why})", file=sys.stderr)
-    with ProgressBar(f"Training {config.name}", config.steps, quiet=not speaks) as bar:
+    label = f"Training {config.name}"
+    with ProgressBar(label, config.steps, quiet=not speaks, line_every_s=LINE_EVERY_S) as bar:
+        bar.say(f"precision: {precision} ({why})")
+        if request.minutes is not None:
+            bar.say("measuring a step")
+        steps = config.steps
+
+        def announce(planned: TrainConfig, step: int, left_s: float) -> None:
+            nonlocal steps
+            steps = planned.steps
+            for line in describe_plan(planned, run, step, left_s):
+                bar.say(line)
 
         def show(step: int, terms: dict[str, float]) -> None:
-            shown = [f"{name} {terms[name]:.3g}" for name in SHOWN_TERMS if name in terms]
-            bar.update(step, ", ".join(shown))
+            note = ""
+            if terms:
+                speed = terms["crops_per_s"] / config.batch
+                note = f"loss {terms['loss']:.3g}, {speed:.2g} steps a second"
+            bar.update(step, note, steps)
 
         checkpoint = train(
             config,
@@ -107,8 +136,14 @@ def run_training(request: Request) -> None:
             devices=request.devices,
             nodes=request.nodes,
             accelerator=request.accelerator,
+            minutes=request.minutes,
+            keep=request.keep,
             progress=show,
+            planned=announce,
+            tell=bar.say,
         )
+    if not is_first_process():
+        return None
     if speaks:
         print(f"trained: {checkpoint}")
-        print(f"to make a style of it: sakuga export {run} {config.name}.onnx")
+    return run

@@ -33,8 +33,8 @@ class Journal:
     ) -> None:
         run.mkdir(parents=True, exist_ok=True)
         (run / "sheets").mkdir(exist_ok=True)
-        (run / "config.json").write_text(config_to_json(config), encoding="utf-8")
         self.run = run
+        self.write_config(config)
         self.device = device
         self.batch = config.batch
         self.latest: dict[str, float] = {}
@@ -50,12 +50,18 @@ class Journal:
             photos = load_pictures(config.photos, "held-out")
         self.photos = [_fit(photo) for photo in photos[:SHEET_PHOTOS]]
 
+    def write_config(self, config: TrainConfig) -> None:
+        """Write the settings, all of them, as config.json."""
+        write_bytes(self.run / "config.json", config_to_json(config).encode())
+
     def log(self, step: int, terms: Mapping[str, Tensor], learning_rate: float) -> None:
         """Add a line: every weighted term, their rate, and crops a second since the last line."""
         last_step, last_time = self.clock
         self.clock = (step, time.monotonic())
         speed = (step - last_step) * self.batch / max(1e-9, self.clock[1] - last_time)
         self.latest = {name: round(term.item(), 6) for name, term in terms.items()}
+        own = [v for name, v in self.latest.items() if not name.startswith("discriminator_")]
+        self.latest["loss"] = round(sum(own), 6)  # of the generator
         self.latest["learning_rate"] = learning_rate
         self.latest["crops_per_s"] = round(speed, 2)
         self.log_file.write(json.dumps({"step": step, **self.latest}) + "\n")
@@ -64,7 +70,7 @@ class Journal:
             self.board.add_scalar(name, value, step)
 
     @torch.no_grad()
-    def draw_sheet(self, step: int, generator: nn.Module) -> None:
+    def draw_sheet(self, step: int, generator: nn.Module) -> Path:
         """Paint the fixed photos and write sheets/STEP.png: photo | anime."""
         rows = []
         for photo in self.photos:
@@ -72,9 +78,11 @@ class Journal:
             anime = to_pixels(generator(planes).float().cpu().numpy())[0]
             rows.append([photo, anime])
         sheet = contact_sheet(rows, ["photo", f"step {step:,}"])
-        with replacing(self.run / "sheets" / f"{step:07d}.png") as temporary:
+        path = self.run / "sheets" / f"{step:07d}.png"
+        with replacing(path) as temporary:
             Image.fromarray(sheet).save(temporary)
         self.board.add_image("sheet", sheet, step, dataformats="HWC")
+        return path
 
     def close(self) -> None:
         """Close the log files."""

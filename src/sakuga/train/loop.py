@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import math
 import os
 import platform
@@ -26,10 +27,12 @@ from sakuga.models.local import Painting
 from sakuga.models.vgg import load_vgg
 from sakuga.train.checkpoint import (
     build_generator,
+    keep_checkpoint,
     load_checkpoint,
     load_weights,
     save_checkpoint,
 )
+from sakuga.train.clock import keep_to_the_clock, plan_steps
 from sakuga.train.collapse import check_health, check_terms, check_weights, measure_health
 from sakuga.train.config import CHECKPOINT, TrainConfig, check_objective, config_to_json
 from sakuga.train.dataset import CropSampler, PairSampler, load_pairs
@@ -41,6 +44,13 @@ from sakuga.train.rolling import open_sampler
 from sakuga.train.starting import starting_weights
 
 Progress = Callable[[int, dict[str, float]], None]  # steps done, latest terms
+Planned = Callable[[TrainConfig, int, float], None]  # the plan, steps done, seconds left
+KEPT = 5  # checkpoints, of the last contact sheets
+RESERVE = 0.01  # share of the minutes left for the end: the last sheet, the style file
+WARM_UP_STEPS = 2  # before a step is measured
+MEASURED_LEAST = 3  # steps, and until
+MEASURED_S = 4.0  # seconds have gone by
+TRIAL_CROPS = 48  # always the same ones, on which checkpoints are compared
 
 
 def train(
@@ -52,7 +62,11 @@ def train(
     devices: int | str = "auto",
     nodes: int = 1,
     accelerator: str = "auto",
+    minutes: float | None = None,
+    keep: int = KEPT,
     progress: Progress | None = None,
+    planned: Planned | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Path:
     """Train a generator and leave its checkpoint, log and contact sheets in `run`.
 
@@ -63,7 +77,13 @@ def train(
         start_from: begin with the averaged generator of another checkpoint, a style's, or the
             published weights of a CartoonGAN (fine-tuning).
         devices, nodes, accelerator: as `open_fabric` takes them.
+        minutes: that the training may take from now on. A step is measured and the schedule
+            fitted to it (`plan_steps`); None: as the config says.
+        keep: how many checkpoints of the last contact sheets to keep by their step, in
+            `run`/checkpoints, with the best of all beside them, best.pt; 0: none.
         progress: called on rank 0 after each step.
+        planned: called on rank 0 with a plan for `minutes`, and when it changes.
+        tell: called on rank 0 with what is worth a line, such as the path of a new sheet.
 
     Returns:
         The checkpoint's path.
@@ -75,6 +95,7 @@ def train(
         DeviceError, OptionError: devices that are not there, or nothing to learn.
         KeyboardInterrupt: after Ctrl-C on any rank, when the step was finished and saved.
     """
+    began = time.monotonic()
     check_objective(config)
     torch.manual_seed(config.seed)
     generator = build_generator(config)
@@ -149,16 +170,91 @@ def train(
     # In the generator's step the critics only look: their bare modules, in autocast, like VGG.
     judges = {name: _in_autocast(fabric, critic.module) for name, critic in critics.items()}
 
+    networks = {"generator": generator, "average": ema, **discriminators}
+    adams = [generator_adam, *discriminator_adam.values()]
+
     first_step = state["step"] if state else 0
     elapsed_before_s = state["elapsed_s"] if state else 0.0
+    best = state.get("best") if state else None  # distance of the best of the kept ones
+
+    def take_step(step: int) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Take a step: its terms, and photos with what was painted of them."""
+        adversarial = step >= config.init_steps
+        rate = learning_rate_factor(config, step)
+        for adam, base in [(generator_adam, config.generator_lr)] + [
+            (adam, config.discriminator_lr) for adam in discriminator_adam.values()
+        ]:
+            adam.param_groups[0]["lr"] = base * rate
+        parts = draw_batch(config, photos, anime, step, fabric).parts(config.accumulate)
+        share = 1 / len(parts)
+        # In one pass both steps use the same painting; of several, no graph is kept meanwhile.
+        once = paint(config, painter, parts[0].noisy) if len(parts) == 1 else None
+        terms: dict[str, Tensor] = {}
+
+        # Discriminators: anime up; painted photos, smoothed anime and plain photos down.
+        if adversarial:
+            for adam in discriminator_adam.values():
+                adam.zero_grad()
+            for part in parts:
+                with torch.no_grad():
+                    painting = paint(config, painter, part.noisy) if once is None else once
+                    painted = painting.picture.detach()
+                critic_terms = discriminator_terms(config, critics, part, painted)
+                for name, critic in critics.items():
+                    with fabric.no_backward_sync(critic, enabled=part is not parts[-1]):
+                        fabric.backward(critic_terms[f"discriminator_{name}"] * share)
+                _add_terms(terms, critic_terms, share)
+            for name, critic in critics.items():
+                discriminator_adam[name].step()
+                critic.module.requires_grad_(False)
+
+        # Generator: fool them, keep the structure, flatten, and draw as the drawings do.
+        generator_adam.zero_grad()
+        for part in parts:
+            with fabric.no_backward_sync(painter, enabled=part is not parts[-1]):
+                painting = paint(config, painter, part.noisy) if once is None else once
+                clean = painter(part.photo) if config.noise_weight else None
+                painter_terms = generator_terms(
+                    config, judges, vgg, part, painting, clean, adversarial=adversarial
+                )
+                fabric.backward(torch.stack(list(painter_terms.values())).sum() * share)
+            _add_terms(terms, painter_terms, share)
+        if config.clip_norm:
+            fabric.clip_gradients(
+                painter, generator_adam, max_norm=config.clip_norm, error_if_nonfinite=False
+            )
+        generator_adam.step()
+        for critic in critics.values():
+            critic.module.requires_grad_(True)
+
+        # The average that will be exported: young averages forget faster.
+        decay = min(config.ema_decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(ema.parameters()), list(generator.parameters()), 1 - decay)
+        return terms, part.photo, painting.picture.detach()
+
+    if minutes is not None:
+        init_s = step_s = measure_step(
+            fabric, take_step, max(first_step, config.init_steps), networks, adams
+        )
+        if first_step < config.init_steps:
+            init_s = measure_step(fabric, take_step, first_step, networks, adams)
+        left_s = 60 * minutes - (time.monotonic() - began)
+        times = mean_over_ranks(fabric, {"left": left_s, "init": init_s, "step": step_s})
+        left_s, init_s, step_s = (float(value) for value in times.values())
+        config = plan_steps(config, left_s, init_s, step_s, first_step)
+        if fabric.is_global_zero and planned:
+            planned(config, first_step, left_s)
+
     started = time.monotonic()
     journal = Journal(config, run, first_step, fabric.device) if fabric.is_global_zero else None
+    trial = draw_trial(config, photos, anime, fabric) if keep else []
 
     def guard(step: int, terms: Mapping[str, Tensor], photo: Tensor, painted: Tensor) -> None:
         """Stop before something broken is saved; every rank must ask, so that all of them stop."""
         try:
             check_terms(terms, step)
-            check_weights({"generator": generator, "average": ema, **discriminators}, step)
+            check_weights(networks, step)
             if step > config.init_steps:  # a network fresh from chance may look like anything
                 health = mean_over_ranks(fabric, measure_health(photo, painted))
                 check_health(
@@ -175,6 +271,18 @@ def train(
 
     saved_step = first_step if state else None
 
+    def snapshot(step: int) -> dict[str, Any]:
+        """What a style is made of."""
+        return {
+            "step": step,
+            "elapsed_s": elapsed_before_s + time.monotonic() - started,
+            "hardware": describe_hardware(fabric.device, fabric.world_size),
+            "photos": photos.total,
+            "drawings": anime.total if anime else 0,
+            "config": config_to_json(config),
+            "ema": ema.state_dict(),
+        }
+
     def save(step: int) -> None:
         nonlocal saved_step
         saved_step = step
@@ -183,14 +291,9 @@ def train(
         save_checkpoint(
             run,
             {
-                "step": step,
-                "elapsed_s": elapsed_before_s + time.monotonic() - started,
-                "hardware": describe_hardware(fabric.device, fabric.world_size),
-                "photos": photos.total,
-                "drawings": anime.total if anime else 0,
-                "config": config_to_json(config),
+                **snapshot(step),
+                "best": best,
                 "generator": generator.state_dict(),
-                "ema": ema.state_dict(),
                 "discriminators": {n: d.state_dict() for n, d in discriminators.items()},
                 "generator_adam": generator_adam.state_dict(),
                 "discriminator_adam": {n: a.state_dict() for n, a in discriminator_adam.items()},
@@ -201,84 +304,57 @@ def train(
         contextlib.closing(journal) if journal else contextlib.nullcontext(),
         noted_ctrl_c(speaks=fabric.is_global_zero) as asked,
     ):
-        for step in range(first_step, config.steps):
-            adversarial = step >= config.init_steps
-            rate = learning_rate_factor(config, step)
-            for adam, base in [(generator_adam, config.generator_lr)] + [
-                (adam, config.discriminator_lr) for adam in discriminator_adam.values()
-            ]:
-                adam.param_groups[0]["lr"] = base * rate
-            parts = draw_batch(config, photos, anime, step, fabric).parts(config.accumulate)
-            share = 1 / len(parts)
-            # In one pass both steps use the same painting; of several, no graph is kept meanwhile.
-            once = paint(config, painter, parts[0].noisy) if len(parts) == 1 else None
-            terms: dict[str, Tensor] = {}
-
-            # Discriminators: anime up; painted photos, smoothed anime and plain photos down.
-            if adversarial:
-                for adam in discriminator_adam.values():
-                    adam.zero_grad()
-                for part in parts:
-                    with torch.no_grad():
-                        painting = paint(config, painter, part.noisy) if once is None else once
-                        painted = painting.picture.detach()
-                    critic_terms = discriminator_terms(config, critics, part, painted)
-                    for name, critic in critics.items():
-                        with fabric.no_backward_sync(critic, enabled=part is not parts[-1]):
-                            fabric.backward(critic_terms[f"discriminator_{name}"] * share)
-                    _add_terms(terms, critic_terms, share)
-                for name, critic in critics.items():
-                    discriminator_adam[name].step()
-                    critic.module.requires_grad_(False)
-
-            # Generator: fool them, keep the structure, flatten, and draw as the drawings do.
-            generator_adam.zero_grad()
-            for part in parts:
-                with fabric.no_backward_sync(painter, enabled=part is not parts[-1]):
-                    painting = paint(config, painter, part.noisy) if once is None else once
-                    clean = painter(part.photo) if config.noise_weight else None
-                    painter_terms = generator_terms(
-                        config, judges, vgg, part, painting, clean, adversarial=adversarial
-                    )
-                    fabric.backward(torch.stack(list(painter_terms.values())).sum() * share)
-                _add_terms(terms, painter_terms, share)
-            if config.clip_norm:
-                fabric.clip_gradients(
-                    painter, generator_adam, max_norm=config.clip_norm, error_if_nonfinite=False
-                )
-            generator_adam.step()
-            for critic in critics.values():
-                critic.module.requires_grad_(True)
-
-            # The average that will be exported: young averages forget faster.
-            decay = min(config.ema_decay, (1 + step) / (10 + step))
-            with torch.no_grad():
-                torch._foreach_lerp_(
-                    list(ema.parameters()), list(generator.parameters()), 1 - decay
-                )
-
-            done = step + 1
-            saving = done % config.save_every == 0 or done == config.steps
-            guarding = saving or done % config.guard_every == 0
-            logging = done % config.log_every == 0 or done == config.steps
+        paced = (first_step, time.monotonic())  # since when the speed is taken
+        step = first_step
+        while step < config.steps:
+            terms, photo, painted = take_step(step)
+            step += 1
+            drawing = step % config.sheet_every == 0
+            if step == config.init_steps:
+                paced = (step, time.monotonic())
+            if minutes is not None and drawing and step > config.init_steps:
+                now = time.monotonic()
+                pace = {"step": (now - paced[1]) / (step - paced[0])}
+                pace["left"] = 60 * minutes * (1 - RESERVE) - (now - began)
+                step_s, left_s = (float(v) for v in mean_over_ranks(fabric, pace).values())
+                paced = (step, now)
+                fitted = keep_to_the_clock(config, step, left_s, step_s)
+                if fitted is not config and journal:
+                    journal.write_config(fitted)
+                    if planned:
+                        planned(fitted, step, left_s)
+                config = fitted
+            last = step == config.steps
+            drawing = drawing or last
+            saving = drawing or step % config.save_every == 0
+            guarding = saving or step % config.guard_every == 0
+            logging = last or step % config.log_every == 0
             if guarding or logging:  # on every rank, so that all of them stop, or none
                 terms = mean_over_ranks(fabric, terms)
             if guarding:
-                guard(done, terms, part.photo, painting.picture.detach())
-            if journal:
-                if logging:
-                    journal.log(done, terms, config.generator_lr * rate)
-                if done % config.sheet_every == 0 or done == config.steps:
-                    journal.draw_sheet(done, ema)
+                guard(step, terms, photo, painted)
+            if journal and logging:
+                rate = learning_rate_factor(config, step - 1)
+                journal.log(step, terms, config.generator_lr * rate)
+            if drawing:
+                if journal:
+                    sheet = journal.draw_sheet(step, ema)
+                    if tell:
+                        tell(f"sheet: {sheet}")
+                if trial:
+                    distance = trial_distance(config, ema, vgg, trial, fabric)
+                    improved = best is None or distance <= best
+                    best = distance if improved else best
+                    if fabric.is_global_zero:
+                        keep_checkpoint(run, snapshot(step), keep, best=improved)
             if saving:
-                save(done)
+                save(step)
             if journal and progress:
-                progress(done, journal.latest)
+                progress(step, journal.latest)
             if any_rank(fabric, asked.is_set()):
                 if not saving:
-                    picture = painting.picture.detach()
-                    guard(done, mean_over_ranks(fabric, terms), part.photo, picture)
-                    save(done)
+                    guard(step, mean_over_ranks(fabric, terms), photo, painted)
+                    save(step)
                 raise KeyboardInterrupt
     if first_step >= config.steps:  # nothing was left to do, but the settings may be new
         save(first_step)
@@ -343,6 +419,84 @@ def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
         listener.join()
         ear.close()
         mouth.close()
+
+
+def measure_step(
+    fabric: Fabric,
+    take_step: Callable[[int], tuple[dict[str, Tensor], Tensor, Tensor]],
+    step: int,
+    networks: Mapping[str, nn.Module],
+    adams: Sequence[torch.optim.Optimizer],
+) -> float:
+    """Seconds that a step takes, found by taking it several times; nothing is learned by that."""
+    weights = {
+        name: {key: value.clone() for key, value in network.state_dict().items()}
+        for name, network in networks.items()
+    }
+    # Fabric's wrappers share this mapping with the optimisers: it is emptied and filled in place.
+    moments = [
+        {
+            parameter: {k: v.clone() if isinstance(v, Tensor) else v for k, v in kept.items()}
+            for parameter, kept in adam.state.items()
+        }
+        for adam in adams
+    ]
+
+    def take() -> None:
+        terms, _, _ = take_step(step)
+        float(next(iter(terms.values())))  # waits for the device
+
+    for _ in range(WARM_UP_STEPS):
+        take()
+    began, count = time.monotonic(), 0
+    while any_rank(
+        fabric, count < MEASURED_LEAST or (time.monotonic() - began < MEASURED_S and count < 50)
+    ):
+        take()
+        count += 1
+    seconds = (time.monotonic() - began) / count
+
+    for name, network in networks.items():
+        network.load_state_dict(weights[name])
+        network.zero_grad(set_to_none=True)
+    for adam, kept in zip(adams, moments, strict=True):
+        adam.state.clear()
+        adam.state.update(kept)
+    return seconds
+
+
+def draw_trial(
+    config: TrainConfig,
+    photos: CropSampler | PairSampler,
+    anime: CropSampler | None,
+    fabric: Fabric,
+) -> list[Batch]:
+    """Batches that are the same throughout a training, on which its checkpoints are compared."""
+    seeds = [(config.seed + 1 + n) % 2**62 for n in range(max(1, TRIAL_CROPS // config.batch))]
+    return [
+        draw_batch(dataclasses.replace(config, seed=seed), photos, anime, 0, fabric)
+        for seed in seeds
+    ]
+
+
+@torch.no_grad()
+def trial_distance(
+    config: TrainConfig,
+    generator: nn.Module,
+    vgg: Callable[..., Any] | None,
+    trial: Sequence[Batch],
+    fabric: Fabric,
+) -> float:
+    """How far a generator is from what it should paint: all terms but the discriminators', summed.
+
+    Every rank must call it, and all get the same answer.
+    """
+    distance = torch.zeros((), device=fabric.device)
+    for batch in trial:
+        painting = paint(config, generator, batch.photo)
+        terms = generator_terms(config, {}, vgg, batch, painting, None, adversarial=False)
+        distance += sum(terms.values()) / len(trial)
+    return float(mean_over_ranks(fabric, {"distance": distance})["distance"])
 
 
 def _say(text: str) -> None:
