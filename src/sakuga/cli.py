@@ -95,7 +95,7 @@ def paint(
     out
         File, or folder in which they keep their names; otherwise PHOTO-STYLE.EXT, FOLDER-STYLE/.
     style
-        A style's name or file; `sakuga styles` lists them. A mixture: novel:0.6+storybook:0.4
+        A name (`sakuga styles`), a file, a training's folder; or a mixture, novel:0.6+mine.onnx:0.4
     strength
         From 0, the photo, to 1, the style.
     keep_colour
@@ -119,13 +119,14 @@ def paint(
     json
         Print what was done as JSON.
     """
+    from sakuga.convert.runs import style_of
     from sakuga.inputs.jobs import check_tile, paint_inputs
     from sakuga.painting.mixture import open_stylizer
     from sakuga.painting.pictures import Look
 
     look = Look(strength, keep_colour, max_side, stroke)
     check_tile(tile)
-    stylizer = open_stylizer(style, device=device, threads=threads, tile=tile)
+    stylizer = open_stylizer(style_of(style), device=device, threads=threads, tile=tile)
     return paint_inputs(
         inputs,
         stylizer,
@@ -167,8 +168,10 @@ def compare(
     overwrite
         Replace sheets that are there.
     """
+    from sakuga.convert.runs import style_of
     from sakuga.inputs.compare import draw_comparison
 
+    styles = [style_of(style) for style in styles]
     errors = draw_comparison(photos, styles, out, side=side, quality=quality, overwrite=overwrite)
     for error in errors:
         console.tell(f"sakuga: {one_line(error)}")
@@ -359,7 +362,7 @@ def doctor(*, json: bool = False) -> int:
 
 @app.command(group=TRAINING)
 def train(
-    config: Path | None = None,
+    config: str | None = None,
     *,
     set: Annotated[tuple[str, ...], Parameter(consume_multiple=True, show_default=False)] = (),
     run: Path | None = None,
@@ -375,12 +378,12 @@ def train(
 ) -> None:
     """Train a style from photos and drawings.
 
-    Example:  sakuga train configs/novel.toml --set photos=photos/ anime=drawings/
+    Example:  sakuga train novel --set pairs=pairs --minutes 60
 
     Parameters
     ----------
     config
-        TOML file of settings; configs/ has some.
+        A recipe (novel, storybook, manga, cartoongan, smoke), or a TOML file of settings.
     set
         KEY=VALUE: settings to change.
     run
@@ -698,7 +701,7 @@ def tune(
 ) -> int:
     """Search for good settings of a training by many short ones; the same command goes on later.
 
-    Example: sakuga tune configs/mine.toml --trials 40 --out runs/tune-mine
+    Example: sakuga tune mine.toml --trials 40 --out runs/tune-mine
 
     Parameters
     ----------

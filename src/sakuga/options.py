@@ -1,13 +1,52 @@
-"""Settings as people write them: TOML files, and `key=value` beside them."""
+"""Settings as people write them: TOML files, recipes by name, and `key=value` beside them."""
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sakuga.errors import OptionError
+
+RECIPES = Path(__file__).parent / "recipes"  # those that come with the program
+
+
+def read_recipe(source: str | Path) -> dict[str, Any]:
+    """Read a TOML file, or a recipe in the package by its name, such as "novel".
+
+    A file may begin with  recipe = "novel"  and then say only what differs from that one.
+
+    Raises:
+        OptionError: no such file, no such recipe (the nearest is suggested), not TOML.
+    """
+    path = Path(source)
+    if path.is_file() or path.suffix or len(path.parts) > 1:
+        values = read_toml(path)
+        base = values.pop("recipe", None)
+        if base is None:
+            return values
+        if not isinstance(base, str):
+            raise OptionError(f"{path}: recipe = {base!r}: the name of one, in quotes")
+        merged = _shipped_recipe(base)
+        for key, value in values.items():
+            known = merged.get(key)
+            both_tables = isinstance(known, dict) and isinstance(value, dict)
+            merged[key] = {**known, **value} if both_tables else value
+        return merged
+    return _shipped_recipe(str(source))
+
+
+def _shipped_recipe(name: str) -> dict[str, Any]:
+    names = sorted(path.stem for path in RECIPES.glob("*.toml"))
+    if name in names:
+        return read_toml(RECIPES / f"{name}.toml")
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise OptionError(
+        f"recipe {name!r} is unknown: {hint}there are {', '.join(names)}; or give a TOML file"
+    )
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

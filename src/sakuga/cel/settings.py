@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sakuga.errors import OptionError
-from sakuga.options import parse_overrides, read_toml
+from sakuga.options import parse_overrides, read_recipe
 
 PAINTER_VERSION = 1  # of what is painted with the same settings; stored pairs remember it
 
@@ -77,14 +77,14 @@ class CelSettings:
 
 
 def load_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> CelSettings:
-    """Read the table [cel] of a TOML file, then `key=value` overrides.
+    """Read the table [cel] of a TOML file or a recipe, then `key=value` overrides.
 
     Raises:
         OptionError: no such file, not TOML, no such table, an unknown setting, a wrong value.
     """
     values: dict[str, Any] = {}
     if path is not None:
-        values = read_toml(path).get("cel", {})
+        values = read_recipe(path).get("cel", {})
         if not isinstance(values, dict):
             raise OptionError(f"{path}: cel is no table: write  [cel]  above the settings")
     return settings_from({**values, **parse_overrides(overrides)})

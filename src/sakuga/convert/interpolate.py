@@ -115,7 +115,9 @@ def _spec(first: StyleSpec, second: StyleSpec, share: float, name: str) -> Style
             size_multiple=first.size_multiple,
             minimum_side=max(first.minimum_side, second.minimum_side),
             receptive_radius=first.receptive_radius,
-            licence=" AND ".join(dict.fromkeys((first.licence, second.licence))),
+            licence=" AND ".join(
+                dict.fromkeys(spec.licence or "LicenseRef-unknown" for spec in (first, second))
+            ),
             attribution=tuple(dict.fromkeys((*first.attribution, *second.attribution))),
             training={f"share of {second.name}": share},
         )

@@ -57,7 +57,7 @@ def export_checkpoint(source: str | Path, out: Path) -> StyleSpec:
         minimum_side=generator.minimum_side,
         receptive_radius=generator.receptive_radius,
         licence=config.licence,
-        attribution=config.attribution,
+        attribution=(*config.attribution, *state.get("credits", ())),
         training=training_summary(config, state),
     )
     export_onnx(generator, spec, out)

@@ -306,7 +306,7 @@ def cel(
     photos: Path,
     out: Path,
     *,
-    config: Path | None = None,
+    config: str | None = None,
     set: Words = (),
     sides: tuple[int, int] = (232, 448),
     limit: int | None = None,
@@ -328,7 +328,7 @@ def cel(
     out
         Folder for the pairs, an interrupted run goes on; for one photo, the picture to write.
     config
-        TOML whose table [cel] has the painter's settings: the file that train takes.
+        A recipe's name or TOML whose table [cel] has the painter's settings; train takes it too.
     set
         Single settings, for example: --set line_width=1.3 merge=8
     sides

@@ -118,7 +118,7 @@ def _mixed_spec(parts: list[tuple[StyleSpec, float]]) -> StyleSpec:
         size_multiple=math.lcm(*(spec.size_multiple for spec in specs)),
         minimum_side=max(spec.minimum_side for spec in specs),
         receptive_radius=max(local) if len(local) == len(radii) else None,
-        licence=" AND ".join(dict.fromkeys(spec.licence for spec in specs)),
+        licence=" AND ".join(dict.fromkeys(spec.licence or "LicenseRef-unknown" for spec in specs)),
         attribution=tuple(dict.fromkeys(credits)),
         training={spec.name: f"{100 * share:.0f} %" for spec, share in parts},
     )

@@ -53,4 +53,4 @@ def _lines(value: Any) -> list[str]:
         return [f"{key}: {item}" for key, item in value.items()]
     if isinstance(value, list):
         return [str(item) for item in value]
-    return ["not tileable" if value is None else str(value)]
+    return ["not tileable" if value is None else str(value) or "-"]

@@ -33,7 +33,7 @@ LINE_EVERY_S = 60.0  # where there is no terminal for a bar
 class Request:
     """One call of `sakuga train`."""
 
-    config: Path | None
+    config: str | None  # a TOML file, or a recipe's name
     overrides: Sequence[str]
     run: Path | None  # folder of the run; by default runs/NAME
     resume: Path | None  # folder of a run to go on with
@@ -66,7 +66,7 @@ def resolve(request: Request) -> tuple[TrainConfig, Path]:
         changes = parse_overrides(request.overrides)
         return config_from({**json.loads(config_to_json(config)), **changes}), request.resume
     if request.config is None:
-        raise OptionError("give a CONFIG.toml (configs/ has some), or --resume RUN")
+        raise OptionError("give a recipe's name (novel) or a TOML file, or --resume RUN")
     config = load_config(request.config, request.overrides)
     run = request.run or Path("runs") / config.name
     if (run / CHECKPOINT).exists() and not request.dry_run:

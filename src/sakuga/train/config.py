@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from sakuga.errors import DataError, OptionError, TrainingError
-from sakuga.options import parse_overrides, read_toml
+from sakuga.options import parse_overrides, read_recipe
 from sakuga.styles.spec import NAME_PATTERN as _STYLE_NAME
 
 CHECKPOINT = "checkpoint.pt"  # in a run's folder
@@ -129,9 +129,9 @@ class TrainConfig:
     # --- the style it becomes
     name: str = "mine"  # what --style takes
     version: str = "1.0.0"
-    description: str = "A style trained with sakuga."
-    licence: str = "CC-BY-4.0"
-    attribution: tuple[str, ...] = ()  # one credit a line, kept inside the style file
+    description: str = ""
+    licence: str = ""  # SPDX identifier; empty: not said
+    attribution: tuple[str, ...] = ()  # one credit a line; that of a start is added by itself
 
     def __post_init__(self) -> None:
         """Check what each value must obey by itself; paths are checked where they are opened."""
@@ -214,16 +214,16 @@ def _check(holds: bool, message: str) -> None:
         raise OptionError(message)
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Read a TOML file over the defaults, then `key=value` overrides.
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a TOML file, or a recipe by its name, over the defaults, then `key=value` overrides.
 
     Tables other than the top level ([tune]) belong to other verbs and are left alone.
 
     Raises:
-        OptionError: no such file, not TOML, an unknown key (the nearest is suggested), a wrong
+        OptionError: no such file or recipe, not TOML, an unknown key (the nearest is suggested), a
         type.
     """
-    values = read_toml(path)
+    values = read_recipe(source)
     values = {key: value for key, value in values.items() if not isinstance(value, dict)}
     return config_from({**values, **parse_overrides(overrides)})
 

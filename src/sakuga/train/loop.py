@@ -41,7 +41,7 @@ from sakuga.train.log import Journal
 from sakuga.train.objective import Batch, discriminator_terms, generator_terms, uses_cel
 from sakuga.train.precision import choose_precision
 from sakuga.train.rolling import open_sampler
-from sakuga.train.starting import starting_weights
+from sakuga.train.starting import starting_credits, starting_weights
 
 Progress = Callable[[int, dict[str, float]], None]  # steps done, latest terms
 Planned = Callable[[TrainConfig, int, float], None]  # the plan, steps done, seconds left
@@ -102,10 +102,13 @@ def train(
     discriminators = build_discriminators(config)
     ema = copy.deepcopy(generator).requires_grad_(False)
     state = None
+    credits: tuple[str, ...] = ()  # what the style owes to what it started from
     if resume:
         _, state = load_checkpoint(run)
+        credits = tuple(state.get("credits", ()))
     elif start_from is not None:
         origin = starting_weights(start_from, config)
+        credits = starting_credits(start_from)
         if config.decides:  # a start without the head that decides gets a fresh one
             fresh = {n: v for n, v in generator.state_dict().items() if n.startswith("decisions.")}
             origin = {**fresh, **origin}
@@ -270,6 +273,9 @@ def train(
             raise TrainingError(f"{error}; {kept}") from error
 
     saved_step = first_step if state else None
+    if tell and fabric.is_global_zero:
+        for line in credits:
+            tell(f"the style will say: {line}")
 
     def snapshot(step: int) -> dict[str, Any]:
         """What a style is made of."""
@@ -280,6 +286,7 @@ def train(
             "photos": photos.total,
             "drawings": anime.total if anime else 0,
             "config": config_to_json(config),
+            "credits": list(credits),
             "ema": ema.state_dict(),
         }
 

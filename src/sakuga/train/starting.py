@@ -54,6 +54,38 @@ def starting_weights(source: str | Path, config: TrainConfig) -> dict[str, Tenso
     return weights
 
 
+STARTED = "Started from "  # how a credit begins that a start has brought
+
+
+def starting_credits(source: str | Path) -> tuple[str, ...]:
+    """Lines that a style owes to what it started from, first of all that it did.
+
+    Args:
+        source: as `starting_weights` takes it.
+
+    Raises:
+        TrainingError, StyleError: as `starting_weights`.
+    """
+    path = Path(source)
+    if _is_style(path):
+        spec = find(path if path.exists() else source).spec
+        return _credits(spec.name, spec.version, spec.licence, spec.attribution)
+    if _is_published(path):
+        return (f"{STARTED}the published weights {path.name} (CartoonGAN: Chen, Lai, Liu 2018)",)
+    config, state = load_checkpoint(path)
+    attribution = (*config.attribution, *state.get("credits", ()))
+    return _credits(config.name, config.version, config.licence, attribution)
+
+
+def _credits(
+    name: str, version: str, licence: str, attribution: tuple[str, ...]
+) -> tuple[str, ...]:
+    own = "; ".join(line for line in attribution if not line.startswith(STARTED))
+    first = f"{STARTED}{name} {version} ({licence or 'no licence stated'})"
+    older = (line for line in attribution if line.startswith(STARTED))
+    return (f"{first}: {own}" if own else first, *older)
+
+
 def _is_style(source: Path) -> bool:
     """True for a style file, and for a word that is no file: a style's name."""
     if source.exists():

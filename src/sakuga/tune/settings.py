@@ -19,7 +19,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any
 
 from sakuga.errors import OptionError
 from sakuga.evaluate.statistics import BARS
+from sakuga.options import read_toml
 from sakuga.train.config import TrainConfig, config_from, load_config
 
 MEASURED_BARS = tuple(name for name in BARS if name != "flicker")  # a trial paints no clip
@@ -110,7 +110,7 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> TuneSettings:
         OptionError: no such file, no [tune] table, or something in it that makes no sense.
     """
     base = load_config(path, overrides)
-    table = tomllib.loads(path.read_text(encoding="utf-8")).get("tune")
+    table = read_toml(path).get("tune")
     if table is None:
         raise OptionError(f"{path}: has no [tune] table: say there what to search.")
     known = [field.name for field in dataclasses.fields(TuneSettings) if field.name != "base"]
