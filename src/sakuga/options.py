@@ -32,8 +32,9 @@ def read_recipe(source: str | Path) -> dict[str, Any]:
         merged = _shipped_recipe(base)
         for key, value in values.items():
             known = merged.get(key)
-            both_tables = isinstance(known, dict) and isinstance(value, dict)
-            merged[key] = {**known, **value} if both_tables else value
+            if isinstance(known, dict) and isinstance(value, dict):
+                value = {**known, **value}
+            merged[key] = value
         return merged
     return _shipped_recipe(str(source))
 

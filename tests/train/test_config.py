@@ -3,14 +3,15 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from sakuga.cel.settings import load_settings
 from sakuga.errors import OptionError
+from sakuga.options import RECIPES
 from sakuga.train.config import VGG_LAYERS, TrainConfig, config_from, config_to_json, load_config
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+CONFIGS = sorted(RECIPES.glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
@@ -22,6 +23,45 @@ def test_every_shipped_config_is_valid(path):
 def test_shipped_configs_are_there():
     names = {path.stem for path in CONFIGS}
     assert {"cartoongan", "novel", "manga", "storybook", "smoke"} <= names
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_a_recipe_lies_in_the_package_and_its_name_finds_it(path):
+    import sakuga
+
+    assert path.is_relative_to(next(iter(sakuga.__path__)))
+    assert load_config(path.stem) == load_config(path)
+    load_settings(path.stem)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_a_recipe_claims_nothing_of_the_style_that_a_user_makes_of_it(path):
+    config, empty = load_config(path), TrainConfig()
+    for name in ("name", "version", "description", "licence", "attribution"):
+        assert getattr(config, name) == getattr(empty, name), name
+    assert (empty.description, empty.licence, empty.attribution) == ("", "", ())
+
+
+def test_an_unknown_recipe_is_told_what_there_is():
+    with pytest.raises(OptionError, match=r"'novle' is unknown: did you mean novel\? .*smoke"):
+        load_config("novle")
+
+
+def test_a_file_may_begin_with_a_recipe(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('recipe = "novel"\nname = "ink"\nsteps = 9\n[cel]\nline_width = 2.5\n')
+    novel, mine = load_config("novel"), load_config(path)
+    assert (mine.name, mine.steps) == ("ink", 9)
+    assert (mine.decides, mine.crop) == (novel.decides, novel.crop) == (True, 144)
+    painter = load_settings(path)
+    assert painter.line_width == 2.5
+    assert painter.vividness == load_settings("novel").vividness
+    path.write_text("recipe = 3\n")
+    with pytest.raises(OptionError, match="recipe = 3: the name of one"):
+        load_config(path)
+    path.write_text('recipe = "mien"\n')
+    with pytest.raises(OptionError, match="recipe 'mien' is unknown"):
+        load_config(path)
 
 
 def test_overrides_come_last_and_take_toml_or_text(tmp_path):
@@ -87,6 +127,11 @@ def test_a_zero_weight_leaves_a_discriminator_out():
         *((name, -1.0) for name in ("clip_norm", "memory_gb", "photo_noise", "texture_limit")),
         *((name, 1.0) for name in ("beta1", "beta2")),
         ("warmup_steps", -1),
+        ("weight_decay", -0.1),
+        ("init_lr", -1e-3),
+        ("painted_negatives", -1.0),
+        ("anime_positives", -1.0),
+        ("smooth", "copies"),
         ("blocks", -1),
         ("final_lr", 1.5),
         ("seed", 2**63),

@@ -27,11 +27,22 @@ def sources(tmp_path: Path) -> list[Path]:
 
 def rolling(sources: list[Path], *, share: int = 0, shares: int = 1) -> RollingSampler:
     stream = PictureStream(sources, seed=3, share=share, shares=shares)
-    return RollingSampler(stream, lambda p: [p], 8, (8, 16), CPU, pool=40, renewed=5, total=99)
+    return RollingSampler(
+        stream, lambda name, p: [p], 8, (8, 16), CPU, pool=40, renewed=5, total=99
+    )
 
 
 def held(sampler: CropSampler) -> list[int]:
     return [number_of(picture.permute(1, 2, 0).numpy()) for picture in sampler.layers[0]]
+
+
+def test_the_pool_is_the_same_after_a_look_ahead(sources: list[Path]) -> None:
+    """As a training by the clock takes one, to measure a step."""
+    plain, looked = rolling(sources), rolling(sources)
+    looked.move_to(3)
+    for sampler in (plain, looked):
+        sampler.move_to(1)
+    assert held(plain) == held(looked)
 
 
 def test_the_pool_of_a_step_does_not_depend_on_the_steps_before(sources: list[Path]) -> None:

@@ -102,9 +102,10 @@ def prepare_pairs(
     """Paint a folder of photos and store the pairs.
 
     Photos that are held out (`split_of` their content) are left out, so that what is measured on
-    them stays honest. Each photo is scaled once, its short side to a number in `sides` that its
-    content decides: the set as a whole shows the painter's strokes at all those scales. Photos are
-    painted in the order of their content's hash, so any first part of a set is a fair sample.
+    them stays honest; unless no others are there, which is told. Each photo is scaled once, its
+    short side to a number in `sides` that its content decides: the set as a whole shows the
+    painter's strokes at all those scales. Photos are painted in the order of their content's hash,
+    so any first part of a set is a fair sample.
 
     Args:
         folder: read with its sub-folders.
@@ -116,7 +117,7 @@ def prepare_pairs(
         workers: processes; None: one for each processor.
 
     Raises:
-        DataError: no such folder, no picture file in it, or none that is for training.
+        DataError: no such folder, or no picture file in it.
         OptionError: OUT lies in the folder, or sides are no range.
         OutputError: OUT holds another set (or one of other settings) or cannot be written.
     """
@@ -138,12 +139,12 @@ def prepare_pairs(
         for name in names:
             path = folder / name
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-            if split_of(sha256) == "train":
-                jobs.append(_Job(path, name, sha256, sides, settings, pictures.part(sha256)))
-        if not jobs:
-            raise DataError(
-                f"{folder}: all {len(names)} photos are held out for evaluation: give more photos"
-            )
+            jobs.append(_Job(path, name, sha256, sides, settings, pictures.part(sha256)))
+        notes: dict[str, Any] = {} if model_path() else {"faces": _NO_FACES}
+        if to_train_on := [job for job in jobs if split_of(job.sha256) == "train"]:
+            jobs = to_train_on
+        else:
+            notes["held_out"] = "all photos of this set: it is so small that they are used anyway"
         jobs.sort(key=lambda job: job.sha256)
         jobs = jobs[:limit]
         todo = [job for job in jobs if not pictures.has(job.file)]
@@ -155,7 +156,6 @@ def prepare_pairs(
                 pictures.reject(made)
             done += 1
             progress(done, len(jobs))
-        notes: dict[str, Any] = {} if model_path() else {"faces": _NO_FACES}
         return Outcome.of(pictures, **notes)
 
 

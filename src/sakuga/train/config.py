@@ -24,6 +24,7 @@ _AT_LEAST = {
     **dict.fromkeys(("batch", "accumulate", "steps", "width", "discriminator_width"), 1),
     **dict.fromkeys(("log_every", "guard_every", "sheet_every", "save_every", "brush"), 1),
     **dict.fromkeys(("warmup_steps", "clip_norm", "memory_gb", "photo_noise", "detail"), 0),
+    "weight_decay": 0,
     **dict.fromkeys(("chroma_limit", "texture_limit", "ink_emphasis", "vividness"), 0),
     **dict.fromkeys(("blocks", "line_light"), 0),
 }
@@ -40,6 +41,7 @@ class TrainConfig:
     face_share: float = 0.2  # of the crops of pairs lie on a face that was found
     photos: tuple[str, ...] = ()  # folders and tar files of real photos; none with pairs
     anime: tuple[str, ...] = ()  # folders and tar files of drawings
+    smooth: str = ""  # `sakuga prepare smooth anime smooth`; empty: smoothed as they are loaded
     vgg: str = ""  # file of VGG19 (.safetensors, .pth); empty: torchvision's, downloaded
     sheet_photos: str = (
         ""  # folder of photos for the contact sheets; empty: the first four held-out ones
@@ -68,6 +70,8 @@ class TrainConfig:
     texture_weight: float = 0.0  # discriminator on gray
     surface_weight: float = 0.0  # discriminator on blurred colour
     picture_weight: float = 0.0  # discriminator on the picture itself (CartoonGAN)
+    anime_positives: float = 1.0  # weight of drawings as positives, in each discriminator's loss
+    painted_negatives: float = 1.0  # weight of painted photos as negatives
     smooth_negatives: float = 1.0  # weight of edge-smoothed drawings as negatives
     photo_negatives: float = 0.5  # weight of photos as negatives
     content_weight: float = 0.0  # VGG conv4_4, to the photo
@@ -106,10 +110,12 @@ class TrainConfig:
     # --- schedule
     steps: int = 20_000  # optimiser steps of the generator, initialisation included
     init_steps: int = 1_000  # of them without discriminators
+    init_lr: float = 0.0  # of the generator in the initialisation; 0: generator_lr
     generator_lr: float = 4e-4
     discriminator_lr: float = 2e-4
     beta1: float = 0.5  # of Adam
     beta2: float = 0.999
+    weight_decay: float = 0.0  # of AdamW, a share of the learning rate a step; 0: plain Adam
     warmup_steps: int = 100  # linear from 0
     final_lr: float = 0.05  # share of the rate left at the end of the cosine
     clip_norm: float = 1.0  # of the generator's gradient; 0: none
@@ -177,6 +183,10 @@ class TrainConfig:
             not self.decides or self.generator == "local",
             "decides: only the local generator has such a head",
         )
+        _check(
+            not self.smooth or (len(",".join(self.anime).split(",")) == 1 and any(self.anime)),
+            "smooth: copies are found by their originals' names: give one folder of anime",
+        )
         for name in ("ink_colour", "paper_colour"):
             colour = getattr(self, name)
             _check(
@@ -192,7 +202,7 @@ class TrainConfig:
             _check(layers == weights, f"{name}: {weights} values for {layers} feature_layers")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name.endswith(("_weight", "_negatives", "_lr")):
+            if field.name.endswith(("_weight", "_positives", "_negatives", "_lr")):
                 _check(value >= 0, f"{field.name}: not negative")
             for number in value if isinstance(value, tuple) else (value,):
                 finite = not isinstance(number, float) or math.isfinite(number)
@@ -221,7 +231,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainConfi
 
     Raises:
         OptionError: no such file or recipe, not TOML, an unknown key (the nearest is suggested), a
-        type.
+        wrong type.
     """
     values = read_recipe(source)
     values = {key: value for key, value in values.items() if not isinstance(value, dict)}
@@ -253,7 +263,8 @@ def check_paths(config: TrainConfig) -> None:
         for source in (part for several in sources for part in several.split(",") if part):
             if not Path(source).exists():
                 raise DataError(f"{name}: {source}: no such folder or tar file; check the spelling")
-    for name, source in (("vgg", config.vgg), ("sheet_photos", config.sheet_photos)):
+    for name in ("vgg", "sheet_photos", "smooth"):
+        source = getattr(config, name)
         if source and not Path(source).exists():
             raise DataError(f"{name}: {source}: no such file or folder; check the spelling")
 

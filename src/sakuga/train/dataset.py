@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sakuga.data.pairs import Pair, decode_pair
+from sakuga.data.picture_set import read_facts, stamp_of
 from sakuga.data.split import Split, split_of
 from sakuga.errors import DataError, InputError
 from sakuga.images.read import read_picture
@@ -36,18 +37,88 @@ def load_pictures(
     Raises:
         DataError: a source that is missing, a picture that does not decode, or none found.
     """
-    pictures = []
+    pictures = [picture for _, picture in named_pictures(sources, split)]
+    if not pictures:
+        raise DataError(f"no pictures found in {', '.join(map(str, sources))} (split: {split})")
+    return pictures
+
+
+def named_pictures(
+    sources: Sequence[str | Path], split: Split | Literal["all"]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Decode the pictures as `load_pictures` does, one by one, each with its path before it."""
     for container in open_sources(sources):
         for name, content in container.read(range(len(container))):
             if split not in ("all", split_of(hashlib.sha256(content).hexdigest())):
                 continue
             try:
-                pictures.append(read_picture(content, name=name).frames[0].colour)
+                yield name, read_picture(content, name=name).frames[0].colour
             except InputError as error:
                 raise DataError(f"{error}; or run  sakuga prepare clean  on the folder") from error
-    if not pictures:
-        raise DataError(f"no pictures found in {', '.join(map(str, sources))} (split: {split})")
-    return pictures
+
+
+def pictures_or_any(
+    sources: Sequence[str | Path], split: Split, limit: int | None = None
+) -> tuple[list[tuple[str, np.ndarray]], str]:
+    """The named pictures of a split, up to `limit`; of a set so small that it has none, any.
+
+    Returns:
+        The pictures, and a sentence about what was done instead; empty if nothing was.
+
+    Raises:
+        DataError: as `load_pictures`.
+    """
+    found = list(itertools.islice(named_pictures(sources, split), limit))
+    if found:
+        return found, ""
+    found = list(itertools.islice(named_pictures(sources, "all"), limit))
+    there = ", ".join(map(str, sources))
+    if split == "held-out":
+        return found, f"{there}: no picture is held out, so sheets show some that are trained on"
+    return found, f"{there}: every picture is held out, so all of them are trained on"
+
+
+class SmoothCopies:
+    """The copies that `sakuga prepare smooth` stored, found by their originals.
+
+    Args:
+        folder: of the copies.
+        originals: the folder they were made of.
+
+    Raises:
+        DataError: the folder holds no such copies.
+    """
+
+    def __init__(self, folder: Path, originals: Path) -> None:
+        self.folder, self.originals = folder, originals
+        if not originals.is_dir():
+            raise DataError(f"smooth: {originals} is no folder, whose pictures have names")
+        facts = read_facts(folder)
+        self._of = {
+            fact["origin"]: (file, fact.get("source_stamp")) for file, fact in facts.items()
+        }
+        if not any(stamp for _, stamp in self._of.values()):
+            raise DataError(
+                f"smooth: {folder} holds no smoothed copies: make them with  {self._command()}"
+            )
+
+    def of(self, name: str, picture: np.ndarray) -> np.ndarray:
+        """The copy of a picture, by the picture's path. Raises DataError: none, or an old one."""
+        path = Path(name)
+        file, stamp = self._of.get(path.relative_to(self.originals).as_posix(), ("", None))
+        if not file or stamp != stamp_of(path) or not (self.folder / file).is_file():
+            what = "an older copy" if file else "no copy"
+            raise DataError(f"smooth: {self.folder} has {what} of {name}: run  {self._command()}")
+        try:
+            copy = read_picture(self.folder / file).frames[0].colour
+        except InputError as error:
+            raise DataError(f"smooth: {error}") from error
+        if copy.shape != picture.shape:
+            raise DataError(f"{self.folder / file}: is of another size than {name}")
+        return copy
+
+    def _command(self) -> str:
+        return f"sakuga prepare smooth {self.originals} {self.folder}"
 
 
 class CropSampler:
@@ -71,6 +142,7 @@ class CropSampler:
         self.crop = crop
         self.sides = sides
         self.total = len(layers[0])  # pictures of the whole set
+        self.note = ""  # what is worth telling of it
         self.layers = [
             [torch.from_numpy(np.array(p)).permute(2, 0, 1).to(device) for p in pictures]
             for pictures in layers
@@ -148,6 +220,7 @@ class PairSampler:
         self.crop = crop
         self.face_share = face_share
         self.total = len(pairs)
+        self.note = ""  # as of a `CropSampler`
         self.pictures = [
             torch.from_numpy(np.dstack([p.photo, p.drawing, p.strokes])).permute(2, 0, 1).to(device)
             for p in pairs

@@ -17,7 +17,7 @@ from sakuga.files import replacing, write_bytes
 from sakuga.images.read import to_float, to_pixels
 from sakuga.images.sheet import contact_sheet
 from sakuga.train.config import TrainConfig, config_to_json
-from sakuga.train.dataset import load_pairs, load_pictures
+from sakuga.train.dataset import load_pairs, load_pictures, pictures_or_any
 
 LOG = "log.jsonl"
 SHEET_PHOTOS = 4
@@ -42,12 +42,14 @@ class Journal:
         forget_steps_after(first_step, run / LOG)
         self.log_file = (run / LOG).open("a", encoding="utf-8")
         self.clock = (first_step, time.monotonic())
+        self.note = ""  # what is worth telling of the sheets' photos
         if config.sheet_photos:
             photos = load_pictures([config.sheet_photos], "all")
         elif config.pairs:  # all of them are for training: a sheet shows what was learned of them
             photos = [pair.photo for pair in load_pairs(config.pairs, SHEET_PHOTOS)]
         else:
-            photos = load_pictures(config.photos, "held-out")
+            found, self.note = pictures_or_any(config.photos, "held-out", SHEET_PHOTOS)
+            photos = [photo for _, photo in found]
         self.photos = [_fit(photo) for photo in photos[:SHEET_PHOTOS]]
 
     def write_config(self, config: TrainConfig) -> None:

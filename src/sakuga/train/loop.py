@@ -144,25 +144,37 @@ def train(
         photos = PairSampler(pairs, config.crop, config.face_share, fabric.device)
     else:
         photos = open_sampler(
-            config.photos, config.crop, config.photo_sides, fabric.device, smooth=False, **shared
+            config.photos, config.crop, config.photo_sides, fabric.device, **shared
         )
     anime = None
     if config.anime or not config.pairs:  # the drawings of pairs can do without others
         anime = open_sampler(
-            config.anime, config.crop, config.anime_sides, fabric.device, smooth=True, **shared
+            config.anime,
+            config.crop,
+            config.anime_sides,
+            fabric.device,
+            smooth=True,
+            copies=config.smooth,
+            **shared,
         )
     ema.to(fabric.device)
 
     betas = (config.beta1, config.beta2)
-    generator_adam = torch.optim.Adam(generator.parameters(), config.generator_lr, betas)
+    adam_settings: dict[str, Any] = {"betas": betas, "weight_decay": config.weight_decay}
+    generator_adam = torch.optim.AdamW(generator.parameters(), config.generator_lr, **adam_settings)
     discriminator_adam = {
-        name: torch.optim.Adam(discriminator.parameters(), config.discriminator_lr, betas)
+        name: torch.optim.AdamW(
+            discriminator.parameters(), config.discriminator_lr, **adam_settings
+        )
         for name, discriminator in discriminators.items()
     }
     if state:
         generator_adam.load_state_dict(state["generator_adam"])
         for name, adam in discriminator_adam.items():
             adam.load_state_dict(state["discriminator_adam"][name])
+        for adam in (generator_adam, *discriminator_adam.values()):
+            # As the config says now; earlier versions began with plain Adam.
+            adam.param_groups[0].update(adam_settings, decoupled_weight_decay=True)
     painter, generator_adam = fabric.setup(_channels_last(generator), generator_adam)
     critics = {}
     for name, discriminator in discriminators.items():
@@ -184,7 +196,8 @@ def train(
         """Take a step: its terms, and photos with what was painted of them."""
         adversarial = step >= config.init_steps
         rate = learning_rate_factor(config, step)
-        for adam, base in [(generator_adam, config.generator_lr)] + [
+        initial = config.init_lr if config.init_lr and not adversarial else config.generator_lr
+        for adam, base in [(generator_adam, initial)] + [
             (adam, config.discriminator_lr) for adam in discriminator_adam.values()
         ]:
             adam.param_groups[0]["lr"] = base * rate
@@ -273,9 +286,12 @@ def train(
             raise TrainingError(f"{error}; {kept}") from error
 
     saved_step = first_step if state else None
-    if tell and fabric.is_global_zero:
+    if tell and journal:
         for line in credits:
             tell(f"the style will say: {line}")
+        for note in (photos.note, anime.note if anime else "", journal.note):
+            if note:
+                tell(note)
 
     def snapshot(step: int) -> dict[str, Any]:
         """What a style is made of."""
@@ -341,8 +357,7 @@ def train(
             if guarding:
                 guard(step, terms, photo, painted)
             if journal and logging:
-                rate = learning_rate_factor(config, step - 1)
-                journal.log(step, terms, config.generator_lr * rate)
+                journal.log(step, terms, generator_adam.param_groups[0]["lr"])
             if drawing:
                 if journal:
                     sheet = journal.draw_sheet(step, ema)

@@ -86,7 +86,8 @@ def discriminator_terms(
     """Anime up; painted photos, edge-smoothed anime and plain photos down (CartoonGAN eq. 3)."""
     real, fake = REAL[config.adversarial], FAKE[config.adversarial]
     drawn = [pictures for pictures in (batch.anime, batch.drawing) if pictures is not None]
-    groups = [(painted, fake, 1.0), *((pictures, real, 1.0) for pictures in drawn)]
+    groups = [(painted, fake, config.painted_negatives)]
+    groups += [(pictures, real, config.anime_positives) for pictures in drawn]
     if config.smooth_negatives and batch.smooth is not None:
         groups.append((batch.smooth, fake, config.smooth_negatives))
     if config.photo_negatives:

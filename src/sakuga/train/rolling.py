@@ -18,14 +18,14 @@ from sakuga.errors import DataError, InputError
 from sakuga.images.colour import Pixels
 from sakuga.images.read import read_size
 from sakuga.images.sources import open_sources
-from sakuga.train.dataset import CropSampler, load_pictures
+from sakuga.train.dataset import CropSampler, SmoothCopies, pictures_or_any
 from sakuga.train.stream import PictureStream
 
 CROPS_OF_A_PICTURE = 4  # while it is in the pool, on average
 MEASURED = 200  # pictures whose headers are read to guess the size of a set
 POOL_PICTURES = 2048  # at most; that many are mixed well, and filling the pool takes seconds
 
-Layers = Callable[[Pixels], list[Pixels]]  # a picture -> itself and what is cropped alike
+Layers = Callable[[str, Pixels], list[Pixels]]  # path, picture -> itself and what is cropped alike
 
 
 class RollingSampler(CropSampler):
@@ -52,15 +52,14 @@ class RollingSampler(CropSampler):
         renewed: int,
         total: int,
     ) -> None:
-        super().__init__(
-            [[] for _ in layers_of(np.zeros((8, 8, 3), np.uint8))], crop, sides, device
-        )
+        super().__init__([[]], crop, sides, device)  # `move_to` fills them
         self._stream = stream
         self._layers_of = layers_of
         self._device = device
         self._pool = pool
         self._renewed = renewed
         self.total = total
+        self._begin = 0
         self._held: dict[int, list[torch.Tensor]] = {}  # place -> the picture's layers
 
     def move_to(self, step: int) -> None:
@@ -71,13 +70,16 @@ class RollingSampler(CropSampler):
         """
         begin = step * self._renewed
         end = begin + self._pool
+        if begin < self._begin:  # back: what comes before those held is needed too
+            self._held.clear()
+        self._begin = begin
         for place in [place for place in self._held if not begin <= place < end]:
             del self._held[place]
         first = max(self._held, default=begin - 1) + 1
-        for place, picture in self._stream.numbered(first, end):
+        for place, name, picture in self._stream.numbered(first, end):
             self._held[place] = [
                 torch.from_numpy(np.array(layer)).permute(2, 0, 1).to(self._device)
-                for layer in self._layers_of(picture)
+                for layer in self._layers_of(name, picture)
             ]
         if not self._held:
             raise DataError(f"none of {self._pool} pictures in a row is for training: give more")
@@ -90,7 +92,8 @@ def open_sampler(
     sides: tuple[int, int],
     device: torch.device,
     *,
-    smooth: bool,
+    smooth: bool = False,
+    copies: str = "",
     memory_gb: float,
     seed: int,
     crops_a_step: int,
@@ -103,6 +106,7 @@ def open_sampler(
         sources: folders, tar files, folders of shards.
         crop, sides, device: as `CropSampler` takes them.
         smooth: add a second layer, the pictures with their lines blurred.
+        copies: folder in which those are stored (`prepare smooth`); empty: they are made.
         memory_gb: for decoded pictures, each layer counted.
         seed: of the order in which a pool meets the pictures.
         crops_a_step: that one rank cuts.
@@ -112,20 +116,33 @@ def open_sampler(
         DataError: sources that are missing or empty, or pictures that do not decode.
     """
 
-    def layers_of(picture: Pixels) -> list[Pixels]:
-        return [picture, smooth_edges(picture)] if smooth else [picture]
+    stored = SmoothCopies(Path(copies), Path(sources[0])) if smooth and copies else None
+
+    def layers_of(name: str, picture: Pixels) -> list[Pixels]:
+        if not smooth:
+            return [picture]
+        return [picture, stored.of(name, picture) if stored else smooth_edges(picture)]
 
     total, picture_gb = measure_set(sources)
     picture_gb *= 2 if smooth else 1
     if total * picture_gb <= memory_gb:
-        pictures = load_pictures(sources)
-        layers = [list(layer) for layer in zip(*map(layers_of, pictures), strict=True)]
-        return CropSampler(layers, crop, sides, device)
+        pictures, note = pictures_or_any(sources, "train")
+        made = [layers_of(name, picture) for name, picture in pictures]
+        sampler = CropSampler(list(zip(*made, strict=True)), crop, sides, device)
+        sampler.note = note
+        return sampler
     stream = PictureStream(sources, seed=seed, share=rank, shares=world)
     pool = min(POOL_PICTURES, stream.places, max(1, int(memory_gb / picture_gb)))
     renewed = max(1, crops_a_step // CROPS_OF_A_PICTURE)
     return RollingSampler(
-        stream, layers_of, crop, sides, device, pool=pool, renewed=min(renewed, pool), total=total
+        stream,
+        layers_of,
+        crop,
+        sides,
+        device,
+        pool=pool,
+        renewed=min(renewed, pool),
+        total=total,
     )
 
 

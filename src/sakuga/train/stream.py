@@ -81,16 +81,16 @@ class PictureStream:
         Raises:
             DataError: a picture that does not decode.
         """
-        return [picture for _, picture in self.numbered(start, stop)]
+        return [picture for _, _, picture in self.numbered(start, stop)]
 
-    def numbered(self, start: int, stop: int) -> Iterator[tuple[int, Pixels]]:
-        """Give (place, picture) of the same places; those of the other split are left out."""
+    def numbered(self, start: int, stop: int) -> Iterator[tuple[int, str, Pixels]]:
+        """Give (place, path, picture) of the same places; the other split's are left out."""
         for first in range(start, stop, RUN_PICTURES):  # so that few are decoded ahead
             places = range(first, min(first + RUN_PICTURES, stop))
             decoded = self._decoders.map(self._decode, map(self._file, places))
-            for place, picture in zip(places, decoded, strict=True):
-                if picture is not None:
-                    yield place, picture
+            for place, found in zip(places, decoded, strict=True):
+                if found is not None:
+                    yield place, *found
 
     def epoch(self, epoch: int) -> Iterator[Pixels]:
         """Give the pictures of one epoch, uint8 (H, W, 3)."""
@@ -145,11 +145,11 @@ class PictureStream:
                 files[i] = file
         return files
 
-    def _decode(self, file: tuple[str, bytes]) -> Pixels | None:
+    def _decode(self, file: tuple[str, bytes]) -> tuple[str, Pixels] | None:
         name, content = file
         if self._split not in ("all", split_of(hashlib.sha256(content).hexdigest())):
             return None
         try:
-            return read_picture(content, name=name).frames[0].colour
+            return name, read_picture(content, name=name).frames[0].colour
         except InputError as error:
             raise DataError(f"{error}; or run  sakuga prepare clean  on the set") from error
