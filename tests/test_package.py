@@ -105,7 +105,7 @@ def test_the_sdist_is_small(tmp_path: Path) -> None:
     styles = sum(size for name, size in sizes.items() if name.endswith(".onnx"))
     large = sorted(sizes, key=sizes.__getitem__)[-8:]
     assert built.stat().st_size - styles < 1_200_000, large
-    assert {"hatch_build.py", "README.md", "configs/novel.toml"} <= sizes.keys()
+    assert {"hatch_build.py", "README.md", "src/sakuga/recipes/novel.toml"} <= sizes.keys()
     assert not any(name.startswith((".venv", "web/node_modules")) for name in sizes)
 
 

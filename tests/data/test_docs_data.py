@@ -5,7 +5,6 @@ Only what a test cannot have is replaced: the servers' addresses, the long train
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import re
@@ -20,7 +19,6 @@ from misbehaving_server import Server, picture_bytes, serving
 from PIL import Image
 from test_coco import make_annotations
 from test_safebooru import HEADER, row
-from training import tiny_config, write_vgg
 
 from sakuga.cli import prepare_app, run
 from sakuga.styles import find
@@ -56,20 +54,24 @@ def desk(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Pat
     (tmp_path / "all_data.csv").write_text("\n".join([HEADER, *rows]) + "\n")
     (tmp_path / "examples").mkdir()
     Image.open(io.BytesIO(picture_bytes(7, side=96))).save(tmp_path / "examples/food_coffee.jpg")
-    config = tiny_config(Path("photos"), Path("drawings"), write_vgg(tmp_path / "vgg.safetensors"))
-    (tmp_path / "configs").mkdir()
-    lines = [f"{name} = {json.dumps(value)}" for name, value in dataclasses.asdict(config).items()]
-    (tmp_path / "configs" / "novel.toml").write_text("\n".join(lines))
     return tmp_path
 
 
+TINY = ("crop=32", "batch=2", "width=8", "blocks=1", "discriminator_width=8", "steps=2")
+
+
 def run_line(line: str, server: Server) -> int:
-    words = shlex.split(line.replace("steps=3000", "steps=2"))
+    words = shlex.split(line.replace(" --minutes 60", ""))
     assert words[0] == "sakuga"
     if words[1:3] == ["prepare", "coco"]:
         words += ["--base-url", server.url, "--allow-private"]
     if words[1:3] == ["prepare", "safebooru"]:
         words += ["--allow-private"]
+    if words[1:3] == ["prepare", "cel"] and Path(words[3]).is_dir():
+        words += ["--limit", "4"]
+    if words[1] == "train":
+        assert "--minutes 60" in line
+        words += [*TINY, "--accelerator", "cpu"]
     return run(words[1:])
 
 
@@ -78,7 +80,7 @@ def test_the_walk_through_leads_to_a_trained_style(desk: Path, server: Server) -
     assert len(lines) >= 8
     for line in lines:
         assert run_line(line, server) == 0, line
-    style = find(desk / "mine.onnx")
+    style = find(desk / "runs" / "mine" / "mine.onnx")
     assert style.spec.name == "mine"
     with Image.open(desk / "painted.jpg") as painted:
         assert painted.size == (96, 96)
@@ -87,19 +89,26 @@ def test_the_walk_through_leads_to_a_trained_style(desk: Path, server: Server) -
 
 
 def test_your_own_style_leads_to_a_style_too(desk: Path, server: Server) -> None:
-    (desk / "found").mkdir()
-    for n in range(20):
-        (desk / "found" / f"{n}.png").write_bytes(
-            picture_bytes(200 + n, side=270, file_format="PNG")
-        )
+    text = (DOCS / "your-own-style.md").read_text(encoding="utf-8")
+    (toml,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (desk / "mine.toml").write_text(toml)
+    (desk / "photos").mkdir()
+    for n in range(6):
+        (desk / "photos" / f"{n}.jpg").write_bytes(picture_bytes(200 + n, side=270))
     lines = commands("your-own-style.md")
-    assert any("--start-from novel" in line for line in lines)
+    assert [line.split()[1] for line in lines] == [
+        "prepare",
+        "prepare",
+        "train",
+        "paint",
+        "styles",
+        "styles",
+    ]
     for line in lines:
-        if "--start-from novel" in line:  # which has another shape than the tiny training
-            line += " width=24 blocks=4 decides=true"
         assert run_line(line, server) == 0, line
-    assert find("mine").spec.name == "mine"
-    assert (desk / "painted.jpg").exists()
+    spec = find("mine").spec
+    assert (spec.name, spec.licence, spec.attribution) == ("mine", "CC0-1.0", ("Drawn up by me",))
+    assert (desk / "painted.jpg").exists() and (desk / "look.png").exists()
 
 
 @pytest.mark.parametrize("page", ["data.md", "your-own-style.md"])
@@ -113,4 +122,4 @@ def test_every_other_command_has_options_that_exist(page: str) -> None:
     described = set(re.findall(r"`sakuga prepare (\w+)", text)) | set(
         re.findall(r"^## prepare (\w+)", text, re.MULTILINE)
     )
-    assert described <= {"coco", "safebooru", "frames", "clean", "smooth", "shards", "show"}
+    assert described <= {"coco", "safebooru", "frames", "clean", "smooth", "shards", "show", "cel"}
