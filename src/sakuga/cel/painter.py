@@ -13,7 +13,7 @@ float32 (H, W). Borders are mirrored. Needs OpenCV (the extra `data`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -45,74 +45,135 @@ def paint_cel(
     Returns:
         The drawing, uint8 (H, W, 3), and its strokes, float32 (H, W): 0 paper, 1 ink.
     """
-    lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    light = lab[..., 0]
-    flow = edge_tangent_flow(light)
+    return Easel(photo, faces).paint(settings)
 
-    # Texture is high local contrast, over a wide area, in all directions: foliage, fur. There the
-    # brush grows; what runs one way (windows, tiles) and a word on a shirt keep a fine one.
-    contrast = blur(np.abs(light - blur(light, 2.0)), 3.0)
-    share = blur((contrast > 2.5).astype(np.float32), 20.0)  # of the place around that is textured
-    order = edge_tangent_flow(light, 6.0).anisotropy
-    texture = smoothstep(2.0, 6.0, blur(contrast, 6.0)) * smoothstep(0.3, 0.6, share)
-    texture = texture * smoothstep(0.6, 0.25, blur(order, 4.0))
-    radius = settings.brush + (settings.texture_brush - settings.brush) * texture
-    painted = anisotropic_kuwahara(lab, flow, radius)
 
-    # Light strokes of a finer brush: what eyes and letters are taken from.
-    fine = anisotropic_kuwahara(lab, flow, 1.0)
-    accents = detail_map(fine[..., 0], painted[..., 0], texture) * settings.detail
-    face = face_map(faces, light.shape)
-    accents = np.maximum(accents, face * settings.face_detail)[..., None]
-    painted = painted + accents * (fine - painted)
+# The settings each stage depends on, those of the stages before it included.
+_BRUSH = ("brush", "texture_brush")
+_PAINTED = (*_BRUSH, "detail", "face_detail", "flow")
+_TONES = (*_PAINTED, "merge")
+_PICTURE = (*_TONES, "flatness", "gradient", "skin")
+_LINES = (
+    *(*_TONES, "line_width", "line_level", "line_slope", "line_flow"),
+    *("line_length", "crowding"),
+)
+_KEPT = 2  # results of a stage: two settings can be compared without doing all of it again
 
-    # Calm contours, where there is an edge to follow: in skies it would draw stripes.
-    along = edge_tangent_flow(painted[..., 0], 2.5)
-    calmer = smooth_along(painted, along, settings.flow)
-    edge = smoothstep(0.4, 1.6, blur(gradient(painted[..., 0]), 1.0)) * (1 - face)
-    edge = edge * smoothstep(0.3, 0.7, along.anisotropy)
-    painted = painted + edge[..., None] * (1 - accents) * (calmer - painted)
 
-    # Regions of one tone; their borders drawn anew by a small brush.
-    tones = tone_regions(painted, settings.merge)
+class Easel:
+    """A photo that is painted again and again: a change repeats only the stages it changes.
+
+    Not for several threads at once.
+
+    Args:
+        photo: uint8 (H, W, 3) RGB.
+        faces: those found in it.
+    """
+
+    def __init__(self, photo: Pixels, faces: Sequence[Face] = ()) -> None:
+        self._faces = faces
+        self._lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        self._light = light = self._lab[..., 0]
+        self._flow = edge_tangent_flow(light)
+
+        # Texture is high local contrast, over a wide area, in all directions: foliage, fur. There
+        # the brush grows; what runs one way (windows, tiles) and a word on a shirt keep a fine one.
+        contrast = blur(np.abs(light - blur(light, 2.0)), 3.0)
+        share = blur((contrast > 2.5).astype(np.float32), 20.0)  # of the place that is textured
+        order = edge_tangent_flow(light, 6.0).anisotropy
+        texture = smoothstep(2.0, 6.0, blur(contrast, 6.0)) * smoothstep(0.3, 0.6, share)
+        self._texture: Map = texture * smoothstep(0.6, 0.25, blur(order, 4.0))
+
+        # Light strokes of a finer brush: what eyes and letters are taken from.
+        self._fine = anisotropic_kuwahara(self._lab, self._flow, 1.0)
+        self._face = face_map(faces, light.shape)
+        self._wide = soft_places(light)
+        self._done: dict[tuple[str, ...], dict[tuple[float, ...], Map]] = {}
+
+    def paint(self, settings: CelSettings) -> tuple[Pixels, Map]:
+        """The drawing and its strokes, as `paint_cel` gives them."""
+        brushed = self._once(_BRUSH, settings, lambda: self._brush(settings))
+        painted = self._once(_PAINTED, settings, lambda: self._calm(brushed, settings))
+        tones = self._once(_TONES, settings, lambda: lay_out(painted, settings.merge))
+        picture = self._once(_PICTURE, settings, lambda: self._flatten(painted, tones, settings))
+        lines = self._once(_LINES, settings, lambda: self._draw_lines(painted, tones, settings))
+        return colour(picture, lines, settings), lines
+
+    def _once(self, names: tuple[str, ...], settings: CelSettings, make: Callable[[], Map]) -> Map:
+        """What a stage made of these values of its settings before, or makes now."""
+        values = tuple(getattr(settings, name) for name in names)
+        done = self._done.setdefault(names, {})
+        if values in done:
+            done[values] = done.pop(values)  # the latest is the last to go
+        else:
+            while len(done) >= _KEPT:
+                del done[next(iter(done))]
+            done[values] = make()
+        return done[values]
+
+    def _brush(self, settings: CelSettings) -> Map:
+        radius = settings.brush + (settings.texture_brush - settings.brush) * self._texture
+        return anisotropic_kuwahara(self._lab, self._flow, radius)
+
+    def _calm(self, painted: Map, settings: CelSettings) -> Map:
+        """Put detail that stands out back, and calm contours."""
+        accents = detail_map(self._fine[..., 0], painted[..., 0], self._texture) * settings.detail
+        accents = np.maximum(accents, self._face * settings.face_detail)[..., None]
+        painted = painted + accents * (self._fine - painted)
+
+        # Where there is an edge to follow: in skies it would draw stripes.
+        along = edge_tangent_flow(painted[..., 0], 2.5)
+        calmer = smooth_along(painted, along, settings.flow)
+        edge = smoothstep(0.4, 1.6, blur(gradient(painted[..., 0]), 1.0)) * (1 - self._face)
+        edge = edge * smoothstep(0.3, 0.7, along.anisotropy)
+        calmed: Map = painted + edge[..., None] * (1 - accents) * (calmer - painted)
+        return calmed
+
+    def _flatten(self, painted: Map, tones: Map, settings: CelSettings) -> Map:
+        """Replace soft shading by the tones, but where it is wide, a face, or detail."""
+        wide = self._wide * settings.gradient
+        flat = settings.flatness * (1 - wide) * (1 - 0.85 * self._face)
+        back = detail_map(self._fine[..., 0], tones[..., 0], self._texture) * settings.detail
+        flat = (flat * (1 - back))[..., None]
+        soft = np.where(wide[..., None] > 0, cv2.bilateralFilter(painted, 9, 6, 4), painted)
+        picture: Map = soft + flat * (tones - soft)
+        # One small brush over all seams: what is soft by now was not meant to be.
+        crisp = anisotropic_kuwahara(picture, edge_tangent_flow(picture[..., 0], 1.5), 2.0)
+        seams = (1 - wide) * (1 - self._face) * (1 - 0.7 * back)
+        picture = picture + seams[..., None] * (crisp - picture)
+        if self._faces and settings.skin:
+            picture = two_tone_skin(picture, self._fine, self._faces, settings.skin)
+        return picture
+
+    def _draw_lines(self, painted: Map, tones: Map, settings: CelSettings) -> Map:
+        source = painted[..., 0]
+        lines = flow_lines(
+            source,
+            edge_tangent_flow(source, 2.0),
+            width=settings.line_width,
+            level=settings.line_level,
+            slope=settings.line_slope,
+            along=settings.line_flow,
+        )
+        density = blur(lines, 8.0)
+        crowd = np.clip((density - 0.14) / 0.3, 0, 1) * settings.crowding
+        # A line that parts nothing is a fold where it stands alone, and fur where there are many.
+        alone = 0.25 * (1 - np.clip((density - 0.06) / 0.08, 0, 1) * settings.crowding)
+        contour = salience(self._lab, tones, edge_tangent_flow(source, 2.0))
+        lines = without_short_strokes(lines, settings.line_length) * (alone + (1 - alone) * contour)
+        lines = lines * (1 - crowd) * (1 - 0.9 * self._texture) * (1 - 0.7 * self._face)
+        # A stroke is drawn whole or not at all: faint ones look like dirt.
+        lines = smoothstep(0.12, 0.42, 1.2 * blur(lines, 0.5))
+        return without_short_strokes(lines, 0.8 * settings.line_length)  # what was cut to pieces
+
+
+def lay_out(painted: Map, merge: float) -> Map:
+    """Regions of one tone; their borders drawn anew by a small brush."""
+    tones = tone_regions(painted, merge)
     borders = edge_tangent_flow(blur(tones[..., 0], 1.0), 2.5)
     straight = smoothstep(0.3, 0.8, borders.anisotropy)[..., None]
     tones = tones + straight * (smooth_along(tones, borders, 2.5) - tones)
-    tones = anisotropic_kuwahara(tones, borders, 2.0)
-    wide = soft_places(light) * settings.gradient
-    flat = settings.flatness * (1 - wide) * (1 - 0.85 * face)
-    back = detail_map(fine[..., 0], tones[..., 0], texture) * settings.detail
-    flat = (flat * (1 - back))[..., None]
-    soft = np.where(wide[..., None] > 0, cv2.bilateralFilter(painted, 9, 6, 4), painted)
-    picture = soft + flat * (tones - soft)
-    # One small brush over all seams: what is soft by now was not meant to be.
-    crisp = anisotropic_kuwahara(picture, edge_tangent_flow(picture[..., 0], 1.5), 2.0)
-    seams = (1 - wide) * (1 - face) * (1 - 0.7 * back)
-    picture = picture + seams[..., None] * (crisp - picture)
-    if faces and settings.skin:
-        picture = two_tone_skin(picture, fine, faces, settings.skin)
-
-    # Strokes.
-    source = painted[..., 0]
-    lines = flow_lines(
-        source,
-        edge_tangent_flow(source, 2.0),
-        width=settings.line_width,
-        level=settings.line_level,
-        slope=settings.line_slope,
-        along=settings.line_flow,
-    )
-    density = blur(lines, 8.0)
-    crowd = np.clip((density - 0.14) / 0.3, 0, 1) * settings.crowding
-    # A line that parts nothing is a fold where it stands alone, and fur where there are many.
-    alone = 0.25 * (1 - np.clip((density - 0.06) / 0.08, 0, 1) * settings.crowding)
-    contour = salience(lab, tones, edge_tangent_flow(source, 2.0))
-    lines = without_short_strokes(lines, settings.line_length) * (alone + (1 - alone) * contour)
-    lines = lines * (1 - crowd) * (1 - 0.9 * texture) * (1 - 0.7 * face)
-    # A stroke is drawn whole or not at all: faint ones look like dirt.
-    lines = smoothstep(0.12, 0.42, 1.2 * blur(lines, 0.5))
-    lines = without_short_strokes(lines, 0.8 * settings.line_length)  # what was cut to pieces
-    return colour(picture, lines, settings), lines
+    return anisotropic_kuwahara(tones, borders, 2.0)
 
 
 def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:

@@ -121,19 +121,23 @@ def _claim(tones: Map, lab: Map, claimed: NDArray[np.bool_], reach: int = 4) -> 
 
     What is far (24) from all tones around, a letter or a glint, stays as it is.
     """
+    tones, claimed = tones.copy(), claimed.copy()
+    rows, columns = np.nonzero(~claimed)
     for _ in range(reach):
         padded = cv2.copyMakeBorder(tones, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
         known = np.pad(claimed, 1)
-        best = np.full(claimed.shape, np.inf, np.float32)
-        grown = tones.copy()
+        here = lab[rows, columns]
+        best = np.full(len(rows), np.inf, np.float32)
+        grown = tones[rows, columns]
         for dy, dx in ((0, 1), (1, 0), (1, 2), (2, 1), (0, 0), (0, 2), (2, 0), (2, 2)):
-            place = np.s_[dy : dy + claimed.shape[0], dx : dx + claimed.shape[1]]
-            candidate = padded[place]
-            distance = ((candidate - lab) ** 2).sum(axis=2)
-            better = known[place] & ~claimed & (distance < np.minimum(best, 24.0**2))
+            candidate = padded[rows + dy, columns + dx]
+            distance = ((candidate - here) ** 2).sum(axis=1)
+            better = known[rows + dy, columns + dx] & (distance < np.minimum(best, 24.0**2))
             best = np.where(better, distance, best)
-            grown = np.where(better[..., None], candidate, grown)
-        tones, claimed = grown, claimed | np.isfinite(best)
+            grown = np.where(better[:, None], candidate, grown)
+        tones[rows, columns] = grown
+        claimed[rows, columns] = found = np.isfinite(best)
+        rows, columns = rows[~found], columns[~found]
     return tones
 
 
