@@ -64,7 +64,7 @@ class Running:
 
     @property
     def port(self) -> int:
-        return int(self.address.split("#")[0].rstrip("/").rsplit(":", 1)[1])
+        return int(self.address.split("/")[2].rsplit(":", 1)[1])
 
     def left_behind(self) -> list[Path]:
         """Files and folders of requests that are in the server's folder."""
@@ -83,23 +83,29 @@ class Running:
             return answer
 
 
-def command(*arguments: str, settings: dict[str, Any] | None = None) -> list[str]:
+def command(
+    *arguments: str, settings: dict[str, Any] | None = None, verb: str = "serve"
+) -> list[str]:
     """The command line of a server."""
     if settings is not None:
         return [sys.executable, "-c", _PROGRAM, json.dumps(settings)]
-    return [sys.executable, "-m", "sakuga", "serve", *arguments]
+    return [sys.executable, "-m", "sakuga", verb, *arguments]
 
 
 @contextmanager
 def running(
-    folder: Path, styles: Path, *arguments: str, settings: dict[str, Any] | None = None
+    folder: Path,
+    styles: Path,
+    *arguments: str,
+    settings: dict[str, Any] | None = None,
+    verb: str = "serve",
 ) -> Iterator[Running]:
     """Start a server, wait until it listens, and kill it at the end if it still runs.
 
     Args:
         folder: for its temporary files and its log.
         styles: the folder of the user's styles.
-        arguments: of `sakuga serve`; or `settings`: of `Settings`.
+        arguments: of `sakuga serve`, or of `verb`; or `settings`: of `Settings`.
     """
     temporary = folder / "temporary"
     temporary.mkdir(exist_ok=True)
@@ -111,7 +117,7 @@ def running(
     }
     with (folder / "server.log").open("a") as log:
         process = subprocess.Popen(
-            command(*arguments, settings=settings),
+            command(*arguments, settings=settings, verb=verb),
             env=environment,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -21,6 +21,9 @@ const WASM = ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-t
 // Loaded where there is a GPU, and kept only then.
 const WEBGPU = ["ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm"];
 const DEFAULT_STYLE = "novel";
+// What only the server can do: its link, and its files.
+const DESIGN = '\n    <a href="design">Design</a>';
+const SERVED = ["engine-server.js", "design.html", "design.css", "design.js"];
 const ENGINE = '<meta name="sakuga-engine" content="server">';
 const POLICY = [
   "default-src 'none'",
@@ -67,7 +70,7 @@ async function copyStyles(out) {
 async function build(out) {
   await rm(out, { recursive: true, force: true });
   await cp(PAGE, out, { recursive: true });
-  await rm(join(out, "engine-server.js"));
+  for (const name of SERVED) await rm(join(out, name));
   await mkdir(join(out, "ort"));
   for (const name of [...WASM, ...WEBGPU]) await cp(join(RUNTIME, name), join(out, "ort", name));
   await copyStyles(out);
@@ -75,7 +78,8 @@ async function build(out) {
   const index = join(out, "index.html");
   const policy = `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`;
   const engine = ENGINE.replace("server", "browser");
-  await writeFile(index, replaceOnce(await readFile(index, "utf8"), ENGINE, `${policy}\n${engine}`));
+  const served = replaceOnce(await readFile(index, "utf8"), DESIGN, "");
+  await writeFile(index, replaceOnce(served, ENGINE, `${policy}\n${engine}`));
 
   const all = await readdir(out, { recursive: true, withFileTypes: true });
   const kept = all

@@ -361,6 +361,36 @@ def doctor(*, json: bool = False) -> int:
 
 
 @app.command(group=TRAINING)
+def design(
+    *photos: Path,
+    port: int = 8000,
+    open: Annotated[bool, Parameter(negative="--no-open")] = True,
+) -> None:
+    """Design a style in the browser: the painter's settings as sliders, on photos of your own.
+
+    Example:  sakuga design holiday/*.jpg
+
+    Parameters
+    ----------
+    photos
+        Pictures and folders; without any there is an example.
+    port
+        Port to listen at; only this machine can reach it.
+    open
+        Show the page in the browser.
+    """
+    from sakuga.extras import need
+
+    need("sakuga design", "data", "cv2")
+    from sakuga.web.design import photos_in
+    from sakuga.web.server import serve as serve_until_stopped
+    from sakuga.web.settings import Settings
+
+    settings = Settings(port=port, first_page="design", photos=photos_in(photos))
+    serve_until_stopped(settings, open_page=open)
+
+
+@app.command(group=TRAINING)
 def train(
     config: str | None = None,
     *,

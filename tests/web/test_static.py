@@ -166,8 +166,9 @@ def test_the_camera_works_and_videos_are_told_where_to_go(chromium: Any, address
 def test_the_build_holds_what_it_needs_and_no_server_code(built: Path) -> None:
     names = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
     assert {"index.html", "sw.js", "styles/index.json", "styles/tiny.onnx"} <= names
-    assert "engine-server.js" not in names
+    assert not {"engine-server.js", "design.html", "design.css", "design.js"} & names
     index = (built / "index.html").read_text(encoding="utf-8")
+    assert "Design" not in index
     assert 'content="browser"' in index and "Content-Security-Policy" in index
     worker = (built / "sw.js").read_text(encoding="utf-8")
     assert '"development"' not in worker and '"ort/ort-wasm-simd-threaded.wasm"' in worker

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -49,6 +51,7 @@ def build_app(settings: Settings, folder: Path) -> tuple[ASGIApp, Endpoints]:
 
 def _routes(endpoints: Endpoints) -> Sequence[BaseRoute]:
     job = "/api/jobs/{id:str}"
+    design = endpoints.design
     return [
         Route("/api/styles", endpoints.styles, methods=["GET"]),
         Route("/api/paint", endpoints.paint, methods=["POST"]),
@@ -60,8 +63,18 @@ def _routes(endpoints: Endpoints) -> Sequence[BaseRoute]:
         Route(f"{job}/result", endpoints.job_result, methods=["GET"]),
         Route("/api/session", endpoints.log_in, methods=["POST"]),
         Route("/api", endpoints.manual, methods=["GET"]),
+        Route("/design", _design_page, methods=["GET"]),
+        Route("/api/design", design.describe, methods=["GET"]),
+        Route("/api/design/photos/{number:int}", design.photo, methods=["GET"]),
+        Route("/api/design/preview", design.preview, methods=["POST"]),
+        Route("/api/design/recipe", design.recipe, methods=["GET"]),
         Route("/openapi.json", endpoints.openapi, methods=["GET"]),
         Route("/healthz", endpoints.health, methods=["GET"]),
         Route("/metrics", endpoints.metrics, methods=["GET"]),
         Mount("/", StaticFiles(directory=PAGE, html=True), name="page"),
     ]
+
+
+async def _design_page(_: Request) -> Response:
+    """GET /design"""
+    return FileResponse(PAGE / "design.html")

@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from sakuga.errors import SakugaError
 from sakuga.web.accepted import check_video
+from sakuga.web.design import DesignEndpoints
 from sakuga.web.errors import Problem, from_mistake
 from sakuga.web.jobs import ENDED, Jobs
 from sakuga.web.manual import manual
@@ -51,6 +52,7 @@ class Endpoints:
         self._metrics = metrics
         self._styles = Styles(settings)
         self._pool = Pool("picture", threads=1, places=settings.waiting_pictures)
+        self.design = DesignEndpoints(settings, folder, self._pool)
         self._jobs = Jobs(folder, self._styles, settings)
         self._closing = threading.Event()
 

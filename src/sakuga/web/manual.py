@@ -66,7 +66,7 @@ def _section(method: str, path: str, operation: Schema) -> str:
 
 def _range(schema: Schema) -> str:
     if "enum" in schema:
-        return " One of " + ", ".join(map(escape, schema["enum"])) + "."
+        return " One of " + ", ".join(escape(str(value)) for value in schema["enum"]) + "."
     if "minimum" in schema:
         return f" From {schema['minimum']:g} to {schema['maximum']:g}."
     return ""

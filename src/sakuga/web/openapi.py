@@ -5,8 +5,10 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+from sakuga.cel.design import COLOURS, PRESETS, PREVIEW_SIDE, SLIDERS, TONES
 from sakuga.images.formats import WRITABLE
 from sakuga.painting.working_size import STROKES
+from sakuga.web.design import CREDITS, MOST_PHOTOS
 from sakuga.web.parameters import MEDIA_TYPES
 from sakuga.web.settings import Settings
 
@@ -23,6 +25,7 @@ _ERRORS = {
     421: "The Host header is not a name of this server.",
     422: "A value is out of its range, unknown, or given twice.",
     429: "All places are taken; Retry-After says when to come back.",
+    501: "The painter is not installed.",
     503: "The server is shutting down.",
 }
 
@@ -117,6 +120,54 @@ def describe(settings: Settings) -> Schema:
                 *(401, 404),
             ),
         },
+        "/api/design": {
+            "get": _operation(
+                "listSliders",
+                "The painter's settings as sliders, its presets, and the user's own photos.",
+                _json("Design"),
+                401,
+            )
+        },
+        "/api/design/photos/{number}": {
+            "parameters": [_NUMBER],
+            "get": _operation(
+                "getDesignPhoto",
+                "One of the photos that  sakuga design  was given, at preview size.",
+                _content("image/png", "The photo."),
+                *(401, 404, 413, 415),
+            ),
+        },
+        "/api/design/preview": {
+            "post": _operation(
+                "paintPreview",
+                f"Paint a photo, at most {PREVIEW_SIDE} pixels large, by settings, not a style.",
+                {
+                    "200": {
+                        "description": "The painted picture.",
+                        "headers": {"X-Sakuga-Seconds": {"schema": _text()}},
+                        "content": {"image/png": {"schema": {}}},
+                    }
+                },
+                *(400, 401, 408, 413, 415, 422, 429, 501),
+                parameters=_DESIGN,
+                body=_upload(f"At most {settings.picture_bytes / 1e6:g} MB.", []),
+            )
+        },
+        "/api/design/recipe": {
+            "get": _operation(
+                "getRecipe",
+                "The settings as a TOML file that  sakuga prepare cel  and  sakuga train  read.",
+                _content("application/toml", "The recipe."),
+                *(401, 422),
+                parameters=[
+                    *_DESIGN,
+                    *(
+                        _query(name, {"type": "string", "maxLength": most}, "Of the style.")
+                        for name, most in CREDITS.items()
+                    ),
+                ],
+            )
+        },
         "/api/session": {
             "post": _operation(
                 "logIn",
@@ -195,6 +246,14 @@ _SCHEMAS: dict[str, Schema] = {
         attribution={"type": "array", "items": _text()},
         default={"type": "boolean"},
     ),
+    "Design": _object(
+        sliders={"type": "array", "items": {"type": "object"}},
+        colours={"type": "object"},
+        tones={"type": "array", "items": {"type": "integer"}},
+        presets={"type": "object"},
+        photos={"type": "array", "items": _text()},
+        missing=_maybe("string"),
+    ),
     "Styles": _object(styles={"type": "array", "items": _reference("Style")}),
     "Job": _object(
         id=_text(),
@@ -237,6 +296,30 @@ _FORMAT = _query(
     "format", {"type": "string", "enum": list(WRITABLE)}, "Otherwise that of the photo."
 )
 _MAX_SIDE = _query("max_side", _SIDE, "Larger frames are shrunk to this many pixels.")
+_DESIGN = [
+    _query("preset", {"type": "string", "enum": list(PRESETS)}, "Where the settings start."),
+    *(
+        _query(
+            slider.setting,
+            {"type": "number", "minimum": slider.low, "maximum": slider.high},
+            f"{slider.label}: {slider.left:g} is {slider.ends[0]}, "
+            f"{slider.right:g} is {slider.ends[1]}.",
+        )
+        for slider in SLIDERS
+    ),
+    _query("bins", {"type": "integer", "enum": list(TONES)}, "Lightnesses; 0: as many as it has."),
+    *(
+        _query(name, {"type": "string", "pattern": "^#[0-9a-f]{6}$"}, f"Colour: {label}.")
+        for name, label in COLOURS.items()
+    ),
+]
+_NUMBER = {
+    "name": "number",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 0, "maximum": MOST_PHOTOS - 1},
+    "description": "From 0, in the order they were given.",
+}
 _ID = {
     "name": "id",
     "in": "path",

@@ -165,7 +165,7 @@ def _address(settings: Settings, port: int) -> str:
     """Where a browser finds the page; the part after # is never sent over a network."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     secret = f"#token={settings.token}" if settings.token is not None else ""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/{secret}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/{settings.first_page}{secret}"
 
 
 def _greet(settings: Settings, address: str) -> None:

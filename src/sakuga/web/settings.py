@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from sakuga.errors import OptionError
 from sakuga.styles.session import Device
@@ -27,6 +28,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()  # names in Host headers besides the obvious ones
     device: Device = "auto"
     threads: int | None = None  # of one painting; None: one a core
+    first_page: str = ""  # the address shown first, below that of the server
+    photos: tuple[Path, ...] = ()  # shown on the page Design
     waiting_pictures: int = 32  # being uploaded, waiting, painted or answered; more are put off
     waiting_videos: int = 4  # uploaded, waiting or painted; more are put off
     kept_videos: int = 8  # finished jobs that keep their result; the oldest goes first

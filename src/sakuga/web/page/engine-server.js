@@ -3,7 +3,7 @@
 const dialog = document.getElementById("login");
 
 /** fetch, and an Error with the server's own sentence when it refuses. */
-async function ask(address, options = {}) {
+export async function ask(address, options = {}) {
   const answer = await fetch(address, options);
   if (answer.status === 401) {
     await logIn();

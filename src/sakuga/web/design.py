@@ -1,0 +1,209 @@
+"""What the page Design asks for: sliders, a photo painted with them, a recipe of them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import secrets
+import shutil
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from sakuga.cel import design
+from sakuga.errors import InputError, MissingExtraError, SakugaError
+from sakuga.extras import need
+from sakuga.images.read import read_picture
+from sakuga.images.sources import list_files
+from sakuga.web.accepted import check_picture
+from sakuga.web.errors import Problem, from_mistake
+from sakuga.web.pool import Pool
+from sakuga.web.settings import Settings
+from sakuga.web.uploads import receive
+
+if TYPE_CHECKING:
+    from sakuga.cel.painter import Easel
+    from sakuga.cel.settings import CelSettings
+    from sakuga.images.colour import Pixels
+
+MOST_PHOTOS = 60  # on the page
+_EASELS = 3  # photos whose stages are kept: some 60 MB each
+CREDITS = {"name": 64, "description": 500, "licence": 100, "attribution": 200}  # characters
+
+
+def missing() -> str | None:
+    """The command that brings what the painter needs, or None where it is there."""
+    try:
+        need("sakuga design", "data", "cv2")
+    except MissingExtraError:
+        return "pip install 'sakuga[data]'"
+    return None
+
+
+def photos_in(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The picture files that are named, and those in folders that are named.
+
+    Raises:
+        InputError: one is not there, or a folder holds no picture file.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            names = list_files(path)
+            if not names:
+                raise InputError(f"{path} holds no picture files; check the path")
+            found += [path / name for name in names]
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise InputError(f"{path}: no such file or folder; check the spelling")
+    return tuple(found[:MOST_PHOTOS])
+
+
+class DesignEndpoints:
+    """The handlers.
+
+    Args:
+        settings: `photos` of it are the user's own, in the order they are shown.
+        folder: private, for uploads.
+        pool: the thread that paints pictures.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, pool: Pool) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._pool = pool
+        self._easels: OrderedDict[str, Easel] = OrderedDict()
+
+    async def describe(self, _: Request) -> Response:
+        """GET /api/design"""
+        sliders = [
+            {
+                "setting": slider.setting,
+                "label": slider.label,
+                "left": slider.left,
+                "right": slider.right,
+                "ends": slider.ends,
+            }
+            for slider in design.SLIDERS
+        ]
+        presets = {name: design.shown(design.preset(name)) for name in design.PRESETS}
+        return JSONResponse(
+            {
+                "sliders": sliders,
+                "colours": design.COLOURS,
+                "tones": design.TONES,
+                "presets": presets,
+                "photos": [path.name for path in self._settings.photos],
+                "missing": missing(),
+            }
+        )
+
+    async def photo(self, request: Request) -> Response:
+        """GET /api/design/photos/NUMBER"""
+        number = request.path_params["number"]
+        photos = self._settings.photos
+        if number >= len(photos):
+            raise Problem(404, f"there is no photo {number}; {len(photos)} were given")
+        path = photos[number]
+        try:
+            return _png(await asyncio.to_thread(self._read, path, path.name))
+        except SakugaError as error:
+            raise from_mistake(error, path.parent) from error
+
+    async def preview(self, request: Request) -> Response:
+        """POST /api/design/preview"""
+        if command := missing():
+            raise Problem(501, f"the painter is not installed here: {command}")
+        self._pool.take_place()
+        folder = self._folder / f"design-{secrets.token_hex(8)}"
+        future: Future[Pixels] | None = None
+
+        def clean_up(_: object = None) -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            self._pool.leave_place()
+
+        try:
+            _, settings = design.read_choice(request.query_params.multi_items())
+            folder.mkdir(mode=0o700)
+            source = folder / "photo"
+            if await receive(request, source, self._settings.picture_bytes, self._settings):
+                raise Problem(422, "the form has more than its file: settings go into the query")
+            check_picture(source)
+            began = time.monotonic()
+            future = self._pool.submit(lambda: self._paint(source, settings))
+            drawing = await asyncio.wrap_future(future)
+            seconds = time.monotonic() - began
+            return _png(drawing, {"X-Sakuga-Seconds": f"{seconds:.3f}"})
+        except SakugaError as error:
+            raise from_mistake(error, self._folder) from error
+        except ClientDisconnect:
+            return Response(status_code=499)  # for a client that is not there to hear it
+        finally:
+            if future is None or future.done():
+                clean_up()
+            else:  # the thread is still painting
+                future.add_done_callback(clean_up)
+
+    async def recipe(self, request: Request) -> Response:
+        """GET /api/design/recipe"""
+        values = request.query_params.multi_items()
+        said: dict[str, str] = {}
+        for name, text in values:
+            if name in CREDITS:
+                if len(text) > CREDITS[name] or name in said:
+                    raise Problem(422, f"{name}: once, at most {CREDITS[name]} characters")
+                said[name] = text
+        try:
+            start, settings = design.read_choice(pair for pair in values if pair[0] not in CREDITS)
+            text = design.to_recipe(start, settings, **{"name": "mine", **said})
+        except SakugaError as error:
+            raise from_mistake(error, self._folder) from error
+        name = f"{said.get('name', 'mine')}.toml"
+        return Response(
+            text,
+            media_type="application/toml",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    def _read(self, path: Path, name: str) -> Pixels:
+        """A photo, its longer side at most as long as settings are meant for."""
+        most = self._settings.picture_pixels
+        picture = read_picture(path, name=name, max_pixels=most, max_side=design.PREVIEW_SIDE)
+        return picture.frames[0].colour
+
+    def _paint(self, source: Path, settings: CelSettings) -> Pixels:
+        """Paint a photo; of one that was painted lately, only the stages that change."""
+        from sakuga.cel.faces import find_faces
+        from sakuga.cel.painter import Easel
+
+        key = hashlib.sha256(source.read_bytes()).hexdigest()
+        easel = self._easels.pop(key, None)
+        if easel is None:
+            photo = self._read(source, "the picture")
+            height, width = photo.shape[:2]
+            if min(height, width) < design.SHORTEST_SIDE:
+                raise InputError(
+                    f"the picture is {width} x {height} pixels large at preview size; "
+                    f"the shorter side must be {design.SHORTEST_SIDE} or more"
+                )
+            easel = Easel(photo, find_faces(photo))
+        self._easels[key] = easel
+        while len(self._easels) > _EASELS:
+            self._easels.popitem(last=False)
+        drawing, _ = easel.paint(settings)
+        return drawing
+
+
+def _png(pixels: Pixels, headers: dict[str, str] | None = None) -> Response:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    return Response(file.getvalue(), media_type="image/png", headers=headers)
