@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
 import time
 from importlib import metadata
 from importlib.util import find_spec
+from json import dumps
 from typing import Any
-
-import numpy as np
-import onnxruntime as ort
 
 from sakuga.errors import SakugaError, StyleError
 from sakuga.extras import EXTRAS, missing
-from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import survey, user_folder
 
 _CORE = (
@@ -33,11 +29,17 @@ _CORE = (
 _TEST_SIDE = 256  # pixels
 
 
-def print_report(*, as_json: bool = False) -> int:
-    """Print the report and return the exit status: 0 if every style paints, else 1."""
+def doctor(*, json: bool = False) -> int:
+    """Print versions, providers, devices and styles, and test that painting works.
+
+    Parameters
+    ----------
+    json
+        Print it as JSON.
+    """
     report = examine()
-    if as_json:
-        print(json.dumps(report, indent=2))
+    if json:
+        print(dumps(report, indent=2))
     else:
         for title, facts in report.items():
             print(title)
@@ -48,6 +50,8 @@ def print_report(*, as_json: bool = False) -> int:
 
 def examine() -> dict[str, dict[str, Any]]:
     """Gather versions, providers, extras, styles, and whether each style paints."""
+    import onnxruntime as ort
+
     return {
         "versions": {
             "sakuga": metadata.version("sakuga"),
@@ -142,6 +146,10 @@ def _styles() -> dict[str, str]:
 
 def _self_test() -> dict[str, str]:
     """Paint a small gradient with every style."""
+    import numpy as np
+
+    from sakuga.painting.stylizer import Stylizer
+
     ramp = np.linspace(0, 255, _TEST_SIDE).astype(np.uint8)
     photo = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None, :], np.uint8(128)), axis=-1)
     size = f"{_TEST_SIDE} x {_TEST_SIDE} pixels"

@@ -18,6 +18,7 @@ from sakuga.batch.manifest import SCHEMA, Manifest
 from sakuga.batch.source import TASK, key_of
 from sakuga.batch.storage import Place, open_place
 from sakuga.errors import OptionError, OutputError
+from sakuga.painting.options import PaintOptions
 
 
 def row(source: str, **values: Any) -> dict[str, Any]:
@@ -124,8 +125,8 @@ JOB = Job(source="/in", style="tiny", style_version="1", style_sha256="0" * 64)
         ({"style_version": "2"}, "holds pictures of the style tiny 1, not of tiny 2"),
         ({"style_sha256": "1" * 64}, "another style file named tiny 1"),
         ({"source": "/elsewhere"}, "was made with input /in, not /elsewhere"),
-        ({"strength": 0.5}, r"was made with strength 1\.0, not 0\.5"),
-        ({"max_side": 64}, "was made with max side None, not 64"),
+        ({"painting": PaintOptions(strength=0.5)}, r"was made with strength 1\.0, not 0\.5"),
+        ({"painting": PaintOptions(max_side=64)}, "was made with max side None, not 64"),
         ({"output": "shards"}, "was made with output tree, not shards"),
     ],
 )
@@ -165,7 +166,7 @@ def test_choices_out_of_range_are_refused() -> None:
     with pytest.raises(OptionError, match="format 'gif2' is not one of"):
         replace(JOB, file_format="gif2")
     with pytest.raises(OptionError, match="strength"):
-        replace(JOB, strength=2.0)
+        replace(JOB, painting=PaintOptions(strength=2.0))
 
 
 def test_a_second_run_is_kept_out_until_the_first_ends(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from sakuga.batch.job import Job, Output, claim
 from sakuga.batch.manifest import Manifest
 from sakuga.batch.run import _delete_orphans
 from sakuga.batch.storage import open_place
+from sakuga.painting.options import PaintOptions
 
 
 def job(output: Output, strength: float = 1.0) -> Job:
-    return Job("/in", "tiny", "1", "0" * 64, strength=strength, output=output)
+    painting = PaintOptions(strength=strength)
+    return Job("/in", "tiny", "1", "0" * 64, painting=painting, output=output)
 
 
 def write(path: Path) -> Path:

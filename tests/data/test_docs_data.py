@@ -20,7 +20,8 @@ from PIL import Image
 from test_coco import make_annotations
 from test_safebooru import HEADER, row
 
-from sakuga.cli import prepare_app, run
+from sakuga.cli import run
+from sakuga.data.verbs import prepare_app
 from sakuga.styles import find
 
 DOCS = Path(__file__).parents[2] / "docs"

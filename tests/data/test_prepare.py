@@ -207,7 +207,7 @@ def test_every_verb_has_help_with_an_example_that_fits_a_screen(
 
 def test_the_verbs_load_nothing_heavy() -> None:
     script = (
-        "import sys, sakuga.data.command\n"
+        "import sys, sakuga.data.verbs\n"
         "heavy = {'torch', 'cv2', 'numpy', 'urllib3', 'PIL', 'av'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -16,7 +16,8 @@ from samples import encoded, photo
 import sakuga
 from sakuga.errors import InputError, OptionError, StyleError
 from sakuga.images.read import Frame, Picture, read_picture
-from sakuga.painting.pictures import Look, paint_picture
+from sakuga.painting.options import PaintOptions
+from sakuga.painting.pictures import paint_picture
 from sakuga.painting.stylizer import Stylizer
 
 PHOTO = photo(48, 70)
@@ -248,7 +249,7 @@ def test_paint_picture_keeps_all_but_the_colours(stylizer: Stylizer) -> None:
     frames = (Frame(PHOTO, ALPHA, 40), Frame(PHOTO[::-1].copy(), None, 60))
     picture = Picture(frames, "GIF", plays=3, exif=b"Exif\0\0")
     shares: list[float] = []
-    painted = paint_picture(picture, stylizer, Look(), shares.append)
+    painted = paint_picture(picture, stylizer, PaintOptions(), shares.append)
     assert (painted.frames[1].colour == stylizer(frames[1].colour)).all()
     assert painted.frames[0].alpha is ALPHA
     assert [frame.duration_ms for frame in painted.frames] == [40, 60]

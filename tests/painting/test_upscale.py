@@ -191,14 +191,15 @@ CPU_SECONDS = """
 import sys, time
 from PIL import Image
 from sakuga.images.read import read_picture
-from sakuga.painting.pictures import Look, paint_picture
+from sakuga.painting.options import PaintOptions
+from sakuga.painting.pictures import paint_picture
 from sakuga.painting.stylizer import Stylizer
 
 stylizer = Stylizer("novel", threads=1)
 spent = []
 for path in sys.argv[1:]:
     began = time.process_time()
-    paint_picture(read_picture(path), stylizer, Look())
+    paint_picture(read_picture(path), stylizer, PaintOptions())
     spent.append(time.process_time() - began)
 print(*spent)
 """

@@ -15,10 +15,11 @@ from sakuga.errors import OptionError
 from sakuga.evaluate.statistics import contour_width, picture_statistics
 from sakuga.images.read import Frame, Picture, read_picture, shrink
 from sakuga.painting.mixture import open_stylizer
-from sakuga.painting.pictures import Look, paint_picture
+from sakuga.painting.options import PaintOptions, check_stroke
+from sakuga.painting.pictures import paint_picture
 from sakuga.painting.stylizer import Stylizer
 from sakuga.painting.upscale import redraw
-from sakuga.painting.working_size import check_stroke, working_size
+from sakuga.painting.working_size import working_size
 from sakuga.video.painter import Painter
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -56,7 +57,7 @@ def test_no_such_stroke(stroke: Any, stylizer: Stylizer) -> None:
     for refuse in (
         check_stroke,
         lambda s: stylizer(photo(8, 8), stroke=s),
-        lambda s: Look(1, False, None, s),
+        lambda s: PaintOptions(1, False, None, s),
     ):
         with pytest.raises(OptionError, match=r"stroke is .*auto, fine, bold, or the longer side"):
             refuse(stroke)
@@ -129,7 +130,7 @@ def test_mixtures(tiny_style: Path, whole_style: Path) -> None:
 def test_animations_with_alpha(stylizer: Stylizer) -> None:
     alpha = photo(150, 200)[..., 0]
     frames = (Frame(photo(150, 200), alpha, 40), Frame(photo(150, 200), None, 60))
-    painted = paint_picture(Picture(frames, "GIF"), stylizer, Look(stroke=50)).frames
+    painted = paint_picture(Picture(frames, "GIF"), stylizer, PaintOptions(stroke=50)).frames
     assert painted[0].alpha is alpha and painted[1].duration_ms == 60
     assert (painted[0].colour == painted[1].colour).all()
     assert (painted[0].colour == stylizer(frames[0].colour, stroke=50)).all()
@@ -158,7 +159,7 @@ def test_the_command_line_refuses(
 
 def test_frames_of_videos(stylizer: Stylizer) -> None:
     frame = photo(150, 200)
-    painting = Painter(stylizer, 1.0, False, 64)(frame)
+    painting = Painter(stylizer, PaintOptions(stroke=64))(frame)
     assert (painting.anime.result() == stylizer(frame, stroke=64)).all()
 
 

@@ -502,7 +502,7 @@ def test_a_video_is_painted_as_asked_and_shares_out_its_threads(
         out.write_bytes(b"")
         raise InputError("that is enough")
 
-    monkeypatch.setattr("sakuga.web.jobs.preview_video", preview)
+    monkeypatch.setattr("sakuga.web.jobs.preview_clip", preview)
     monkeypatch.setattr("sakuga.web.jobs.paint_video", paint)
     video = clips.make_clip(tmp_path / "clip.mp4", frames=2, width=32, height=24).read_bytes()
     job = client.post("/api/videos?stroke=bold&max_side=640", content=video).json()
@@ -524,7 +524,7 @@ def test_an_area_is_no_side(
         sides.append(options["max_side"])
         raise InputError("that is enough")
 
-    monkeypatch.setattr("sakuga.web.jobs.preview_video", preview)
+    monkeypatch.setattr("sakuga.web.jobs.preview_clip", preview)
     app, endpoints = build_app(Settings(video_pixels=20 * 16), folder)
     video = clips.make_clip(tmp_path / "clip.mp4", frames=2, width=20, height=16).read_bytes()
     with TestClient(app, base_url=BASE) as client:
@@ -571,7 +571,7 @@ def test_a_failed_job_and_a_failed_picture_tell_no_options_and_no_paths(
     def paint(source: Path, out: Path, **options: Any) -> None:
         raise OutputError(f"{out}: cannot be written (disk full); choose another place with --out")
 
-    monkeypatch.setattr("sakuga.web.jobs.preview_video", paint)
+    monkeypatch.setattr("sakuga.web.jobs.preview_clip", paint)
     video = clips.make_clip(tmp_path / "clip.mp4", frames=2, width=32, height=24).read_bytes()
     job = wait_for(client, client.post("/api/videos", content=video).json(), "failed")
     assert job["error"] == "the preview: cannot be written (disk full)"

@@ -14,15 +14,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sakuga.batch.storage import Place
 from sakuga.errors import OptionError, OutputError
 from sakuga.images.formats import WRITABLE
-from sakuga.painting.pictures import Look
-from sakuga.painting.working_size import Stroke
+from sakuga.painting.options import PaintOptions
 from sakuga.styles import Style
 
 Output = Literal["tree", "shards", "parquet"]
@@ -43,25 +42,22 @@ class Job:
     style: str
     style_version: str
     style_sha256: str  # of the style file
-    strength: float = 1.0
-    keep_colour: bool = False
-    max_side: int | None = None  # pixels
-    stroke: Stroke = "auto"
+    painting: PaintOptions = field(default_factory=PaintOptions)
     file_format: str | None = None  # "png", "jpg", "webp" or "gif"; None: like each source
     output: Output = "tree"
 
     def __post_init__(self) -> None:
-        """Check what `Look` does not."""
+        """Check what `PaintOptions` does not."""
         if self.output not in get_args(Output):
             raise OptionError(f"output {self.output!r} is not one of {', '.join(get_args(Output))}")
         if self.file_format is not None and self.file_format not in WRITABLE:
             raise OptionError(f"format {self.file_format!r} is not one of {', '.join(WRITABLE)}")
-        _ = self.look
 
-    @property
-    def look(self) -> Look:
-        """How the pictures are painted, beside the style."""
-        return Look(self.strength, self.keep_colour, self.max_side, self.stroke)
+    def facts(self) -> dict[str, Any]:
+        """What stands in job.json."""
+        facts = asdict(self)
+        painting: dict[str, Any] = facts.pop("painting")
+        return {**facts, **painting}
 
 
 def style_digest(style: Style) -> tuple[bytes, str]:
@@ -136,7 +132,7 @@ def claim(out: Place, job: Job, style: bytes, *, overwrite: bool) -> None:
             "choose an empty folder"
         )
     out.child(STYLE_FILE).write(style)
-    content = json.dumps({"format": FORMAT, **asdict(job)}, indent=2, ensure_ascii=False)
+    content = json.dumps({"format": FORMAT, **job.facts()}, indent=2, ensure_ascii=False)
     path.write(content.encode())
 
 
@@ -146,7 +142,9 @@ def _read_job(path: Place) -> Job:
         found = json.loads(path.read())
         if found.pop("format") != FORMAT:
             raise ValueError("of another version of sakuga")
-        return Job(**found)
+        names = [one.name for one in fields(PaintOptions) if one.name in found]
+        painting = {name: found.pop(name) for name in names}
+        return Job(painting=PaintOptions(**painting), **found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise OutputError(f"{path.name}: is no file of this program ({error})") from error
 
@@ -160,8 +158,9 @@ def _difference(other: Job, job: Job) -> str | None:
         )
     if other.style_sha256 != job.style_sha256:
         return f"holds pictures of another style file named {other.style} {other.style_version}"
-    for name, value in asdict(job).items():
-        if getattr(other, name) != value:
+    before = other.facts()
+    for name, value in job.facts().items():
+        if before[name] != value:
             label = {"source": "input"}.get(name, name.replace("_", " "))
-            return f"was made with {label} {getattr(other, name)}, not {value}"
+            return f"was made with {label} {before[name]}, not {value}"
     return None

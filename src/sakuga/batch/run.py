@@ -39,7 +39,7 @@ from sakuga.batch.summary import SHOWN_FAILURES, Summary, Telling
 from sakuga.console import ProgressBar, told_if_slow
 from sakuga.errors import OptionError, SakugaError
 from sakuga.images.marks import Mark
-from sakuga.painting.pictures import Look, unusual
+from sakuga.painting.options import PaintOptions
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import DEFAULT_STYLE, find
 from sakuga.styles.session import Device
@@ -73,7 +73,7 @@ def run_batch(
     out: str,
     *,
     style: str = DEFAULT_STYLE,
-    look: Look | None = None,
+    painting: PaintOptions | None = None,
     file_format: str | None = None,
     output: Output = "tree",
     options: Options | None = None,
@@ -89,7 +89,7 @@ def run_batch(
     Raises:
         SakugaError: one of its branches; what is painted by then is kept.
     """
-    options, look = options or Options(), look or Look()
+    options = options or Options()
     started_s = time.monotonic()
     check_address(options.address)
     found = find(style)
@@ -102,10 +102,7 @@ def run_batch(
         style=found.spec.name,
         style_version=found.spec.version,
         style_sha256=digest,
-        strength=look.strength,
-        keep_colour=look.keep_colour,
-        max_side=look.max_side,
-        stroke=look.stroke,
+        painting=painting or PaintOptions(),
         file_format=file_format,
         output=output,
     )
@@ -210,13 +207,15 @@ def _stream(
     rows = (
         ray.data.from_arrow(tasks)
         .map_batches(
-            partial(read, source=origin, max_side=job.max_side), num_cpus=TASK_CPUS, **whole
+            partial(read, source=origin, max_side=job.painting.max_side),
+            num_cpus=TASK_CPUS,
+            **whole,
         )
         .map_batches(
             Painter,
             fn_constructor_args=(
                 target.child(STYLE_FILE),
-                job.look,
+                job.painting,
                 options.device,
                 1,
                 sakuga.__version__,
@@ -235,7 +234,7 @@ def _stream(
                 mark=Mark(
                     style=f"{job.style} {job.style_version}",
                     weights=job.style_sha256[:12],
-                    options=unusual(job.look),
+                    options=job.painting.unusual(),
                 ),
             ),
             num_cpus=TASK_CPUS,

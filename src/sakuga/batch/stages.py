@@ -36,7 +36,8 @@ from sakuga.images.marks import Mark, read_mark
 from sakuga.images.read import read_picture
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import encode_picture
-from sakuga.painting.pictures import Look, paint_picture
+from sakuga.painting.options import PaintOptions
+from sakuga.painting.pictures import paint_picture
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles.session import Device
 
@@ -91,14 +92,14 @@ class Painter:
 
     Args:
         style: the place of the style file.
-        look: how to paint.
+        options: how to paint.
         device: as for `Stylizer`.
         threads: of the CPU; one, since there are as many painters as cores.
         version: of the sakuga that started the run; another one on this machine is refused.
     """
 
     def __init__(
-        self, style: Place, look: Look, device: Device, threads: int, version: str
+        self, style: Place, options: PaintOptions, device: Device, threads: int, version: str
     ) -> None:
         if sakuga.__version__ != version:
             raise RuntimeError(f"this machine has sakuga {sakuga.__version__}, not {version}")
@@ -106,7 +107,7 @@ class Painter:
             path = Path(folder) / "style.onnx"
             path.write_bytes(style.read())
             self._stylizer = Stylizer(path, device=device, threads=threads)
-        self._look = look
+        self._options = options
 
     def __call__(self, pictures: pa.Table) -> Iterator[pa.Table]:
         """Paint tables of schema PICTURES."""
@@ -117,7 +118,7 @@ class Painter:
             return row
         picture = pickle.loads(row["picture"])
         start_s = time.perf_counter()
-        painted = _attempt(lambda: paint_picture(picture, self._stylizer, self._look))
+        painted = _attempt(lambda: paint_picture(picture, self._stylizer, self._options))
         row |= {"seconds": time.perf_counter() - start_s, "machine": platform.node()}
         return _with(row, "picture", painted, pickle.dumps)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -16,32 +15,12 @@ from sakuga.evaluate.features import load_feature_network
 from sakuga.evaluate.measure import Done, Evaluation, measure
 from sakuga.evaluate.report import html_report
 from sakuga.evaluate.sources import Item, list_pictures
-from sakuga.evaluate.statistics import LONG_SIDE_PIXELS, Picture, fit
+from sakuga.evaluate.statistics import Picture, fit
 from sakuga.evaluate.systems import results_system, style_system
-from sakuga.evaluate.views import View
+from sakuga.evaluate.verbs import Request
 from sakuga.files import write_bytes
 
 HeldOut = Literal["none", "photos", "anime", "both"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for."""
-
-    photos: Path  # folder or tar file
-    anime: Path  # folder or tar file
-    network: str  # file, or "inception"
-    styles: tuple[str, ...] = ()  # names or files
-    results: tuple[Path, ...] = ()  # folders or tar files of finished pictures
-    held_out: HeldOut = "none"
-    limit: int | None = None  # photos at most
-    view: View = "squares"
-    video: Path | None = None
-    max_side: int = LONG_SIDE_PIXELS
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    out: Path = Path("evaluation.html")  # a .json of the same name is written beside it
-    cache: bool = True
-    quiet: bool = False
 
 
 def evaluate(request: Request) -> Evaluation:

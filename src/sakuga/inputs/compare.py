@@ -19,7 +19,8 @@ from sakuga.images.urls import fetch, file_name, is_url
 from sakuga.images.write import check_quality, write_picture
 from sakuga.inputs.plan import find_pictures
 from sakuga.painting.mixture import open_stylizer
-from sakuga.painting.stylizer import Stylizer, check_whole
+from sakuga.painting.options import check_whole
+from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
 
 Row = list[NDArray[np.uint8]]  # (H, W, 3) each, one a column

@@ -22,7 +22,8 @@ from sakuga.inputs.piping import files_for
 from sakuga.inputs.places import mark_at
 from sakuga.inputs.plan import STREAM, Job, plan
 from sakuga.inputs.telling import as_json_values, tell_failures, tell_outcomes
-from sakuga.painting.pictures import USUAL, Look, beside, mark_of, paint_picture
+from sakuga.painting.options import USUAL, PaintOptions
+from sakuga.painting.pictures import beside, mark_of, paint_picture
 from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
 from sakuga.video.options import (
@@ -40,7 +41,7 @@ SMALLEST_TILE = 16  # pixels; around each a style looks at a hundred more
 def do_jobs(
     jobs: Sequence[Job],
     stylizer: Stylizer,
-    look: Look,
+    options: PaintOptions,
     *,
     file_format: str | None = None,
     overwrite: bool = False,
@@ -69,7 +70,7 @@ def do_jobs(
         advance(0.0)
         start_s = time.perf_counter()
         try:
-            yield _do(job, stylizer, look, video, file_format, overwrite, advance)
+            yield _do(job, stylizer, options, video, file_format, overwrite, advance)
         except SakugaError as error:
             yield Outcome(job, "failed", time.perf_counter() - start_s, error)
 
@@ -77,7 +78,7 @@ def do_jobs(
 def _do(
     job: Job,
     stylizer: Stylizer,
-    look: Look,
+    options: PaintOptions,
     video: VideoOptions,
     file_format: str | None,
     overwrite: bool,
@@ -95,7 +96,7 @@ def _do(
     if not job.named and not is_url(job.source) and mark_at(Path(job.source)) is not None:
         return Outcome(job, "skipped", own=True, notes=("is itself a result of Sakuga",))
     content = read_stdin() if job.source == STREAM and not as_video else None
-    asked = _mark_of(job, stylizer, look, video, content)
+    asked = _mark_of(job, stylizer, options, video, content)
     if _is_there(job, overwrite, video, as_video):
         assert job.target is not None
         found = mark_at(job.target)
@@ -108,7 +109,7 @@ def _do(
     notes: list[str] = []
     done = job
     if as_video:
-        target, notes = _paint_video(job, stylizer, look, video, file_format, overwrite, advance)
+        target, notes = _paint_video(job, stylizer, options, video, file_format, overwrite, advance)
         done = replace(job, target=target)
     else:
         photo = content if content is not None else _load(job.source)
@@ -116,7 +117,7 @@ def _do(
             job,
             photo,
             stylizer,
-            look,
+            options,
             asked,
             file_format=None if file_format in VIDEO_FORMATS else file_format,
             video=video,
@@ -129,7 +130,7 @@ def do_job(
     job: Job,
     photo: Path | bytes,
     stylizer: Stylizer,
-    look: Look,
+    options: PaintOptions,
     mark: Mark,
     *,
     file_format: str | None = None,
@@ -151,7 +152,7 @@ def do_job(
         check_stdout()
     if job.source == STREAM and isinstance(photo, bytes) and is_video(photo[:HEAD_BYTES]):
         raise InputError(f"{name}: holds a video; say --format mp4, or name a video with --out")
-    picture = read_picture(photo, name=name, max_side=look.max_side)
+    picture = read_picture(photo, name=name, max_side=options.max_side)
     if file_format is None and job.target is not None:
         file_format = format_of(job.target)
     file_format = file_format or format_like(picture.file_format)
@@ -162,7 +163,7 @@ def do_job(
         )
     elif job.named:
         _check_for_picture(video, name, moves=False)
-    painted = paint_picture(picture, stylizer, look, progress)
+    painted = paint_picture(picture, stylizer, options, progress)
     if video.side_by_side:
         painted = beside(picture, painted)
     del picture  # of 100 megapixels takes 300 MB, which encoding can use
@@ -177,7 +178,7 @@ def do_job(
 def paint_inputs(
     inputs: Sequence[str],
     stylizer: Stylizer,
-    look: Look,
+    options: PaintOptions,
     *,
     out: Path | None = None,
     file_format: str | None = None,
@@ -206,7 +207,7 @@ def paint_inputs(
         for outcome in do_jobs(
             jobs,
             stylizer,
-            look,
+            options,
             file_format=file_format,
             overwrite=overwrite,
             video=video,
@@ -277,16 +278,16 @@ def _moves(job: Job) -> bool:
 
 
 def _mark_of(
-    job: Job, stylizer: Stylizer, look: Look, video: VideoOptions, content: bytes | None
+    job: Job, stylizer: Stylizer, options: PaintOptions, video: VideoOptions, content: bytes | None
 ) -> Mark:
     """The mark of the result that is asked for."""
     if job.source == STREAM:
         digest = "" if content is None else digest_of(content)
-        return mark_of(stylizer, look, source="stdin", digest=digest)
+        return mark_of(stylizer, options, source="stdin", digest=digest)
     if job.is_video:
         from sakuga.video.marks import video_mark
 
-        return video_mark(job.source, stylizer, look, video)
+        return video_mark(job.source, stylizer, options, video)
     source, digest = identity_of(job.source)
     times = {"from": video.start, "to": video.stop, "fps": video.fps}
     more: dict[str, Option] = {
@@ -299,13 +300,13 @@ def _mark_of(
             more[called] = True
     if video.aspect is not None:
         more["aspect"] = video.aspect
-    return mark_of(stylizer, look, source=source, digest=digest, more=more)
+    return mark_of(stylizer, options, source=source, digest=digest, more=more)
 
 
 def _usual(job: Job) -> Mapping[str, Option]:
     """What the options of such a job are unless one is given."""
     if not job.is_video:
-        return USUAL | {"side-by-side": False, "wipe": False}
+        return {**USUAL, "side-by-side": False, "wipe": False}
     from sakuga.video.marks import USUAL_VIDEO
 
     return USUAL_VIDEO
@@ -361,8 +362,8 @@ def _is_there(job: Job, overwrite: bool, video: VideoOptions, as_video: bool) ->
 def _paint_video(
     job: Job,
     stylizer: Stylizer,
-    look: Look,
-    options: VideoOptions,
+    options: PaintOptions,
+    video: VideoOptions,
     file_format: str | None,
     overwrite: bool,
     progress: Callable[[float, str], None],
@@ -372,40 +373,34 @@ def _paint_video(
     Returns:
         The file that was made (None: stdout), and what the user should know.
     """
-    from sakuga.video import Progress, paint_video, preview_video
+    from sakuga.video import Progress, paint_clip, preview_clip
 
     def advance(state: Progress) -> None:
         share = state.frames / state.total_frames if state.total_frames else 0.0
         progress(min(1.0, share), f": {state.speed}")
 
-    if options.preview:
+    if video.preview:
         if job.target is None or job.source == STREAM:
             raise OptionError("--preview looks at a file and makes one; name both")
-        sheet, seconds = preview_video(
+        sheet, seconds = preview_clip(
             job.source,
             job.target if job.to_file else job.target.with_name(f"{job.target.stem}-preview.png"),
             style=stylizer,
-            strength=look.strength,
-            keep_colour=look.keep_colour,
-            max_side=look.max_side,
-            stroke=look.stroke,
+            painting=options,
             overwrite=overwrite,
-            options=options,
+            options=video,
         )
         if seconds is None:
             return sheet, []
         return sheet, [f"painting the whole clip will take about {seconds:.0f} s"]
     with files_for(job, file_format) as files:
-        result = paint_video(
+        result = paint_clip(
             files.source,
             files.target,
             style=stylizer,
-            strength=look.strength,
-            keep_colour=look.keep_colour,
-            max_side=look.max_side,
-            stroke=look.stroke,
+            painting=options,
             overwrite=overwrite,
-            options=replace(options, fragmented=job.target is None),
+            options=replace(video, fragmented=job.target is None),
             on_progress=advance,
         )
         if result.interrupted:

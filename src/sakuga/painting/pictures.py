@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
@@ -19,48 +19,15 @@ from sakuga.images.read import Frame, Picture, fit_within, picture_of, read_pict
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import encode_picture, to_image
 from sakuga.painting.mixture import open_stylizer
-from sakuga.painting.stylizer import Stylizer, check_photo, check_strength, check_whole
-from sakuga.painting.working_size import Stroke, check_stroke
+from sakuga.painting.options import PaintOptions, Stroke
+from sakuga.painting.stylizer import Stylizer, check_photo
 from sakuga.styles import DEFAULT_STYLE, Style
 from sakuga.styles.session import Device
 
 
-@dataclass(frozen=True)
-class Look:
-    """How a picture is to be painted, beside the style.
-
-    Raises:
-        OptionError: a value out of its range.
-    """
-
-    strength: float = 1.0  # 0: the photo, 1: the style
-    keep_colour: bool = False  # keep the photo's colours
-    max_side: int | None = None  # pixels; larger pictures are shrunk first
-    stroke: Stroke = "auto"  # the size at which large pictures are painted
-
-    def __post_init__(self) -> None:
-        check_strength(self.strength)
-        check_stroke(self.stroke)
-        if self.max_side is not None:
-            check_whole("max-side", self.max_side, " pixels")
-            object.__setattr__(self, "max_side", int(self.max_side))
-        # Numbers of numpy become Python's own, which can be written down in the result's mark.
-        object.__setattr__(self, "strength", float(self.strength))
-        if not isinstance(self.stroke, str):
-            object.__setattr__(self, "stroke", int(self.stroke))
-
-
-USUAL: dict[str, Option] = asdict(Look())  # what the options of painting are unless one is given
-
-
-def unusual(look: Look) -> dict[str, Option]:
-    """The options of a look that are not as usual."""
-    return {name: value for name, value in asdict(look).items() if value != USUAL[name]}
-
-
 def mark_of(
     stylizer: Stylizer,
-    look: Look,
+    options: PaintOptions,
     *,
     source: str = "",
     digest: str = "",
@@ -70,11 +37,11 @@ def mark_of(
 
     Args:
         source, digest: of what is painted, see `Mark`.
-        more: options beside those of the look.
+        more: options beside the usual ones.
     """
-    options = unusual(look) | dict(more or {})
+    chosen = options.unusual() | dict(more or {})
     spec = stylizer.spec
-    return Mark(source, digest, f"{spec.name} {spec.version}", stylizer.weights, options)
+    return Mark(source, digest, f"{spec.name} {spec.version}", stylizer.weights, chosen)
 
 
 AnyStyle = str | Path | Style | Stylizer
@@ -152,20 +119,21 @@ def paint(
         stylizer = style
     else:
         raise OptionError("a Stylizer has its device and threads already; leave them out")
-    look = Look(strength, keep_colour, max_side, stroke)
+    options = PaintOptions(strength, keep_colour, max_side, stroke)
     if isinstance(photo, np.ndarray):
         check_photo(photo)
-        return paint_picture(Picture((Frame(photo),)), stylizer, look).frames[0].colour
+        return paint_picture(Picture((Frame(photo),)), stylizer, options).frames[0].colour
     if isinstance(photo, bytes | bytearray | memoryview):
-        painted = paint_picture(read_picture(bytes(photo), max_side=look.max_side), stylizer, look)
+        picture = read_picture(bytes(photo), max_side=options.max_side)
+        painted = paint_picture(picture, stylizer, options)
         buffer = io.BytesIO()
         file_format = format_like(painted.file_format)
-        encode_picture(painted, buffer, file_format, mark=mark_of(stylizer, look))
+        encode_picture(painted, buffer, file_format, mark=mark_of(stylizer, options))
         return buffer.getvalue()
     if isinstance(photo, str) and is_url(photo):
-        picture = read_picture(fetch(photo), name=photo, max_side=look.max_side)
+        picture = read_picture(fetch(photo), name=photo, max_side=options.max_side)
     elif isinstance(photo, str | Path):
-        picture = read_picture(photo, max_side=look.max_side)
+        picture = read_picture(photo, max_side=options.max_side)
     elif isinstance(photo, Image.Image):
         picture = picture_of(photo)
     else:
@@ -173,17 +141,17 @@ def paint(
             f"photo is {photo!r:.80}; give a path, an address, the bytes of a file (of an open "
             "one, file.read()), a Pillow image or a numpy array of uint8"
         )
-    first = paint_picture(replace(picture, frames=picture.frames[:1]), stylizer, look).frames[0]
+    first = paint_picture(replace(picture, frames=picture.frames[:1]), stylizer, options).frames[0]
     return to_image(first, transparent=first.alpha is not None)
 
 
 def paint_picture(
     picture: Picture,
     stylizer: Stylizer,
-    look: Look,
+    options: PaintOptions,
     progress: Callable[[float], None] | None = None,
 ) -> Picture:
-    """Paint every frame, shrunk first if the look says so; alpha, times and EXIF data stay."""
+    """Paint every frame, shrunk first if the options say so; alpha, times and EXIF data stay."""
     count = len(picture.frames)
 
     def painted() -> Iterator[Frame]:
@@ -194,12 +162,12 @@ def paint_picture(
                     progress((index + share) / count)
 
             height, width = frame.colour.shape[:2]
-            small = shrink(frame, fit_within((width, height), look.max_side))
+            small = shrink(frame, fit_within((width, height), options.max_side))
             anime = stylizer(
                 small.colour,
-                strength=look.strength,
-                keep_colour=look.keep_colour,
-                stroke=look.stroke,
+                strength=options.strength,
+                keep_colour=options.keep_colour,
+                stroke=options.stroke,
                 progress=advance,
             )
             yield replace(small, colour=anime)

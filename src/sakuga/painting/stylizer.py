@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from copy import copy
 from functools import cached_property
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -17,9 +16,10 @@ from sakuga.errors import InputError, NotAPhotoError, OptionError, StyleError
 from sakuga.images.colour import Pixels
 from sakuga.images.read import Frame, shrink, to_float, to_pixels
 from sakuga.painting.blending import blend
+from sakuga.painting.options import Stroke, check_strength, check_whole
 from sakuga.painting.tiling import paint_tiles
 from sakuga.painting.upscale import redraw
-from sakuga.painting.working_size import Stroke, working_size
+from sakuga.painting.working_size import working_size
 from sakuga.styles import DEFAULT_STYLE, GRAPH_INPUT, GRAPH_OUTPUT, Style, find
 from sakuga.styles.session import Device, open_session, run_options
 
@@ -202,17 +202,3 @@ def check_photo(photo: Pixels) -> None:
         raise NotAPhotoError(f"photo is {found:.80}; it must be a numpy array of uint8")
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
         raise NotAPhotoError(f"photo has the shape {photo.shape}; it must be (H, W, 3), not empty")
-
-
-def check_strength(strength: float) -> None:
-    """Raise OptionError unless strength is a number from 0 to 1."""
-    if not (isinstance(strength, Real) and 0 <= strength <= 1):
-        raise OptionError(f"strength is {strength}; it must be from 0 (the photo) to 1 (the style)")
-
-
-def check_whole(name: str, number: int, unit: str = "") -> None:
-    """Raise OptionError unless it is a whole number from 1."""
-    if not isinstance(number, Integral) or isinstance(number, bool):
-        raise OptionError(f"{name} is {number!r}; it must be a whole number")
-    if number < 1:
-        raise OptionError(f"{name} is {number}{unit}; it must be 1 or more")

@@ -7,34 +7,15 @@ on a screen has strokes too fine to see; painted with one megapixel, it looks dr
 from __future__ import annotations
 
 import math
-from numbers import Integral
-from typing import Literal, get_args
 
-from sakuga.errors import OptionError
 from sakuga.images.read import fit_within
-
-NamedStroke = Literal["auto", "fine", "bold"]
-Stroke = int | NamedStroke
-STROKES: tuple[NamedStroke, ...] = get_args(NamedStroke)
+from sakuga.painting.options import Stroke, check_stroke
 
 # 1182 x 887 fills most of a screen or a page as it is, and styles are trained on pictures of
 # 0.1 to 0.4 megapixels, shown at that size.
 _AREAS = {"auto": 2**20, "bold": 2**18}  # pixels
 # Up to here strokes are at most a fifth finer, and texture seen at 768 pixels stays within 10 %.
 _TOLERANCE = 1.5  # times the area
-SMALLEST_SIDE = 16  # pixels
-
-
-def check_stroke(stroke: Stroke) -> None:
-    """Raise OptionError unless stroke is auto, fine, bold or a number of pixels."""
-    if (isinstance(stroke, str) and stroke in STROKES) or (
-        isinstance(stroke, Integral) and stroke >= SMALLEST_SIDE
-    ):
-        return
-    raise OptionError(
-        f"stroke is {stroke}; it must be auto, fine, bold, or the longer side to paint at, "
-        f"{SMALLEST_SIDE} pixels or more"
-    )
 
 
 def working_size(size: tuple[int, int], stroke: Stroke) -> tuple[int, int]:

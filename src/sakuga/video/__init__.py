@@ -20,15 +20,26 @@ from typing import TYPE_CHECKING, Any
 from sakuga.video.options import VideoOptions, is_video
 
 if TYPE_CHECKING:
-    from sakuga.video.pipeline import Progress, VideoResult, paint_video
-    from sakuga.video.preview import preview_video
+    from sakuga.video.pipeline import Progress, VideoResult, paint_clip, paint_video
+    from sakuga.video.preview import preview_clip, preview_video
 
-__all__ = ["Progress", "VideoOptions", "VideoResult", "is_video", "paint_video", "preview_video"]
+__all__ = [
+    "Progress",
+    "VideoOptions",
+    "VideoResult",
+    "is_video",
+    "paint_clip",
+    "paint_video",
+    "preview_clip",
+    "preview_video",
+]
 
 _HOMES = {
+    "paint_clip": "sakuga.video.pipeline",
     "paint_video": "sakuga.video.pipeline",
     "Progress": "sakuga.video.pipeline",
     "VideoResult": "sakuga.video.pipeline",
+    "preview_clip": "sakuga.video.preview",
     "preview_video": "sakuga.video.preview",
 }
 

@@ -10,7 +10,8 @@ import av
 import av.error
 
 from sakuga.images.marks import Mark, Option, identity_of, parse_mark
-from sakuga.painting.pictures import USUAL, Look, mark_of
+from sakuga.painting.options import USUAL, PaintOptions
+from sakuga.painting.pictures import mark_of
 from sakuga.video.options import VideoOptions, is_live
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _CALLED = {
     **{"wipe": "wipe", "aspect": "aspect"},
 }
 _AS_USUAL = VideoOptions()
-USUAL_VIDEO: dict[str, Option] = USUAL | {
+USUAL_VIDEO: dict[str, Option] = dict(USUAL) | {
     called: getattr(_AS_USUAL, name) for name, called in _CALLED.items()
 }
 # Where a mark lies in each kind of file: these tags survive the writing and are read again.
@@ -31,7 +32,9 @@ _TAGS = {"mp4": "encoding_tool", "mov": "comment", "matroska": "SAKUGA", "webm":
 _OLD_MARK = re.compile(r"\n?Sakuga \S+ \{.*\}")
 
 
-def video_mark(source: str, stylizer: Stylizer, look: Look, options: VideoOptions) -> Mark:
+def video_mark(
+    source: str, stylizer: Stylizer, painting: PaintOptions, options: VideoOptions
+) -> Mark:
     """The mark of a painted video.
 
     Raises:
@@ -44,7 +47,7 @@ def video_mark(source: str, stylizer: Stylizer, look: Look, options: VideoOption
         if value != getattr(_AS_USUAL, field):
             plain = value is None or isinstance(value, str | int | float)
             chosen[called] = value if plain else f"{float(value):g}"
-    return mark_of(stylizer, look, source=name, digest=digest, more=chosen)
+    return mark_of(stylizer, painting, source=name, digest=digest, more=chosen)
 
 
 def read_video_mark(path: Path) -> Mark | None:

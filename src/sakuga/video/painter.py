@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -10,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.painting.working_size import Stroke
+from sakuga.painting.options import PaintOptions, Stroke
 from sakuga.video.frames import Pixels
 
 _AT_ONCE = 2  # frames; each takes the memory of a painting
@@ -67,16 +66,13 @@ class Painter:
     paint two frames in less time than one call on all of them takes for both.
     """
 
-    def __init__(
-        self, stylizer: Paints, strength: float, keep_colour: bool, stroke: Stroke
-    ) -> None:
+    def __init__(self, stylizer: Paints, options: PaintOptions) -> None:
         self.at_once = 1  # frames
         if isinstance(stylizer, SharesThreads):
             self.at_once = min(_AT_ONCE, stylizer.threads)
             stylizer = stylizer.for_calls(self.at_once)
-        self._paint: Callable[[Pixels], Pixels] = lambda photo: stylizer(
-            photo, strength=strength, keep_colour=keep_colour, stroke=stroke
-        )
+        self._stylizer = stylizer
+        self._options = options
         self._threads = ThreadPoolExecutor(self.at_once, "paint")
         self._last: Painting | None = None
         self.painted = 0  # frames for which the style was run
@@ -88,9 +84,12 @@ class Painter:
         """
         if self._last is not None and _same(self._last.photo, photo):
             return replace(self._last, repeated=True)
-        self._last = Painting(photo, self._threads.submit(self._paint, photo), repeated=False)
+        self._last = Painting(photo, self._begin(photo), repeated=False)
         self.painted += 1
         return self._last
+
+    def _begin(self, photo: Pixels) -> Future[Pixels]:
+        return self._threads.submit(paint_frame, self._stylizer, photo, self._options)
 
     def restore(self, state: dict[str, NDArray[np.uint8]]) -> None:
         """Take up the memory of another painter."""
@@ -102,6 +101,16 @@ class Painter:
     def close(self) -> None:
         """Wait for what is being painted; frames that were not begun are given up."""
         self._threads.shutdown(cancel_futures=True)
+
+
+def paint_frame(stylizer: Paints, photo: Pixels, options: PaintOptions) -> Pixels:
+    """Paint a frame, uint8 (H, W, 3), that has its size already."""
+    return stylizer(
+        photo,
+        strength=options.strength,
+        keep_colour=options.keep_colour,
+        stroke=options.stroke,
+    )
 
 
 def _same(before: Pixels, now: Pixels) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,8 @@ import numpy as np
 
 from sakuga.errors import OutputError, SakugaError
 from sakuga.images.urls import fetch
-from sakuga.painting.pictures import Look
+from sakuga.painting.options import PaintOptions, Stroke
 from sakuga.painting.stylizer import Stylizer
-from sakuga.painting.working_size import Stroke, check_stroke
 from sakuga.paths import kind_of
 from sakuga.video.animated import AnimatedClip
 from sakuga.video.containers import choose_codec, container_for
@@ -112,19 +111,50 @@ def paint_video(
     """Paint a video, keeping its times, sound, subtitles and chapters.
 
     Args:
-        source: a path, a URL, `webcam[:N]`, `screen`, or an animated picture.
-        out: the file to make, its kind by its ending; by default NAME-STYLE.mp4 beside the source.
-        style: a style's name or path, or a `Stylizer` that is already loaded.
         strength: 0 (the source) to 1 (the style).
         keep_colour: keep the colours of the source.
         max_side: pixels; larger frames are shrunk so that their longer side is this.
         stroke: weight of the strokes in large frames, see `sakuga.painting.working_size`.
-        overwrite: replace `out` if it exists.
         start, stop: the part to paint, as times of the clip: "1m30s", "00:01:30.5", 90, 90.5 or a
             Fraction of seconds.
         fps: frames per second of the result, as "23.976", 24 or a Fraction; None: the times of the
             source.
         options: what else can be chosen. `start`, `stop` and `fps` go before those in it.
+        source, out, style, overwrite, on_progress: as for `paint_clip`.
+
+    Raises:
+        InputError, OutputError, OptionError: as `paint_clip` does.
+    """
+    return paint_clip(
+        source,
+        out,
+        style=style,
+        painting=PaintOptions(strength, keep_colour, max_side, stroke),
+        overwrite=overwrite,
+        options=_with_times(options or VideoOptions(), start, stop, fps),
+        on_progress=on_progress,
+    )
+
+
+def paint_clip(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    style: Any = "novel",
+    painting: PaintOptions,
+    overwrite: bool = False,
+    options: VideoOptions | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> VideoResult:
+    """Paint a video as `paint_video` does, with options of painting that are made already.
+
+    Args:
+        source: a path, a URL, `webcam[:N]`, `screen`, or an animated picture.
+        out: the file to make, its kind by its ending; by default NAME-STYLE.mp4 beside the source.
+        style: a style's name or path, or a `Stylizer` that is already loaded.
+        painting: how every frame is to be painted.
+        overwrite: replace `out` if it exists.
+        options: what else can be chosen.
         on_progress: called after every frame, from the calling thread.
 
     Returns:
@@ -136,27 +166,22 @@ def paint_video(
         OutputError: the file cannot be written, exists, or is the source.
         OptionError: options that contradict each other or the file's kind.
     """
-    options = _with_times(options or VideoOptions(), start, stop, fps)
-    check_stroke(stroke)
+    options = options or VideoOptions()
     stylizer = load_painter(style)
     target = Path(out) if out is not None else default_target(source, style_name(stylizer))
     codec = choose_codec(target, options.codec, options.crf)
     _refuse_target(source, target, overwrite=overwrite or options.resume)
-    clip = open_clip(source, options, max_side)
+    clip = open_clip(source, options, painting.max_side)
     try:
-        job = _Job(clip, target, codec, options, Painter(stylizer, strength, keep_colour, stroke))
+        job = _Job(clip, target, codec, options, Painter(stylizer, painting))
         if isinstance(stylizer, Stylizer):
-            look = Look(strength, keep_colour, max_side, stroke)
-            mark = video_mark(str(source), stylizer, look, options)
+            mark = video_mark(str(source), stylizer, painting, options)
             job.encoding = replace(job.encoding, mark=mark)
         described = {
             "sakuga.video": 4,  # raised when the same job would give other frames
             "source": _identity(source),
             "style": _style_identity(stylizer),
-            "strength": strength,
-            "keep_colour": keep_colour,
-            "max_side": max_side,
-            "stroke": stroke,
+            **asdict(painting),
             "part": [str(options.start), str(options.stop), str(options.fps)],
             "side_by_side": options.side_by_side,
             "wipe": options.wipe,

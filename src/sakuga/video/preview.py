@@ -14,9 +14,10 @@ from sakuga.images.marks import Mark
 from sakuga.images.read import Frame, Picture, fit_within, shrink
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.write import write_picture
-from sakuga.painting.working_size import Stroke
+from sakuga.painting.options import PaintOptions, Stroke
 from sakuga.video.frames import Pixels
 from sakuga.video.options import VideoOptions, is_live, parse_aspect
+from sakuga.video.painter import paint_frame
 from sakuga.video.pipeline import default_target, load_painter, open_clip, style_name
 from sakuga.video.wipe import crop_to
 
@@ -37,11 +38,31 @@ def preview_video(
     overwrite: bool = False,
     options: VideoOptions | None = None,
 ) -> tuple[Path, float | None]:
+    """Preview a video as `preview_clip` does, with the arguments of `paint_video`."""
+    return preview_clip(
+        source,
+        out,
+        style=style,
+        painting=PaintOptions(strength, keep_colour, max_side, stroke),
+        overwrite=overwrite,
+        options=options,
+    )
+
+
+def preview_clip(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    style: Any = "novel",
+    painting: PaintOptions,
+    overwrite: bool = False,
+    options: VideoOptions | None = None,
+) -> tuple[Path, float | None]:
     """Paint ten frames, evenly spread, and lay them out beside their photos as one picture.
 
     Args:
         out: the sheet, its kind by its ending; by default NAME-STYLE-preview.png beside the
-            source. The other arguments are those of `paint_video`.
+            source. The other arguments are those of `paint_clip`.
 
     Returns:
         The sheet's path, and about how many seconds painting the whole will take (None: not known).
@@ -69,7 +90,8 @@ def preview_video(
     painting_s = 0.0
     for moment in _moments(source, options):
         try:
-            clip = open_clip(source, replace(options, start=moment, stop=None, fps=None), max_side)
+            part = replace(options, start=moment, stop=None, fps=None)
+            clip = open_clip(source, part, painting.max_side)
         except InputError:
             if not pairs:
                 raise
@@ -81,11 +103,11 @@ def preview_video(
         assert photo is not None
         photo = crop_to(photo, parse_aspect(options.aspect), clip.pixel_aspect)
         began = time.monotonic()
-        anime = stylizer(photo, strength=strength, keep_colour=keep_colour, stroke=stroke)
+        anime = paint_frame(stylizer, photo, painting)
         painting_s += time.monotonic() - began
         pairs.append((_small(photo), _small(anime)))
     frame_s = painting_s / len(pairs)
-    clip = open_clip(source, options, max_side)
+    clip = open_clip(source, options, painting.max_side)
     total_frames = clip.total_frames
     clip.close()
     pairs += [pairs[-1]] * (-len(pairs) % _PAIRS_A_ROW)

@@ -8,15 +8,14 @@ import shutil
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sakuga.errors import SakugaError
 from sakuga.images.colour import Pixels
 from sakuga.painting.stylizer import Stylizer
-from sakuga.painting.working_size import Stroke
-from sakuga.video import Progress, paint_video, preview_video
+from sakuga.video import Progress, paint_clip, preview_clip
 from sakuga.web.errors import Problem, plainly
 from sakuga.web.painting import Styles
 from sakuga.web.parameters import Question
@@ -194,16 +193,14 @@ class Jobs:
 
         check()
         stylizer = _Stoppable(self._styles.load(job.style), check)
-        look = job.question.look
+        painting = job.question.painting
         job.state = "preview"
-        preview_video(
+        side = min(painting.max_side or _PREVIEW_SIDE, _PREVIEW_SIDE)
+        preview_clip(
             job.source,
             job.preview,
             style=stylizer,
-            strength=look.strength,
-            keep_colour=look.keep_colour,
-            max_side=min(look.max_side or _PREVIEW_SIDE, _PREVIEW_SIDE),
-            stroke=look.stroke,
+            painting=replace(painting, max_side=side),
         )
         job.has_preview = True
         job.state = "painting"
@@ -212,14 +209,11 @@ class Jobs:
             job.progress = progress
             check()
 
-        result = paint_video(
+        result = paint_clip(
             job.source,
             job.result,
             style=stylizer,
-            strength=look.strength,
-            keep_colour=look.keep_colour,
-            max_side=look.max_side,
-            stroke=look.stroke,
+            painting=painting,
             on_progress=note,
         )
         job.notes = [self._plainly(job, note) for note in result.notes]
@@ -238,19 +232,6 @@ class _Stoppable:
         """The same for so many calls at once, as a `Stylizer` does it."""
         return _Stoppable(self._stylizer.for_calls(calls), self._check)
 
-    def __call__(
-        self,
-        photo: Pixels,
-        *,
-        strength: float = 1.0,
-        keep_colour: bool = False,
-        stroke: Stroke = "auto",
-    ) -> Pixels:
+    def __call__(self, photo: Pixels, **choices: Any) -> Pixels:
         self._check()
-        return self._stylizer(
-            photo,
-            strength=strength,
-            keep_colour=keep_colour,
-            stroke=stroke,
-            progress=self._check,
-        )
+        return self._stylizer(photo, **choices, progress=self._check)

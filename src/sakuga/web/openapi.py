@@ -7,7 +7,7 @@ from typing import Any
 
 from sakuga.cel.design import COLOURS, PRESETS, PREVIEW_SIDE, SLIDERS, TONES
 from sakuga.images.formats import WRITABLE
-from sakuga.painting.working_size import STROKES
+from sakuga.painting.options import STROKES
 from sakuga.web.design import CREDITS, MOST_PHOTOS
 from sakuga.web.parameters import MEDIA_TYPES
 from sakuga.web.settings import Settings

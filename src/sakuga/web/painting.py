@@ -104,10 +104,10 @@ def paint_upload(
     check()
     check_picture(source)
     photo = read_picture(source, name="the picture", max_pixels=settings.picture_pixels)
-    anime = paint_picture(photo, stylizer, question.look, progress=lambda _: check())
+    anime = paint_picture(photo, stylizer, question.painting, progress=lambda _: check())
     check()
     file_format = question.file_format or format_like(photo.file_format)
     with target.open("wb") as file:
-        encode_picture(anime, file, file_format, mark=mark_of(stylizer, question.look))
+        encode_picture(anime, file, file_format, mark=mark_of(stylizer, question.painting))
     height, width = photo.frames[0].colour.shape[:2]
     return file_format, height * width * len(photo.frames)

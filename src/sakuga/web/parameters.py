@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sakuga.images.formats import WRITABLE
-from sakuga.painting.pictures import Look
-from sakuga.painting.working_size import STROKES, Stroke
+from sakuga.painting.options import STROKES, PaintOptions, Stroke
 from sakuga.web.errors import Problem
 
 _YES_NO = {"true": True, "1": True, "false": False, "0": False}
@@ -22,7 +21,7 @@ class Question:
     """How something is to be painted."""
 
     style: str | None  # None: the server's first
-    look: Look
+    painting: PaintOptions
     file_format: str | None  # of a picture; None: that of the photo
 
 
@@ -47,7 +46,7 @@ def read_question(values: Iterable[tuple[str, str]], known: tuple[str, ...]) -> 
     max_side = given.get("max_side")
     return Question(
         style=given.get("style"),
-        look=Look(
+        painting=PaintOptions(
             _strength(given.get("strength", "1")),
             _yes_or_no(given.get("keep_colour", "false")),
             None if max_side is None else _side("max_side", max_side),

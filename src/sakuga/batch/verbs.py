@@ -1,0 +1,77 @@
+"""`sakuga batch`: it imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from sakuga.extras import need
+from sakuga.painting.options import PaintOptions
+
+
+def batch(
+    source: Annotated[str, Parameter(name="IN")],
+    out: str,
+    *,
+    style: Annotated[str, Parameter(name=["--style", "-s"])] = "novel",
+    painting: Annotated[PaintOptions | None, Parameter(name="*")] = None,
+    format: Literal["png", "jpg", "webp", "gif"] | None = None,
+    output: Literal["tree", "shards", "parquet"] = "tree",
+    pictures_per_shard: int = 256,
+    workers: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    address: str | None = None,
+    retry: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+    json: bool = False,
+) -> int:
+    """Paint millions of pictures, on all cores, or on the machines of a Ray cluster.
+
+    Run it again after a crash: it goes on where it ended.
+
+    Example:  sakuga batch photos/ painted/ --style novel
+
+    Parameters
+    ----------
+    source
+        A folder, a list (.jsonl, .csv, .parquet), a .tar shard or a folder of them; path or URL.
+    out
+        A folder, or the URL of one: results, and a manifest of what became of every picture.
+    style
+        A style's name, or a style file.
+    format
+        Format of the results; otherwise that of each source.
+    output
+        A tree of files, WebDataset shards, or Parquet files.
+    pictures_per_shard
+        How many results go into one shard or Parquet file.
+    workers
+        How many painters; otherwise one a GPU, or one a core.
+    device
+        Where to compute.
+    address
+        A Ray cluster to join, HOST:PORT or auto; otherwise this machine alone.
+    retry
+        Try again what failed in an earlier run.
+    overwrite
+        Throw away what another style or choice left in OUT.
+    quiet
+        Show no progress and no summary.
+    json
+        Print what was done as JSON.
+    """
+    need("sakuga batch", "batch", "ray", "pyarrow", "fsspec")
+    from sakuga.batch.run import Options, run_batch
+
+    summary = run_batch(
+        source,
+        out,
+        style=style,
+        painting=painting,
+        file_format=format,
+        output=output,
+        options=Options(workers, device, address, pictures_per_shard, retry, overwrite, quiet),
+    )
+    return summary.tell(as_json=json, quiet=quiet)

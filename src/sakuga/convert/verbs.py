@@ -1,0 +1,134 @@
+"""`sakuga export`, `blend`, `import-weights`: each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from sakuga.extras import need
+
+Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)]
+
+
+def export(
+    source: str,
+    out: Path,
+    *,
+    precision: Literal["fp16", "fp32", "int8"] = "fp16",
+    calibrate: Path | None = None,
+    page: Path | None = None,
+) -> None:
+    """Make a style file of a training, or turn a style into another form.
+
+    Example:  sakuga export runs/mine mine.onnx
+
+    Parameters
+    ----------
+    source
+        A run's folder, or a checkpoint; or a style's name or file.
+    out
+        The style file, .onnx; or .safetensors for the tensors alone; or a page's folder.
+    precision
+        Of the weights: fp16 halves the file, int8 is faster where the processor has VNNI.
+    calibrate
+        Photos for int8, a folder or tar file; half of them measure what it costs.
+    page
+        A built page: OUT becomes one like it that paints in the browser, with this style.
+    """
+    need("sakuga export", "train", "onnx", "safetensors")
+    from sakuga.convert import export as command
+
+    print(command.export(source, out, precision, calibrate, page))
+    if out.suffix == ".onnx":
+        print(f"to use it: sakuga paint photo.jpg --style {out}")
+
+
+def blend(
+    first: str,
+    second: str,
+    out: Path,
+    *,
+    share: float = 0.5,
+    strip: Paths = (),
+) -> None:
+    """Make a style between two of one architecture, by the mean of their weights.
+
+    Example:  sakuga blend novel mine.onnx between.onnx --share 0.4 --strip photo.jpg
+
+    Parameters
+    ----------
+    first
+        A style's name or file.
+    second
+        Another, best one that was fine-tuned from the first.
+    out
+        The style file, .onnx.
+    share
+        Of the second style, from 0 to 1.
+    strip
+        Photos to draw from one style to the other, in steps, in a picture beside OUT.
+    """
+    need("sakuga blend", "train", "onnx")
+    from sakuga.convert import export as command
+
+    command.blend(first, second, out, share, strip)
+
+
+def import_weights(
+    source: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    licence: str = "LicenseRef-unknown",
+    credit: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
+    range: tuple[float, float] | None = None,
+    layout: Literal["nchw", "nhwc"] | None = None,
+    multiple: int | None = None,
+    minimum_side: int | None = None,
+    bgr: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Make a style file of other people's weights, which stay theirs.
+
+    Example:  sakuga import-weights Hayao_net_G_float.pth hayao.onnx
+
+    Parameters
+    ----------
+    source
+        CartoonGAN (.pth, .npy folder, light), AnimeGANv2 or v3, White-box, or any ONNX network.
+    out
+        The style file, .onnx.
+    name
+        The style's name; otherwise that of the file.
+    licence
+        The weights' licence, as an SPDX identifier.
+    credit
+        Whom to thank, a line; may be given more than once.
+    range
+        Least and greatest value that an ONNX network takes and gives: -1 1, 0 1 or 0 255.
+    layout
+        Order of an ONNX network's axes; otherwise as its file says.
+    multiple
+        Pixels: an ONNX network takes sizes that are multiples of this; otherwise tried out.
+    minimum_side
+        Pixels: an ONNX network takes pictures no smaller than this.
+    bgr
+        An ONNX network takes blue first.
+    overwrite
+        Replace a file that is there.
+    """
+    need("sakuga import-weights", "train", "torch", "onnx", "onnxscript", "onnxslim")
+    from sakuga.convert import import_weights as command
+    from sakuga.convert.foreign_onnx import Feeding
+
+    spec = command.import_weights(
+        source,
+        out,
+        Feeding(range, layout, multiple, minimum_side, bgr),
+        command.Credits(name, licence, credit),
+        overwrite=overwrite,
+    )
+    print(f"{out}: {spec.name}, {spec.description[0].lower()}{spec.description[1:]}")
+    print(f"to use it: sakuga paint photo.jpg --style {out}")

@@ -1,0 +1,95 @@
+"""`sakuga styles ...`: each verb imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cyclopts import App
+
+styles_app = App(name="styles", help="List, show, add and remove styles.")
+
+
+@styles_app.default
+def list_styles(*, json: bool = False) -> None:
+    """List the styles that a name finds.
+
+    Parameters
+    ----------
+    json
+        Print all that is known of them as JSON.
+    """
+    from sakuga.styles.listing import print_styles
+
+    print_styles(as_json=json)
+
+
+@styles_app.command(name="show")
+def show_style(style: str, *, json: bool = False) -> None:
+    """Show all that is known of a style.
+
+    Parameters
+    ----------
+    style
+        A style's name, or a style file.
+    json
+        Print it as JSON.
+    """
+    from sakuga.styles.listing import print_style
+
+    print_style(style, as_json=json)
+
+
+@styles_app.command(name="add")
+def add_style(source: str, *, sha256: str | None = None, index: str | None = None) -> None:
+    """Add a style from a file, an address or an index, so that its name finds it.
+
+    Example:  sakuga styles add https://example.org/ink.onnx --sha256 0f3c...
+
+    Parameters
+    ----------
+    source
+        A style file or the address of one; with --index, a name in it.
+    sha256
+        The sum of the file, or of the index; needed for what comes from the network.
+    index
+        File or address of a list of styles, as `sakuga styles index` writes it.
+    """
+    from sakuga.styles import sharing
+
+    if index is None:
+        style = sharing.add_style(source, sha256)
+    else:
+        style = sharing.add_from_index(source, index, sha256)
+    print(f"added {style.spec.name}; use it with --style {style.spec.name}")
+
+
+@styles_app.command(name="index")
+def index_styles(*files: Path, out: Path = Path("styles.json")) -> None:
+    """Write a list of style files with their sums, to share them under one sum.
+
+    Example:  sakuga styles index ink.onnx wash.onnx --out styles.json
+
+    Parameters
+    ----------
+    files
+        Style files; they and the list lie in one folder, here and where they are shared.
+    out
+        The list.
+    """
+    from sakuga.styles.sharing import write_index
+
+    print(f"{out}: sha256 {write_index(files, out)}")
+
+
+@styles_app.command(name="remove")
+def remove_style(name: str) -> None:
+    """Delete a style that was added.
+
+    Parameters
+    ----------
+    name
+        The style's name.
+    """
+    from sakuga.styles.spec import remove
+
+    print(f"removed {remove(name)}")

@@ -1,0 +1,75 @@
+"""`sakuga serve` and `sakuga design`: each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from sakuga.extras import need
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: Annotated[str | None, Parameter(env_var="SAKUGA_TOKEN")] = None,
+    allow_host: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    threads: int | None = None,
+    open: bool = False,
+) -> None:
+    """Paint in a browser: a page on this machine, and an HTTP API.
+
+    Example:  sakuga serve --open
+
+    Parameters
+    ----------
+    host
+        Address to listen at; any but this machine's own needs a token.
+    port
+        Port to listen at.
+    token
+        Password that clients must show, 16 characters or more.
+    allow_host
+        Names under which a proxy makes the server known.
+    device
+        Where to compute.
+    threads
+        How many threads to compute a painting with; otherwise one a core.
+    open
+        Show the page in the browser.
+    """
+    from sakuga.web.server import serve as serve_until_stopped
+    from sakuga.web.settings import Settings
+
+    settings = Settings(host, port, token, allow_host, device, threads)
+    serve_until_stopped(settings, open_page=open)
+
+
+def design(
+    *photos: Path,
+    port: int = 8000,
+    open: Annotated[bool, Parameter(negative="--no-open")] = True,
+) -> None:
+    """Design a style in the browser: the painter's settings as sliders, on photos of your own.
+
+    Example:  sakuga design holiday/*.jpg
+
+    Parameters
+    ----------
+    photos
+        Pictures and folders; without any there is an example.
+    port
+        Port to listen at; only this machine can reach it.
+    open
+        Show the page in the browser.
+    """
+    need("sakuga design", "data", "cv2")
+    from sakuga.web.design import photos_in
+    from sakuga.web.server import serve as serve_until_stopped
+    from sakuga.web.settings import Settings
+
+    settings = Settings(port=port, first_page="design", photos=photos_in(photos))
+    serve_until_stopped(settings, open_page=open)
