@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 import sakuga
 from sakuga.errors import InputError, OptionError, OutputError
+from sakuga.painting.options import PaintOptions
 from sakuga.video.painter import SharesThreads
 from sakuga.video.pipeline import VideoResult
 from sakuga.web.app import build_app
@@ -503,12 +504,12 @@ def test_a_video_is_painted_as_asked_and_shares_out_its_threads(
         raise InputError("that is enough")
 
     monkeypatch.setattr("sakuga.web.jobs.preview_clip", preview)
-    monkeypatch.setattr("sakuga.web.jobs.paint_video", paint)
+    monkeypatch.setattr("sakuga.web.jobs.paint_clip", paint)
     video = clips.make_clip(tmp_path / "clip.mp4", frames=2, width=32, height=24).read_bytes()
     job = client.post("/api/videos?stroke=bold&max_side=640", content=video).json()
     wait_for(client, job, "failed")
-    assert calls["preview"]["stroke"] == calls["paint"]["stroke"] == "bold"
-    assert calls["paint"]["max_side"] == 640 and calls["preview"]["max_side"] == 512
+    assert calls["paint"]["painting"] == PaintOptions(stroke="bold", max_side=640)
+    assert calls["preview"]["painting"] == PaintOptions(stroke="bold", max_side=512)
     style = calls["paint"]["style"]
     assert isinstance(style, SharesThreads)
     assert style.for_calls(2).threads == max(1, style.threads // 2)
@@ -521,7 +522,7 @@ def test_an_area_is_no_side(
     sides: list[int | None] = []
 
     def preview(source: Path, out: Path, **options: Any) -> None:
-        sides.append(options["max_side"])
+        sides.append(options["painting"].max_side)
         raise InputError("that is enough")
 
     monkeypatch.setattr("sakuga.web.jobs.preview_clip", preview)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import sakuga
 from sakuga.console import told_if_slow
-from sakuga.errors import ClusterError, OptionError
+from sakuga.errors import ClusterError, OptionError, one_line
 
 if TYPE_CHECKING:
     from sakuga.batch.storage import Place
@@ -110,7 +110,7 @@ def joined(
             with told_if_slow(f"the Ray cluster {where}", quiet=quiet), _silence():
                 _start(address, workers)
     except Exception as error:  # a node that starts too late is a bare Exception of Ray's
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)[:300]
         where = f"at {address}" if address else "on this machine"
         raise ClusterError(
             f"the Ray cluster {where} cannot be used ({reason}); start one with `ray start --head`"

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sakuga.batch.names import picture_format
 from sakuga.batch.stages import OWN_RESULT, rows_of
 from sakuga.batch.storage import Place
-from sakuga.errors import OutputError
+from sakuga.errors import OutputError, one_line
 from sakuga.images.formats import WRITABLE
 
 _OWN_NAME = re.compile(r"shard-[0-9a-f]{16}\.tar|pictures-[0-9a-f]{16}\.parquet")
@@ -40,7 +40,7 @@ def write_tree(encoded: pa.Table, out: Place) -> pa.Table:
         except OutputError as error:
             if not _is_about_the_name(error):
                 raise
-            errors[index] = " ".join(str(error).split())
+            errors[index] = one_line(error)
         else:
             results[index] = result
     return _for_manifest(encoded, results, errors)

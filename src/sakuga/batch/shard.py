@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sakuga.batch.source import Source, key_of
-from sakuga.errors import InputError
+from sakuga.errors import InputError, one_line
 from sakuga.images.sources import is_picture_name
 from sakuga.paths import spelled
 
@@ -71,4 +71,4 @@ def _broken(task: dict[str, Any], rows: int, error: str) -> dict[str, Any]:
 
 
 def _text(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error) or type(error).__name__

@@ -31,7 +31,7 @@ from sakuga.batch.names import picture_format, result_name
 from sakuga.batch.shard import read_shard
 from sakuga.batch.source import Source, key_of
 from sakuga.batch.storage import Place
-from sakuga.errors import SakugaError
+from sakuga.errors import SakugaError, one_line
 from sakuga.images.marks import Mark, read_mark
 from sakuga.images.read import read_picture
 from sakuga.images.urls import fetch, is_url
@@ -219,7 +219,7 @@ def _with(row: Row, name: str, value: Any, pack: Callable[[Any], bytes]) -> Row:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return text if isinstance(error, SakugaError) else f"{type(error).__name__}: {text}"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import fs
 
-from sakuga.errors import InputError, OutputError
+from sakuga.errors import InputError, OutputError, one_line
 from sakuga.files import write_bytes
 from sakuga.paths import spelled
 
@@ -160,7 +160,7 @@ class _reading:
         if isinstance(error, FileNotFoundError):
             raise InputError(f"{name}: there is no such file; check the spelling") from error
         if isinstance(error, OSError):
-            reason = error.strerror or " ".join(str(error).split())
+            reason = error.strerror or one_line(error)
             raise InputError(f"{name}: cannot be read ({reason})") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime as ort
 
+from sakuga.errors import one_line
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT
 
 
@@ -30,7 +31,7 @@ def paints_size(content: bytes, multiple: int, minimum: int) -> str | None:
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         (anime,) = session.run([GRAPH_OUTPUT], {GRAPH_INPUT: photo})
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
-        return " ".join(str(error).split())[:200]
+        return one_line(error)[:200]
     if anime.shape != shape:
         return f"of {shape} it makes {anime.shape}"
     if not np.isfinite(anime).all():

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from sakuga.convert.check import paints_size
-from sakuga.errors import OptionError, StyleError
+from sakuga.errors import OptionError, StyleError, one_line
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, SPEC_KEY
 
 Layout = Literal["nchw", "nhwc"]
@@ -106,7 +106,7 @@ def _load(path: Path) -> onnx.ModelProto:
             raise StyleError(f"{path}: keeps its weights in another file; save it as one file")
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise StyleError(f"{path}: is a damaged ONNX file ({reason}); get it again") from error
     if any(entry.key == SPEC_KEY for entry in model.metadata_props):
         raise StyleError(f"{path}: is a style already; use it with --style, or `sakuga styles add`")

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.errors import DataError, DeviceError, MissingExtraError, reason_of
+from sakuga.errors import DataError, MissingExtraError, reason_of
 from sakuga.models.resnet import ResNet50, Version
 
 INCEPTION = "inception"  # asks for the standard network of published FID and KID values
@@ -135,6 +135,8 @@ def _safetensors(path: Path, device: str) -> FeatureNetwork:
     import torch
     from safetensors import SafetensorError, safe_open
 
+    from sakuga.models.devices import torch_device
+
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -157,7 +159,7 @@ def _safetensors(path: Path, device: str) -> FeatureNetwork:
             f"are missing or of another shape, the first is {wrong[0]}): export it to ONNX instead."
         )
     network.load_state_dict(found, strict=False)
-    place = _torch_device(device)
+    place = torch_device(device)
     network = network.to(place).eval()
 
     def extract(squares: Squares) -> Vectors:
@@ -228,7 +230,9 @@ def _torchscript(path: Path, device: str) -> FeatureNetwork:
     """The downloaded Inception: uint8-range RGB in, normalised inside the file."""
     import torch
 
-    place = _torch_device(device)
+    from sakuga.models.devices import torch_device
+
+    place = torch_device(device)
     with warnings.catch_warnings():
         # TorchScript is deprecated, but the standard network is published in this form only.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -260,14 +264,6 @@ def _download_inception() -> Path:
             f"The standard Inception-v3 cannot be downloaded from {INCEPTION_URL} "
             f"({reason_of(error)}): give a feature network's file with --network."
         ) from error
-
-
-def _torch_device(device: str) -> Any:
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("This machine has no CUDA device that PyTorch can use: say --device cpu.")
-    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _digest(path: Path) -> str:

@@ -14,8 +14,6 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import numpy as np
-
 from sakuga.data.split import split_of
 from sakuga.errors import DataError
 from sakuga.evaluate.statistics import Picture
@@ -41,12 +39,7 @@ class Item:
         Raises:
             InputError: it does not decode.
         """
-        frame = read_picture(self.content(), name=self.origin).frames[0]
-        if frame.alpha is None:
-            return frame.colour
-        opacity = frame.alpha[..., None].astype(np.float32) / 255
-        over_white = frame.colour * opacity + 255 * (1 - opacity)
-        return np.asarray(np.rint(over_white), np.uint8)
+        return read_picture(self.content(), name=self.origin).frames[0].on_white()
 
 
 def list_pictures(source: Path, kind: Kind, *, held_out: bool = False) -> list[Item]:

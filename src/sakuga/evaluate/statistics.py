@@ -25,6 +25,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sakuga.images.colour import D65_WHITE, LINEAR_TO_XYZ
+
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 Plane = NDArray[np.float32]  # (H, W)
 Mask = NDArray[np.bool_]  # (H, W)
@@ -62,18 +64,8 @@ BARS: dict[str, tuple[float, float]] = {
     "flicker": (0.0, 2.0 / 1.7),  # warp error over the video's own
 }
 
-# sRGB primaries to CIE XYZ (IEC 61966-2-1), each row divided by the D65 white point.
-_D65_WHITE = np.array([0.95047, 1.0, 1.08883])
-_LINEAR_RGB_TO_XYZ = (
-    np.array(
-        [
-            [0.4124564, 0.3575761, 0.1804375],
-            [0.2126729, 0.7151522, 0.0721750],
-            [0.0193339, 0.1191920, 0.9503041],
-        ]
-    )
-    / _D65_WHITE[:, None]
-).astype(np.float32)
+# Each row divided by the white point.
+_LINEAR_RGB_TO_XYZ = (np.array(LINEAR_TO_XYZ) / np.array(D65_WHITE)[:, None]).astype(np.float32)
 _GREY = np.arange(256) / 255
 _SRGB_TO_LINEAR = np.where(
     _GREY <= 0.04045, _GREY / 12.92, ((_GREY + 0.055) / 1.055) ** 2.4

@@ -16,7 +16,7 @@ Words = Annotated[
 Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Request:
     """One call of `sakuga evaluate`; each field is an option of it.
 
@@ -52,11 +52,11 @@ class Request:
         No progress bars.
     """
 
-    styles: Words = ()
-    results: Paths = ()
     photos: Path
     anime: Path
     network: str = "inception"
+    styles: Words = ()
+    results: Paths = ()
     held_out: Literal["none", "photos", "anime", "both"] = "none"
     limit: int | None = None
     view: Literal["squares", "tiles"] = "squares"
@@ -68,7 +68,7 @@ class Request:
     quiet: bool = False
 
 
-def evaluate(request: Annotated[Request, Parameter(name="*")], *, json: bool = False) -> int:
+def evaluate(*, request: Annotated[Request, Parameter(name="*")], json: bool = False) -> int:
     """Measure styles against photos and drawings: a report with table, plots and pictures.
 
     Example: sakuga evaluate --style novel storybook --photos photos/ --anime drawings.tar

@@ -20,6 +20,15 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Correction = Callable[[Image.Image], Image.Image]
 
+LUMA = (0.299, 0.587, 0.114)  # shares of red, green and blue, ITU-R BT.601
+# sRGB primaries to CIE XYZ (IEC 61966-2-1) under D65, and its white.
+LINEAR_TO_XYZ = (
+    (0.4124564, 0.3575761, 0.1804375),
+    (0.2126729, 0.7151522, 0.0721750),
+    (0.0193339, 0.1191920, 0.9503041),
+)
+D65_WHITE = (0.95047, 1.0, 1.08883)
+
 _STRIP_PIXELS = 4_000_000
 _log = logging.getLogger("sakuga")
 

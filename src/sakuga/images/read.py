@@ -55,6 +55,13 @@ class Frame:
     alpha: Pixels | None = None  # (H, W); None: opaque
     duration_ms: int = 0  # how long an animation shows it
 
+    def on_white(self) -> Pixels:
+        """The colours, with what is transparent laid on white: (H, W, 3)."""
+        if self.alpha is None:
+            return self.colour
+        share = self.alpha[..., None].astype(np.float32) / 255
+        return np.rint(self.colour * share + 255 * (1 - share)).astype(np.uint8)
+
 
 @dataclass(frozen=True)
 class Picture:

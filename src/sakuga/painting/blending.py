@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.images.colour import Pixels
+from sakuga.images.colour import LUMA, Pixels
 
 _BOX_RADIUS = 8  # three boxes of 17 are nearly a Gaussian of sigma 8.5 pixels
 _BOX_PASSES = 3
@@ -61,9 +61,9 @@ def keep_chroma(photo: Pixels, anime: Pixels) -> Pixels:
     red, green, blue = (
         np.subtract(photo, anime, dtype=np.int16).transpose(2, 0, 1).astype(np.float32)
     )
-    luma = np.float32(0.299) * red
-    luma += np.float32(0.587) * green
-    luma += np.float32(0.114) * blue
+    luma = np.float32(LUMA[0]) * red
+    luma += np.float32(LUMA[1]) * green
+    luma += np.float32(LUMA[2]) * blue
     cb = _blurred((blue - luma) / np.float32(1.772))
     cr = _blurred((red - luma) / np.float32(1.402))
     shifts = (

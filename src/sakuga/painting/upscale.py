@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.images.colour import Pixels
+from sakuga.images.colour import LUMA, Pixels
 
 Planes = NDArray[np.float32]  # (C, H, W), grey levels
 
@@ -31,7 +31,6 @@ _FAINT, _DISTINCT = np.float32(6), np.float32(24)
 _RIM = np.float32(16)  # grey levels that a pixel is calmed by at most: thin lines have many more
 _STEEPNESS = 1.3  # lets a contour rise from 10 % to 90 % over 1.5 to 2 pixels of the result
 _HALF = np.float32(0.5)
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 # How many small pixels further the preparation looks: rims, diffusion, its direction, the range.
 MARGIN = 1 + _STEPS + 3 + 1
 
@@ -138,7 +137,7 @@ def _along_contours(picture: Planes) -> Planes:
     pixels it was among, so that nothing rings.
     """
     lowest, highest = _extreme(picture, np.minimum), _extreme(picture, np.maximum)
-    lightness = (_LUMA[:, None, None] * picture).sum(axis=0)
+    lightness = (np.array(LUMA, np.float32)[:, None, None] * picture).sum(axis=0)
     framed = np.pad(lightness, 1, mode="edge")
     right = framed[1:-1, 2:] - framed[1:-1, :-2]
     down = framed[2:, 1:-1] - framed[:-2, 1:-1]

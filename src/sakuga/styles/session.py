@@ -7,7 +7,7 @@ from typing import Literal
 
 import onnxruntime as ort
 
-from sakuga.errors import DeviceError, StyleError
+from sakuga.errors import DeviceError, StyleError, one_line
 from sakuga.styles.spec import GRAPH_INPUT, GRAPH_OUTPUT
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -43,7 +43,7 @@ def open_session(
         session = ort.InferenceSession(path, options, providers=providers)
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
         raise StyleError(
-            f"{path}: onnxruntime cannot load this style ({' '.join(str(error).split())[:200]}); "
+            f"{path}: onnxruntime cannot load this style ({one_line(error)[:200]}); "
             "get or export it again"
         ) from error
     got_cuda = "CUDAExecutionProvider" in session.get_providers()

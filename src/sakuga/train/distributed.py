@@ -12,7 +12,7 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
-from sakuga.errors import DeviceError, OptionError
+from sakuga.errors import DeviceError, OptionError, one_line
 
 
 def open_fabric(devices: int | str, nodes: int, accelerator: str, precision: str) -> Fabric:
@@ -55,7 +55,7 @@ def open_fabric(devices: int | str, nodes: int, accelerator: str, precision: str
         )
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise DeviceError(
-            f"--devices {devices} --accelerator {accelerator}: {' '.join(str(error).split())}"
+            f"--devices {devices} --accelerator {accelerator}: {one_line(error)}"
         ) from error
     fabric.launch()
     return fabric

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+from sakuga.images.colour import LUMA
 
 
 def luma(pictures: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sakuga.images.colour import D65_WHITE, LINEAR_TO_XYZ
 from sakuga.train.flatten import gaussian_blur, luma
 
 EPSILON = 1e-6
@@ -78,15 +79,8 @@ def srgb_to_lab(pictures: Tensor) -> Tensor:
     """sRGB in [-1, 1] to CIELAB, D65 (CIE 15:2004): L in [0, 100], a and b about [-128, 127]."""
     encoded = ((pictures.float() + 1) / 2).clamp(0, 1)
     linear = torch.where(encoded > 0.04045, ((encoded + 0.055) / 1.055) ** 2.4, encoded / 12.92)
-    matrix = linear.new_tensor(
-        [
-            [0.4124564, 0.3575761, 0.1804375],
-            [0.2126729, 0.7151522, 0.0721750],
-            [0.0193339, 0.1191920, 0.9503041],
-        ]
-    )
-    white = linear.new_tensor([0.95047, 1.0, 1.08883]).view(1, 3, 1, 1)
-    xyz = torch.einsum("ij,bjhw->bihw", matrix, linear) / white
+    white = linear.new_tensor(D65_WHITE).view(1, 3, 1, 1)
+    xyz = torch.einsum("ij,bjhw->bihw", linear.new_tensor(LINEAR_TO_XYZ), linear) / white
     # The cube root's slope is infinite at 0: clamp keeps gradients finite; `where` picks the line.
     root = xyz.clamp(min=216 / 24389) ** (1 / 3)
     f = torch.where(xyz > 216 / 24389, root, (24389 / 27 * xyz + 16) / 116)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-import torch
 from filelock import FileLock
 from optuna.trial import TrialState
 
@@ -16,6 +15,7 @@ from sakuga.console import ProgressBar, tell
 from sakuga.errors import OptionError, OutputError, TrainingError
 from sakuga.evaluate.features import load_feature_network
 from sakuga.files import write_bytes
+from sakuga.models.devices import torch_device
 from sakuga.train.loop import train
 from sakuga.tune.objective import Judge, system_of
 from sakuga.tune.report import best_toml, html_report
@@ -96,11 +96,6 @@ def suggest(trial: optuna.Trial, settings: TuneSettings) -> dict[str, Any]:
         else:
             values[key] = trial.suggest_float(key, one.low, one.high, log=one.log)
     return values
-
-
-def torch_device(device: str) -> torch.device:
-    """The device that "auto", "cpu" or "cuda" means here."""
-    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _run_trial(trial: optuna.Trial, judge: Judge, out: Path, device: str, quiet: bool) -> float:

@@ -14,10 +14,9 @@ from av.video.reformatter import VideoReformatter
 
 from sakuga.errors import OptionError
 from sakuga.images.marks import stamp_file
-from sakuga.images.read import Frame, read_picture
+from sakuga.images.read import read_picture
 from sakuga.images.timeline import shown_frames
 from sakuga.video.decode import LAID_ON_WHITE, ClipFrame
-from sakuga.video.frames import Pixels, lay_on_white
 from sakuga.video.options import VideoOptions
 from sakuga.video.segments import Encoding, Segment
 
@@ -78,7 +77,7 @@ class AnimatedClip:
         """Yield the frames with their times; the first `skip` without their pictures."""
         place = 0  # units of the time base: where the frames so far end
         for count, (index, _, end) in enumerate(self._shown):
-            picture = _on_white(self._frames[index]) if count >= skip else None
+            picture = self._frames[index].on_white() if count >= skip else None
             until = max(place + 1, round(end / self.time_base))
             yield ClipFrame(picture, place, until - place)
             place = until
@@ -203,9 +202,3 @@ def _with_palette(frame: av.VideoFrame) -> av.VideoFrame:
     graph.vpush(frame)
     graph.vpush(None)
     return graph.vpull()
-
-
-def _on_white(frame: Frame) -> Pixels:
-    if frame.alpha is None:
-        return frame.colour
-    return lay_on_white(frame.colour, frame.alpha)

@@ -15,6 +15,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from sakuga.images.read import Frame
 from sakuga.video import hdr
 
 Pixels = NDArray[np.uint8]
@@ -83,7 +84,7 @@ class ToRgb:
             if alpha.min() < 255:
                 self.transparent = True
                 # Laid on white before it is shrunk: what nobody sees must not bleed into its edges.
-                frame = av.VideoFrame.from_ndarray(lay_on_white(colour, alpha), format="rgb24")
+                frame = av.VideoFrame.from_ndarray(Frame(colour, alpha).on_white(), format="rgb24")
         samples = self._samples(frame)
         return np.ascontiguousarray(make_upright(samples, self._turn))
 
@@ -113,12 +114,6 @@ def holds_alpha(frame: av.VideoFrame) -> bool:
 def alpha_is_empty(frame: av.VideoFrame) -> bool:
     """True if all of the frame is transparent, as where a program left the fourth byte at 0."""
     return not _split(frame, VideoReformatter())[1].any()
-
-
-def lay_on_white(colour: Pixels, alpha: Pixels) -> Pixels:
-    """Colour (H, W, 3) where alpha (H, W) is 255, white where it is 0."""
-    share = alpha[..., None].astype(np.float32) / 255
-    return np.round(colour * share + 255 * (1 - share)).astype(np.uint8)
 
 
 def _split(frame: av.VideoFrame, reformatter: VideoReformatter) -> tuple[Pixels, Pixels]:

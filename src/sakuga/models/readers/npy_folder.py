@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sakuga.errors import StyleError
+from sakuga.errors import StyleError, one_line
 from sakuga.models.readers.layers import Layer, Layers, Weights
 
 _TYPES = ("<f2", "<f4", "<f8")
@@ -41,7 +41,7 @@ def _layer(path: Path) -> Layer:
         }[version]
         shape, fortran_order, dtype = read(header, max_header_size=_MAX_HEADER_BYTES)
     except Exception as error:  # a damaged header raises many kinds, SyntaxError among them
-        reason = " ".join(str(error).split())[:200] or error.__class__.__name__
+        reason = one_line(error)[:200] or error.__class__.__name__
         raise StyleError(f"{path}: is not a .npy file ({reason}); get it again") from error
     if dtype.str not in _TYPES:
         raise StyleError(f"{path}: holds values of the type {dtype}, must be real numbers")

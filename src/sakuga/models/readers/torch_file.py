@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sakuga.errors import StyleError
+from sakuga.errors import StyleError, one_line
 from sakuga.models.readers.layers import Layer, Layers, Weights
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def read_torch_file(path: Path) -> Layers:
     except (
         Exception
     ) as error:  # torch raises many kinds on a damaged file; each means the same here
-        reason = " ".join(str(error).split())[:200] or error.__class__.__name__
+        reason = one_line(error)[:200] or error.__class__.__name__
         raise StyleError(
             f"{path}: cannot be read as a PyTorch file of weights ({reason}); get it again, and "
             "save the state dict alone"
