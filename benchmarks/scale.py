@@ -69,14 +69,15 @@ def plain_loop(folder: Path, out: Path, style: str) -> dict[str, float]:
     """Paint a folder as a short script would: read, paint, write, one after the other."""
     from sakuga.images.read import read_picture
     from sakuga.images.write import write_picture
-    from sakuga.painting.pictures import Look, paint_picture
+    from sakuga.painting.options import PaintOptions
+    from sakuga.painting.pictures import paint_picture
     from sakuga.painting.stylizer import Stylizer
 
     started_s = time.perf_counter()
-    stylizer, look = Stylizer(style, device="cpu", threads=1), Look()
+    stylizer, options = Stylizer(style, device="cpu", threads=1), PaintOptions()
     count = 0
     for path in sorted(folder.rglob("*.jpg")):
-        painted = paint_picture(read_picture(path), stylizer, look)
+        painted = paint_picture(read_picture(path), stylizer, options)
         write_picture(painted, out / path.relative_to(folder))
         count += 1
     return {"pictures": count, "seconds": time.perf_counter() - started_s}

@@ -26,8 +26,9 @@ from sakuga.evaluate.statistics import contour_width, picture_statistics
 from sakuga.images.colour import Pixels
 from sakuga.images.read import Frame, fit_within, read_picture, shrink
 from sakuga.images.sheet import contact_sheet
+from sakuga.painting.options import Stroke
 from sakuga.painting.stylizer import Stylizer
-from sakuga.painting.working_size import Stroke, working_size
+from sakuga.painting.working_size import working_size
 
 CELL_PIXELS = 640  # side of a picture on the strip
 

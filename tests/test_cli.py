@@ -364,6 +364,12 @@ def test_help_fits_a_screen_and_shows_an_example(
         assert "Example:" in told
 
 
+def test_the_list_says_of_each_verb_what_its_own_help_says_first() -> None:
+    for verbs in cli.VERBS.values():
+        for name, (_, sentence) in verbs.items():
+            assert cli.app[name].help.split("\n\n")[0] == sentence, name
+
+
 def test_help_is_quick() -> None:
     times_s = []
     for _ in range(3):

@@ -23,27 +23,78 @@ def _version() -> str:
     return version("sakuga")
 
 
-app = App(
-    name="sakuga",
-    help="Photos and videos into anime pictures.",
-    version=_version,
-    default_parameter=Parameter(negative=()),
-    suppress_keyboard_interrupt=False,
-)
-app.command("sakuga.inputs.verbs:paint", name="paint", group=PAINTING)
-app.command("sakuga.inputs.verbs:compare", name="compare", group=PAINTING)
-app.command("sakuga.styles.verbs:styles_app", name="styles", group=PAINTING)
-app.command("sakuga.batch.verbs:batch", name="batch", group=PAINTING)
-app.command("sakuga.web.verbs:serve", name="serve", group=PAINTING)
-app.command("sakuga.doctor:doctor", name="doctor", group=PAINTING)
-app.command("sakuga.data.verbs:prepare_app", name="prepare", group=TRAINING)
-app.command("sakuga.web.verbs:design", name="design", group=TRAINING)
-app.command("sakuga.train.verbs:train", name="train", group=TRAINING)
-app.command("sakuga.tune.verbs:tune", name="tune", group=TRAINING)
-app.command("sakuga.evaluate.verbs:evaluate", name="evaluate", group=TRAINING)
-app.command("sakuga.convert.verbs:export", name="export", group=TRAINING)
-app.command("sakuga.convert.verbs:blend", name="blend", group=TRAINING)
-app.command("sakuga.convert.verbs:import_weights", name="import-weights", group=TRAINING)
+# name: (module:function, first sentence of its help, so that the list loads none of them)
+VERBS = {
+    PAINTING: {
+        "paint": ("inputs.verbs:paint", "Paint pictures, folders and videos."),
+        "compare": (
+            "inputs.verbs:compare",
+            "Draw a sheet of photos, each beside itself in several styles, or a strip of each.",
+        ),
+        "styles": ("styles.verbs:styles_app", "List, show, add and remove styles."),
+        "batch": (
+            "batch.verbs:batch",
+            "Paint millions of pictures, on all cores, or on the machines of a Ray cluster.",
+        ),
+        "doctor": (
+            "doctor:doctor",
+            "Print versions, providers, devices and styles, and test that painting works.",
+        ),
+        "serve": (
+            "web.verbs:serve",
+            "Paint in a browser: a page on this machine, and an HTTP API.",
+        ),
+    },
+    TRAINING: {
+        "prepare": ("data.verbs:prepare_app", "Photos and drawings into training data."),
+        "design": (
+            "web.verbs:design",
+            "Design a style in the browser: the painter's settings as sliders, on photos of your "
+            "own.",
+        ),
+        "train": ("convert.verbs:train", "Train a style from photos and drawings."),
+        "export": (
+            "convert.verbs:export",
+            "Make a style file of a training, or turn a style into another form.",
+        ),
+        "blend": (
+            "convert.verbs:blend",
+            "Make a style between two of one architecture, by the mean of their weights.",
+        ),
+        "import-weights": (
+            "convert.verbs:import_weights",
+            "Make a style file of other people's weights, which stay theirs.",
+        ),
+        "evaluate": (
+            "evaluate.verbs:evaluate",
+            "Measure styles against photos and drawings: a report with table, plots and pictures.",
+        ),
+        "tune": (
+            "tune.verbs:tune",
+            "Search for good settings of a training by many short ones; the same command goes on "
+            "later.",
+        ),
+    },
+}
+
+
+def _app(*, listed: bool) -> App:
+    """The program; one that is `listed` says a sentence of each verb and can show no more of it."""
+    made = App(
+        name="sakuga",
+        help="Photos and videos into anime pictures.",
+        version=_version,
+        default_parameter=Parameter(negative=()),
+        suppress_keyboard_interrupt=False,
+    )
+    for group, verbs in VERBS.items():
+        for name, (place, sentence) in verbs.items():
+            sentence_shown = sentence if listed else None
+            made.command(f"sakuga.{place}", name=name, group=group, help=sentence_shown)
+    return made
+
+
+app = _app(listed=False)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -53,11 +104,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     on stderr. 130: Ctrl-C. 141: whoever read the output went away.
     """
     try:
-        if (sys.argv[1:] if arguments is None else [*arguments]) in ([], ["--help"], ["-h"]):
-            for name in app:
-                _ = app[name]  # the list shows each verb's first sentence
-        status = app(
-            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        given = sys.argv[1:] if arguments is None else [*arguments]
+        program = _app(listed=True) if given in ([], ["--help"], ["-h"]) else app
+        status = program(
+            given, exit_on_error=False, print_error=False, result_action="return_value"
         )
         sys.stdout.flush()
     except (SakugaError, CycloptsError) as error:

@@ -21,7 +21,7 @@ from sakuga.batch.stages import Painter, encode, read
 from sakuga.batch.storage import Place, open_place
 from sakuga.errors import InputError
 from sakuga.images.marks import Mark, read_mark
-from sakuga.painting.pictures import Look
+from sakuga.painting.options import PaintOptions
 
 ODD = os.fsdecode(b"caf\xe9")
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
@@ -29,7 +29,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="other systems h
 
 @pytest.fixture
 def painter(tiny_style: Path) -> Painter:
-    return Painter(open_place(str(tiny_style)), Look(), "cpu", 1, sakuga.__version__)
+    return Painter(open_place(str(tiny_style)), PaintOptions(), "cpu", 1, sakuga.__version__)
 
 
 def painted(folder: Path, out: Path, painter: Painter) -> list[dict[str, object]]:
