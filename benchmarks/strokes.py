@@ -24,7 +24,8 @@ from PIL import Image
 from sakuga.doctor import processor
 from sakuga.evaluate.statistics import contour_width, picture_statistics
 from sakuga.images.colour import Pixels
-from sakuga.images.read import Frame, fit_within, read_picture, shrink
+from sakuga.images.picture import Frame, fit_within, shrink
+from sakuga.images.read import read_picture
 from sakuga.images.sheet import contact_sheet
 from sakuga.painting.options import Stroke
 from sakuga.painting.stylizer import Stylizer

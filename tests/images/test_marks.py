@@ -12,7 +12,8 @@ from PIL import Image
 from samples import encoded, photo
 
 from sakuga.images.marks import Mark, digest_of, into_exif, parse_mark, read_mark, stamp_file
-from sakuga.images.read import Frame, Picture, read_picture
+from sakuga.images.picture import Frame, Picture
+from sakuga.images.read import read_picture
 from sakuga.images.write import encode_picture
 
 MARK = Mark('日 "b".tif', "0123456789abcdef", "novel 1.5.0", "ab12", {"strength": 0.5})

@@ -18,7 +18,8 @@ from sakuga.data.check import read_still
 from sakuga.data.clean import measure
 from sakuga.errors import InputError
 from sakuga.images.marks import Mark, read_mark
-from sakuga.images.read import Frame, Picture, picture_of, read_picture, read_size
+from sakuga.images.picture import Frame, Picture
+from sakuga.images.read import picture_of, read_picture, read_size
 from sakuga.images.write import encode_picture
 
 # Pillow warns too, of what it mends by itself.

@@ -14,7 +14,8 @@ from PIL import Image, ImageOps
 from samples import encoded, heic, icc_profile, photo, png_16_bit_rgb, png_chunk, png_header
 
 from sakuga.errors import InputError, MissingExtraError, TooLargeError
-from sakuga.images.read import fit_within, picture_of, read_picture, to_float, to_pixels
+from sakuga.images.picture import fit_within
+from sakuga.images.read import picture_of, read_picture, to_float, to_pixels
 
 PHOTO = photo(20, 33)
 IMAGE = Image.fromarray(PHOTO)

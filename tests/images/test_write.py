@@ -11,7 +11,8 @@ from PIL import Image
 from samples import encoded, photo
 
 from sakuga.errors import OptionError, OutputError
-from sakuga.images.read import Frame, Picture, read_picture
+from sakuga.images.picture import Frame, Picture
+from sakuga.images.read import read_picture
 from sakuga.images.write import encode_picture, to_image, write_picture
 
 COLOUR = photo(40, 56)

@@ -15,7 +15,8 @@ from samples import encoded, photo
 
 import sakuga
 from sakuga.errors import InputError, OptionError, StyleError
-from sakuga.images.read import Frame, Picture, read_picture
+from sakuga.images.picture import Frame, Picture
+from sakuga.images.read import read_picture
 from sakuga.painting.options import PaintOptions
 from sakuga.painting.pictures import paint_picture
 from sakuga.painting.stylizer import Stylizer

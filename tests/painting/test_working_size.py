@@ -13,7 +13,8 @@ from samples import photo
 from sakuga import cli
 from sakuga.errors import OptionError
 from sakuga.evaluate.statistics import contour_width, picture_statistics
-from sakuga.images.read import Frame, Picture, read_picture, shrink
+from sakuga.images.picture import Frame, Picture, shrink
+from sakuga.images.read import read_picture
 from sakuga.painting.mixture import open_stylizer
 from sakuga.painting.options import PaintOptions, check_stroke
 from sakuga.painting.pictures import paint_picture

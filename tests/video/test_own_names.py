@@ -14,7 +14,7 @@ from samples import photo
 from sakuga.errors import InputError, OutputError
 from sakuga.inputs.plan import plan
 from sakuga.video import VideoOptions, is_video, paint_video
-from sakuga.video.decode import open_input
+from sakuga.video.opening import open_input
 from sakuga.video.options import has_video_suffix, is_live, parts_folder
 
 ONE_FRAME = VideoOptions(steady=False)

@@ -716,7 +716,7 @@ def test_card(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (kind, number) == ("webcam", "0")
         return av.open(f"testsrc2=size={WIDTH}x{HEIGHT}:rate=25", "r", format="lavfi")
 
-    monkeypatch.setattr("sakuga.video.decode._open_device", open_card)
+    monkeypatch.setattr("sakuga.video.opening._open_device", open_card)
 
 
 @pytest.mark.usefixtures("test_card")

@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 import sakuga
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.painting.options import PaintOptions
+from sakuga.video import VideoResult
 from sakuga.video.painter import SharesThreads
-from sakuga.video.pipeline import VideoResult
 from sakuga.web.app import build_app
 from sakuga.web.endpoints import Endpoints
 from sakuga.web.errors import plainly

@@ -120,7 +120,8 @@ def blend(first: str, second: str, out: Path, share: float, photos: tuple[Path, 
     """
     from sakuga.convert.interpolate import interpolate, strip
     from sakuga.images.marks import Mark
-    from sakuga.images.read import Frame, Picture, read_picture
+    from sakuga.images.picture import Frame, Picture
+    from sakuga.images.read import read_picture
     from sakuga.images.write import write_picture
 
     if out.suffix != ".onnx":

@@ -27,7 +27,8 @@ from sakuga.errors import DataError, StyleError
 from sakuga.evaluate.sources import list_pictures
 from sakuga.evaluate.statistics import medians, noise_gain, picture_statistics
 from sakuga.images.colour import Pixels
-from sakuga.images.read import Frame, fit_within, shrink, to_float
+from sakuga.images.picture import Frame, fit_within, shrink
+from sakuga.images.read import to_float
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, Style, StyleSpec, write_spec
 from sakuga.styles.precision import store_full

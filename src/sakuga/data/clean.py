@@ -34,7 +34,7 @@ from sakuga.data.picture_set import (
     stamp_of,
 )
 from sakuga.data.processes import map_processes
-from sakuga.images.read import Frame, Picture
+from sakuga.images.picture import Frame, Picture
 from sakuga.images.sources import files_of
 from sakuga.images.write import encode_picture
 

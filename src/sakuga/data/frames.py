@@ -24,7 +24,7 @@ from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress, stamp_of
 from sakuga.errors import DataError, InputError, OptionError
 from sakuga.images.colour import Pixels
-from sakuga.images.read import Frame, Picture
+from sakuga.images.picture import Frame, Picture
 from sakuga.images.write import encode_picture
 from sakuga.video.decode import Clip
 from sakuga.video.options import VideoOptions

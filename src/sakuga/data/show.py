@@ -17,7 +17,8 @@ from sakuga.data.picture_set import MANIFEST_FILE, REJECTED_FILE
 from sakuga.errors import DataError, InputError
 from sakuga.images.colour import Pixels
 from sakuga.images.marks import Mark
-from sakuga.images.read import Frame, Picture, read_picture
+from sakuga.images.picture import Frame, Picture
+from sakuga.images.read import read_picture
 from sakuga.images.sheet import MARGIN, PAPER
 from sakuga.images.sources import Container, open_sources
 from sakuga.images.write import write_picture

@@ -348,7 +348,7 @@ def cel(
 
     settings = load_settings(config, set)
     if photos.is_file():
-        from sakuga.images.read import Frame, Picture
+        from sakuga.images.picture import Frame, Picture
         from sakuga.images.write import write_picture
 
         drawing = pairs.paint_file(photos, settings)

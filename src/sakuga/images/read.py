@@ -12,7 +12,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,43 +34,20 @@ from sakuga.images.colour import (
     swaps_sides,
     to_srgb,
 )
+from sakuga.images.exif import (
+    exif_of,
+    exif_to_keep,
+    orientation_of,
+    stored_orientation,
+    warn_of_exif,
+)
 from sakuga.images.formats import HEAD_BYTES, describe, picture_kind
+from sakuga.images.picture import Frame, Picture, fit_within, shrink
 
 MAX_PIXELS = 400_000_000  # 20,000 x 20,000; 1.2 GB as uint8 RGB
-_ORIENTATION_TAG = 0x0112
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # in MPO and TIFF further frames are other pictures
-_SUB_FOLDERS = (0x8769, 0x8825)  # EXIF and GPS
-# What a TIFF's own tags may pass on; the others describe how its samples are stored.
-_DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 _log = logging.getLogger("sakuga")
 _pillow_lock = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One picture of a still or an animation."""
-
-    colour: Pixels  # (H, W, 3) sRGB, upright
-    alpha: Pixels | None = None  # (H, W); None: opaque
-    duration_ms: int = 0  # how long an animation shows it
-
-    def on_white(self) -> Pixels:
-        """The colours, with what is transparent laid on white: (H, W, 3)."""
-        if self.alpha is None:
-            return self.colour
-        share = self.alpha[..., None].astype(np.float32) / 255
-        return np.rint(self.colour * share + 255 * (1 - share)).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What a picture file holds, ready to paint."""
-
-    frames: tuple[Frame, ...]  # at least one, all of one size
-    file_format: str | None = None  # Pillow's name of the format it was read from: "JPEG", "PNG"
-    plays: int = 0  # how often an animation plays; 0: for ever
-    exif: bytes | None = None  # with the orientation already applied and set to 1
-    turned: bool = False  # the file stores it otherwise than upright
 
 
 class _PillowError(Exception):
@@ -160,14 +136,14 @@ def picture_of(image: Image.Image, name: str = "the picture") -> Picture:
                 "open a whole copy of it"
             ) from reason
         return picture
-    exif, damage = _exif_of(image)
-    orientation = _orientation(exif)
+    exif, damage = exif_of(image)
+    orientation = orientation_of(exif)
     correct = profile_correction(image, name)
     colour, alpha = to_srgb(image, name, orientation, correct=correct, clear=clear)
     kept = None
     if damage is None:
-        kept, damage = _exif_to_keep(exif, image.format)
-    _warn_of_exif(name, damage)
+        kept, damage = exif_to_keep(exif, image.format)
+    warn_of_exif(name, damage)
     return Picture((Frame(colour, alpha),), image.format, exif=kept, turned=orientation > 1)
 
 
@@ -311,27 +287,6 @@ def _refusal(name: str, content: bytes, reason: Exception) -> InputError:
     return InputError(f"{name}: is damaged or truncated ({reason}); get a whole copy of it")
 
 
-def fit_within(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
-    """Scale (width, height) down, never up, so that the longer side is at most `max_side`."""
-    width, height = size
-    if max_side is None or max(size) <= max_side:
-        return size
-    scale = max_side / max(size)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def shrink(frame: Frame, size: tuple[int, int]) -> Frame:
-    """Resize a frame down to (width, height); one that is smaller is left alone."""
-    if size[0] >= frame.colour.shape[1] and size[1] >= frame.colour.shape[0]:
-        return frame
-
-    def resize(pixels: Pixels) -> Pixels:
-        return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-
-    alpha = None if frame.alpha is None else resize(frame.alpha)
-    return Frame(resize(frame.colour), alpha, frame.duration_ms)
-
-
 def _read_frames(
     source: str | Path | Bare, name: str, max_pixels: int, max_side: int | None
 ) -> Picture:
@@ -348,7 +303,7 @@ def _read_frames(
         # The first frame of an animated PNG may be a stand-in for programs that show only stills.
         first = 1 if count > 1 and image.info.get("default_image") else 0
         loop = image.info.get("loop")
-        stored = _stored_orientation(image)
+        stored = stored_orientation(image)
         size = image.size
         if max_side is not None and image.format == "JPEG":
             image.draft(None, (max_side, max_side))  # decodes at 1/2, 1/4 or 1/8, still >= max_side
@@ -363,8 +318,8 @@ def _read_frames(
                 image.load()
                 duration_ms = round(image.info.get("duration", 100)) if count > 1 else 0
             if index == first:
-                exif, damage = _exif_of(image)
-                orientation = _orientation(exif)
+                exif, damage = exif_of(image)
+                orientation = orientation_of(exif)
                 correct = profile_correction(image, name)
                 if image.format == "TIFF":  # which Pillow turned as it loaded it
                     size = image.size
@@ -373,8 +328,8 @@ def _read_frames(
             frames.append(shrink(Frame(colour, alpha, duration_ms), fit_within(upright, max_side)))
         kept = None
         if damage is None:
-            kept, damage = _exif_to_keep(exif, image.format)
-    _warn_of_exif(name, damage)
+            kept, damage = exif_to_keep(exif, image.format)
+    warn_of_exif(name, damage)
     # A GIF's number counts repetitions, and without it the GIF plays once; the others count plays.
     plays = (1 if loop is None else loop and loop + 1) if image.format == "GIF" else loop or 0
     return Picture(tuple(frames), image.format, plays, kept, max(stored, orientation) > 1)
@@ -436,73 +391,3 @@ def _gray_step(image: Image.Image, way: object, key: int) -> int:
         if 0 < key <= 255 // step and not (np.asarray(image) % step).any():
             return step
     return 1
-
-
-def _stored_orientation(image: Image.Image) -> int:
-    """The orientation of a TIFF that is not loaded yet; for others 1."""
-    found = getattr(image, "tag_v2", {}).get(tiff.ORIENTATION, 1)
-    return int(found) if found in range(1, 9) else 1
-
-
-def _exif_of(image: Image.Image) -> tuple[Image.Exif, Exception | None]:
-    """The EXIF data of a loaded image, and what was raised if they are damaged.
-
-    Damaged data makes Pillow raise nearly anything, but only the first time they are asked for.
-    """
-    try:
-        exif = image.getexif()
-        if not exif and (content := image.info.get("exif")):
-            Image.Exif().load(content)  # raises what Pillow swallowed as it opened a JPEG
-        return exif, None
-    except Exception as error:
-        return Image.Exif(), error
-
-
-def _orientation(exif: Image.Exif) -> int:
-    """The orientation, 1 to 8, that the loaded image has; 1 if that makes no sense.
-
-    Pillow turns a TIFF when it loads it, and then its EXIF data have no orientation any more.
-    """
-    found = exif.get(_ORIENTATION_TAG, 1)
-    return int(found) if found in range(1, 9) else 1
-
-
-def _exif_to_keep(
-    exif: Image.Exif, file_format: str | None
-) -> tuple[bytes | None, Exception | None]:
-    """The EXIF data to pass on, in which the orientation is 1, and why they could not be written.
-
-    `exif` is left as it is: it belongs to an image that may be painted again.
-    """
-    try:
-        if file_format == "TIFF":
-            return _described(exif), None
-        if not exif:
-            return None, None
-        turned = exif.get(_ORIENTATION_TAG)
-        try:
-            if turned is not None:
-                exif[_ORIENTATION_TAG] = 1
-            return exif.tobytes(), None
-        finally:
-            if turned is not None:
-                exif[_ORIENTATION_TAG] = turned
-    except Exception as error:
-        return None, error
-
-
-def _described(exif: Image.Exif) -> bytes | None:
-    """Of a TIFF's tags those that describe the picture, with its EXIF and GPS folders."""
-    kept = Image.Exif()
-    for tag in _DESCRIPTIVE_TAGS:
-        if tag in exif:
-            kept[tag] = exif[tag]
-    folders = {tag: folder for tag in _SUB_FOLDERS if (folder := exif.get_ifd(tag))}
-    for tag, folder in folders.items():
-        kept.get_ifd(tag).update(folder)
-    return kept.tobytes() if kept or folders else None
-
-
-def _warn_of_exif(name: str, damage: Exception | None) -> None:
-    if damage is not None:
-        _log.warning("%s: its EXIF data is damaged and is left out (%s)", name, damage)

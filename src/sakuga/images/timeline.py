@@ -12,7 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 from sakuga.errors import InputError
-from sakuga.images.read import Picture, pillow_globals
+from sakuga.images.picture import Picture
+from sakuga.images.read import pillow_globals
 
 # Browsers slow a GIF down whose frames are shorter than 20 ms; it counts in 10 ms.
 _UNIT_MS = {"gif": 10}

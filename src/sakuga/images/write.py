@@ -16,7 +16,7 @@ from sakuga.errors import OptionError, OutputError
 from sakuga.files import write_bytes
 from sakuga.images.formats import WRITABLE, format_of
 from sakuga.images.marks import Mark, into_exif
-from sakuga.images.read import Frame, Picture
+from sakuga.images.picture import Frame, Picture
 
 # Lines lie between flat colours: JPEG must not halve the resolution of its chroma.
 _SAVE: dict[str, dict[str, Any]] = {

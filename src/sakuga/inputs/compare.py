@@ -13,7 +13,8 @@ from sakuga.console import ProgressBar
 from sakuga.errors import InputError, OptionError, OutputError, SakugaError
 from sakuga.images.formats import format_of
 from sakuga.images.marks import Mark
-from sakuga.images.read import Frame, Picture, read_picture
+from sakuga.images.picture import Frame, Picture
+from sakuga.images.read import read_picture
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.urls import fetch, file_name, is_url
 from sakuga.images.write import check_quality, write_picture

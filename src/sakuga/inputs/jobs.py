@@ -6,19 +6,26 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
-from sakuga.console import ProgressBar, check_stdout, read_stdin, tell, write_stdout
+from sakuga.console import ProgressBar, check_stdout, read_stdin, write_stdout
 from sakuga.errors import InputError, OptionError, OutputError, SakugaError
-from sakuga.images.formats import HEAD_BYTES, WRITABLE, format_like, format_of, is_video
+from sakuga.images.formats import HEAD_BYTES, format_like, format_of, is_video
 from sakuga.images.marks import Mark, Option, digest_of, identity_of
 from sakuga.images.read import read_picture
-from sakuga.images.timeline import moves, retimed
+from sakuga.images.timeline import retimed
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import check_holds, encode_picture, write_picture
+from sakuga.inputs.clips import (
+    check_for_picture,
+    check_options,
+    check_video,
+    is_animation,
+    name_of,
+    paint_moving,
+)
 from sakuga.inputs.outcome import Outcome, PaintedOtherwiseError
-from sakuga.inputs.piping import files_for
 from sakuga.inputs.places import mark_at
 from sakuga.inputs.plan import STREAM, Job, plan
 from sakuga.inputs.telling import as_json_values, tell_failures, tell_outcomes
@@ -29,9 +36,7 @@ from sakuga.paths import kind_of
 from sakuga.video.options import (
     VIDEO_FORMATS,
     VideoOptions,
-    check_source,
     is_live,
-    may_move,
     parts_folder,
 )
 
@@ -90,9 +95,9 @@ def _do(
         SakugaError: it cannot be done.
     """
     start_s = time.perf_counter()
-    as_video = job.is_video or (video.shows_otherwise and _moves(job))
+    as_video = job.is_video or (video.shows_otherwise and is_animation(job))
     if as_video:
-        _check_video(job, video)
+        check_video(job, video)
     if not job.named and not is_url(job.source) and mark_at(Path(job.source)) is not None:
         return Outcome(job, "skipped", own=True, notes=("is itself a result of Sakuga",))
     content = read_stdin() if job.source == STREAM and not as_video else None
@@ -109,7 +114,7 @@ def _do(
     notes: list[str] = []
     done = job
     if as_video:
-        target, notes = _paint_video(job, stylizer, options, video, file_format, overwrite, advance)
+        target, notes = paint_moving(job, stylizer, options, video, file_format, overwrite, advance)
         done = replace(job, target=target)
     else:
         photo = content if content is not None else _load(job.source)
@@ -147,7 +152,7 @@ def do_job(
         SakugaError: it cannot be read, painted or written.
     """
     video = video or VideoOptions()
-    name = _name(job.source)
+    name = name_of(job.source)
     if job.target is None:
         check_stdout()
     if job.source == STREAM and isinstance(photo, bytes) and is_video(photo[:HEAD_BYTES]):
@@ -162,7 +167,7 @@ def do_job(
             picture, file_format, start=video.start, stop=video.stop, fps=video.fps, name=name
         )
     elif job.named:
-        _check_for_picture(video, name, moves=False)
+        check_for_picture(video, name, moves=False)
     painted = paint_picture(picture, stylizer, options, progress)
     if video.side_by_side:
         painted = beside(picture, painted)
@@ -201,7 +206,7 @@ def paint_inputs(
     if to_stdout and as_json:
         raise OptionError("--json and a picture on stdout cannot be had together; use --out")
     if video is not None:
-        _check_options(jobs, video)
+        check_options(jobs, video)
     outcomes = []
     with ProgressBar("Painting", total=len(jobs), quiet=quiet) as bar:
         for outcome in do_jobs(
@@ -231,52 +236,6 @@ def check_tile(tile: int | str) -> None:
         )
 
 
-def _check_options(jobs: Sequence[Job], video: VideoOptions) -> None:
-    """Refuse options that no job is for; of several jobs, options of clips are for clips.
-
-    Raises:
-        OptionError: naming them.
-    """
-    if not _unusual(video) or any(job.is_video for job in jobs):
-        return
-    unread = any(job.source == STREAM or is_url(job.source) for job in jobs)  # looked at later
-    animation = next((job for job in jobs if _moves(job)), None)
-    job = animation or jobs[0]
-    _check_for_picture(video, _name(job.source), moves=unread or animation is not None)
-
-
-def _check_for_picture(video: VideoOptions, name: str, *, moves: bool) -> None:
-    """Refuse options that mean nothing for a still picture, or for an animation.
-
-    Raises:
-        OptionError: naming them.
-    """
-    allowed = {"side_by_side"}
-    if moves:
-        allowed |= {"start", "stop", "fps", "preview", "wipe", "aspect"}
-    if moves and video.shows_otherwise:  # what is made is a clip before it is a picture
-        allowed |= {"steady", "resume", "discard", "segment_frames"}
-    for option in _unusual(video):
-        if option not in allowed:
-            called = {"start": "from", "stop": "to", "steady": "no-steady"}.get(option, option)
-            what = "an animated picture" if moves else "a still picture"
-            raise OptionError(
-                f"--{called.replace('_', '-')} is for videos, and {name} is {what}; leave it out"
-            )
-
-
-def _unusual(video: VideoOptions) -> list[str]:
-    """The names of the options that were given."""
-    usual = VideoOptions()
-    names = [one.name for one in fields(VideoOptions)]
-    return [name for name in names if getattr(video, name) != getattr(usual, name)]
-
-
-def _moves(job: Job) -> bool:
-    """True for the file of an animation."""
-    return may_move(job.source) and not is_url(job.source) and moves(Path(job.source))
-
-
 def _mark_of(
     job: Job, stylizer: Stylizer, options: PaintOptions, video: VideoOptions, content: bytes | None
 ) -> Mark:
@@ -293,11 +252,11 @@ def _mark_of(
     more: dict[str, Option] = {
         called: f"{float(value):g}" for called, value in times.items() if value is not None
     }
-    if more and not _moves(job):  # a photo among clips
+    if more and not is_animation(job):  # a photo among clips
         more = {}
-    for called, shown in (("side-by-side", video.side_by_side), ("wipe", video.wipe)):
+    for option, shown in (("side-by-side", video.side_by_side), ("wipe", video.wipe)):
         if shown:
-            more[called] = True
+            more[option] = True
     if video.aspect is not None:
         more["aspect"] = video.aspect
     return mark_of(stylizer, options, source=source, digest=digest, more=more)
@@ -310,26 +269,6 @@ def _usual(job: Job) -> Mapping[str, Option]:
     from sakuga.video.marks import USUAL_VIDEO
 
     return USUAL_VIDEO
-
-
-def _check_video(job: Job, video: VideoOptions) -> None:
-    """Refuse what painting the video would refuse, also if the result is there already.
-
-    Raises:
-        OptionError, OutputError: options that do not fit the source or the kind of result.
-    """
-    from sakuga.video.containers import choose_codec
-
-    if job.source != STREAM:
-        check_source(job.source, video)
-    if may_move(job.source) and not is_url(job.source) and not _moves(job):
-        raise OptionError(
-            f"{job.source}: is a still picture; give a clip or an animation, or another --out"
-        )
-    if job.target is None:
-        check_stdout()
-    elif not video.preview:
-        choose_codec(job.target, video.codec, video.crf)
 
 
 def _is_there(job: Job, overwrite: bool, video: VideoOptions, as_video: bool) -> bool:
@@ -359,69 +298,6 @@ def _is_there(job: Job, overwrite: bool, video: VideoOptions, as_video: bool) ->
     return True
 
 
-def _paint_video(
-    job: Job,
-    stylizer: Stylizer,
-    options: PaintOptions,
-    video: VideoOptions,
-    file_format: str | None,
-    overwrite: bool,
-    progress: Callable[[float, str], None],
-) -> tuple[Path | None, list[str]]:
-    """Paint one video or animation, or a sheet of moments of it.
-
-    Returns:
-        The file that was made (None: stdout), and what the user should know.
-    """
-    from sakuga.video import Progress, paint_clip, preview_clip
-
-    def advance(state: Progress) -> None:
-        share = state.frames / state.total_frames if state.total_frames else 0.0
-        progress(min(1.0, share), f": {state.speed}")
-
-    if video.preview:
-        if job.target is None or job.source == STREAM:
-            raise OptionError("--preview looks at a file and makes one; name both")
-        sheet, seconds = preview_clip(
-            job.source,
-            job.target if job.to_file else job.target.with_name(f"{job.target.stem}-preview.png"),
-            style=stylizer,
-            painting=options,
-            overwrite=overwrite,
-            options=video,
-        )
-        if seconds is None:
-            return sheet, []
-        return sheet, [f"painting the whole clip will take about {seconds:.0f} s"]
-    with files_for(job, file_format) as files:
-        result = paint_clip(
-            files.source,
-            files.target,
-            style=stylizer,
-            painting=options,
-            overwrite=overwrite,
-            options=replace(video, fragmented=job.target is None),
-            on_progress=advance,
-        )
-        if result.interrupted:
-            kept = "nothing is kept"
-            if result.path and job.target:
-                kept = f"{result.frames} frames are in {result.path}"
-            for note in (kept, *result.notes):
-                tell(f"{job.source}: {note}")
-            raise KeyboardInterrupt
-    assert result.path is not None
-    notes = list(result.notes)
-    made = result.path.suffix.lower().removeprefix(".")
-    if file_format in WRITABLE and not job.to_file and made not in (file_format, "apng"):
-        notes.append(f"--format {file_format} is for pictures; this video became {made}")
-    return job.target and result.path, notes
-
-
 def _load(source: str) -> Path | bytes:
     """A file's path; the content of an address."""
     return fetch(source) if is_url(source) else Path(source)
-
-
-def _name(source: str) -> str:
-    return "stdin" if source == STREAM else source

@@ -15,7 +15,8 @@ from sakuga.errors import NotAPhotoError, OptionError
 from sakuga.images.colour import Pixels
 from sakuga.images.formats import format_like
 from sakuga.images.marks import Mark, Option
-from sakuga.images.read import Frame, Picture, fit_within, picture_of, read_picture, shrink
+from sakuga.images.picture import Frame, Picture, fit_within, shrink
+from sakuga.images.read import picture_of, read_picture
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import encode_picture, to_image
 from sakuga.painting.mixture import open_stylizer

@@ -14,7 +14,8 @@ import numpy as np
 
 from sakuga.errors import InputError, NotAPhotoError, OptionError, StyleError
 from sakuga.images.colour import Pixels
-from sakuga.images.read import Frame, shrink, to_float, to_pixels
+from sakuga.images.picture import Frame, shrink
+from sakuga.images.read import to_float, to_pixels
 from sakuga.painting.blending import blend
 from sakuga.painting.options import Stroke, check_strength, check_whole
 from sakuga.painting.tiling import paint_tiles

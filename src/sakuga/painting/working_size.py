@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from sakuga.images.read import fit_within
+from sakuga.images.picture import fit_within
 from sakuga.painting.options import Stroke, check_stroke
 
 # 1182 x 887 fills most of a screen or a page as it is, and styles are trained on pictures of

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from sakuga.video.options import VideoOptions, is_video
 
 if TYPE_CHECKING:
-    from sakuga.video.pipeline import Progress, VideoResult, paint_clip, paint_video
+    from sakuga.video.job import Progress, VideoResult
+    from sakuga.video.pipeline import paint_clip, paint_video
     from sakuga.video.preview import preview_clip, preview_video
 
 __all__ = [
@@ -37,8 +38,8 @@ __all__ = [
 _HOMES = {
     "paint_clip": "sakuga.video.pipeline",
     "paint_video": "sakuga.video.pipeline",
-    "Progress": "sakuga.video.pipeline",
-    "VideoResult": "sakuga.video.pipeline",
+    "Progress": "sakuga.video.job",
+    "VideoResult": "sakuga.video.job",
     "preview_clip": "sakuga.video.preview",
     "preview_video": "sakuga.video.preview",
 }

@@ -11,7 +11,7 @@ import av
 import av.error
 
 from sakuga.video.containers import Container
-from sakuga.video.decode import open_input
+from sakuga.video.opening import open_input
 from sakuga.video.sound import add_sound
 from sakuga.video.tracks import Track, Window, add_subtitles, copy_track
 

@@ -15,7 +15,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from sakuga.images.read import Frame
+from sakuga.images.picture import Frame
 from sakuga.video import hdr
 
 Pixels = NDArray[np.uint8]

@@ -15,8 +15,8 @@ from sakuga.errors import OutputError
 from sakuga.files import replacing
 from sakuga.video.animated import write_animation
 from sakuga.video.containers import Container
-from sakuga.video.decode import open_input
 from sakuga.video.marks import tag
+from sakuga.video.opening import open_input
 from sakuga.video.segments import Encoding, Segment
 from sakuga.video.tracks import Window, kept_tags, read_packets
 

@@ -11,7 +11,7 @@ from typing import Any
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.images.formats import format_of
 from sakuga.images.marks import Mark
-from sakuga.images.read import Frame, Picture, fit_within, shrink
+from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.write import write_picture
 from sakuga.painting.options import PaintOptions, Stroke

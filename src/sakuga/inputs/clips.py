@@ -1,0 +1,151 @@
+"""Clips and animations among the inputs: which options are for them, and painting one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+from sakuga.console import check_stdout, tell
+from sakuga.errors import OptionError
+from sakuga.images.formats import WRITABLE
+from sakuga.images.timeline import moves
+from sakuga.images.urls import is_url
+from sakuga.inputs.piping import files_for
+from sakuga.inputs.plan import STREAM, Job
+from sakuga.painting.options import PaintOptions
+from sakuga.painting.stylizer import Stylizer
+from sakuga.video.options import (
+    VideoOptions,
+    check_source,
+    may_move,
+)
+
+
+def check_options(jobs: Sequence[Job], video: VideoOptions) -> None:
+    """Refuse options that no job is for; of several jobs, options of clips are for clips.
+
+    Raises:
+        OptionError: naming them.
+    """
+    if not _unusual(video) or any(job.is_video for job in jobs):
+        return
+    unread = any(job.source == STREAM or is_url(job.source) for job in jobs)  # looked at later
+    animation = next((job for job in jobs if is_animation(job)), None)
+    job = animation or jobs[0]
+    check_for_picture(video, name_of(job.source), moves=unread or animation is not None)
+
+
+def check_for_picture(video: VideoOptions, name: str, *, moves: bool) -> None:
+    """Refuse options that mean nothing for a still picture, or for an animation.
+
+    Raises:
+        OptionError: naming them.
+    """
+    allowed = {"side_by_side"}
+    if moves:
+        allowed |= {"start", "stop", "fps", "preview", "wipe", "aspect"}
+    if moves and video.shows_otherwise:  # what is made is a clip before it is a picture
+        allowed |= {"steady", "resume", "discard", "segment_frames"}
+    for option in _unusual(video):
+        if option not in allowed:
+            called = {"start": "from", "stop": "to", "steady": "no-steady"}.get(option, option)
+            what = "an animated picture" if moves else "a still picture"
+            raise OptionError(
+                f"--{called.replace('_', '-')} is for videos, and {name} is {what}; leave it out"
+            )
+
+
+def _unusual(video: VideoOptions) -> list[str]:
+    """The names of the options that were given."""
+    usual = VideoOptions()
+    names = [one.name for one in fields(VideoOptions)]
+    return [name for name in names if getattr(video, name) != getattr(usual, name)]
+
+
+def is_animation(job: Job) -> bool:
+    """True for the file of an animation."""
+    return may_move(job.source) and not is_url(job.source) and moves(Path(job.source))
+
+
+def check_video(job: Job, video: VideoOptions) -> None:
+    """Refuse what painting the video would refuse, also if the result is there already.
+
+    Raises:
+        OptionError, OutputError: options that do not fit the source or the kind of result.
+    """
+    from sakuga.video.containers import choose_codec
+
+    if job.source != STREAM:
+        check_source(job.source, video)
+    if may_move(job.source) and not is_url(job.source) and not is_animation(job):
+        raise OptionError(
+            f"{job.source}: is a still picture; give a clip or an animation, or another --out"
+        )
+    if job.target is None:
+        check_stdout()
+    elif not video.preview:
+        choose_codec(job.target, video.codec, video.crf)
+
+
+def paint_moving(
+    job: Job,
+    stylizer: Stylizer,
+    options: PaintOptions,
+    video: VideoOptions,
+    file_format: str | None,
+    overwrite: bool,
+    progress: Callable[[float, str], None],
+) -> tuple[Path | None, list[str]]:
+    """Paint one video or animation, or a sheet of moments of it.
+
+    Returns:
+        The file that was made (None: stdout), and what the user should know.
+    """
+    from sakuga.video import Progress, paint_clip, preview_clip
+
+    def advance(state: Progress) -> None:
+        share = state.frames / state.total_frames if state.total_frames else 0.0
+        progress(min(1.0, share), f": {state.speed}")
+
+    if video.preview:
+        if job.target is None or job.source == STREAM:
+            raise OptionError("--preview looks at a file and makes one; name both")
+        sheet, seconds = preview_clip(
+            job.source,
+            job.target if job.to_file else job.target.with_name(f"{job.target.stem}-preview.png"),
+            style=stylizer,
+            painting=options,
+            overwrite=overwrite,
+            options=video,
+        )
+        if seconds is None:
+            return sheet, []
+        return sheet, [f"painting the whole clip will take about {seconds:.0f} s"]
+    with files_for(job, file_format) as files:
+        result = paint_clip(
+            files.source,
+            files.target,
+            style=stylizer,
+            painting=options,
+            overwrite=overwrite,
+            options=replace(video, fragmented=job.target is None),
+            on_progress=advance,
+        )
+        if result.interrupted:
+            kept = "nothing is kept"
+            if result.path and job.target:
+                kept = f"{result.frames} frames are in {result.path}"
+            for note in (kept, *result.notes):
+                tell(f"{job.source}: {note}")
+            raise KeyboardInterrupt
+    assert result.path is not None
+    notes = list(result.notes)
+    made = result.path.suffix.lower().removeprefix(".")
+    if file_format in WRITABLE and not job.to_file and made not in (file_format, "apng"):
+        notes.append(f"--format {file_format} is for pictures; this video became {made}")
+    return job.target and result.path, notes
+
+
+def name_of(source: str) -> str:
+    return "stdin" if source == STREAM else source
