@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from sakuga.data.telling import USUALLY, Told, print_values, run
+from sakuga.extras import need
+
 if TYPE_CHECKING:
-    from sakuga.data.outcome import Outcome
-    from sakuga.data.picture_set import Progress
+    from sakuga.data.fetch import Limits
 
 prepare_app = App(
     name="prepare",
@@ -19,6 +21,33 @@ prepare_app = App(
 )
 
 Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """How hard to ask the servers.
+
+    Parameters
+    ----------
+    workers
+        Downloads at a time.
+    per_host
+        Downloads at a time from one server.
+    allow_private
+        Also from addresses in this machine's own network.
+    """
+
+    workers: int = 16
+    per_host: int = 8
+    allow_private: bool = False
+
+    def limits(self) -> Limits:
+        from sakuga.data.fetch import Limits
+
+        return Limits(self.workers, self.per_host, allow_private=self.allow_private)
+
+
+_POLITE = Downloads()
 
 
 @prepare_app.command
@@ -33,11 +62,8 @@ def coco(
     annotations: Path | None = None,
     images: Path | None = None,
     base_url: str | None = None,
-    workers: int = 16,
-    per_host: int = 8,
-    allow_private: bool = False,
-    json: bool = False,
-    quiet: bool = False,
+    downloads: Annotated[Downloads, Parameter(name="*")] = _POLITE,
+    told: Told = USUALLY,
 ) -> int:
     """Download photos of MS-COCO, by what they show.
 
@@ -63,25 +89,13 @@ def coco(
         A local folder of the split's photos; otherwise they are downloaded.
     base_url
         A mirror of COCO's server.
-    workers
-        Downloads at a time.
-    per_host
-        Downloads at a time from one server.
-    allow_private
-        Also from addresses in this machine's own network.
-    json
-        Print the result as JSON.
-    quiet
-        Show no progress.
     """
     _need("coco", "urllib3")
     from sakuga.data import coco as source
-    from sakuga.data.fetch import Limits
 
     wanted = source.Wanted(split, categories, balanced, limit, seed)
-    limits = Limits(workers=workers, per_host=per_host, allow_private=allow_private)
     url = (base_url or source.BASE_URL).rstrip("/")
-    return _run(
+    return run(
         "Downloading photos",
         lambda progress: source.prepare(
             out,
@@ -89,11 +103,10 @@ def coco(
             annotations=annotations,
             images=images,
             base_url=url,
-            limits=limits,
+            limits=downloads.limits(),
             progress=progress,
         ),
-        as_json=json,
-        quiet=quiet,
+        told=told,
     )
 
 
@@ -110,11 +123,8 @@ def safebooru(
     type: Words = ("jpg", "jpeg"),
     limit: int | None = None,
     seed: int = 0,
-    workers: int = 16,
-    per_host: int = 8,
-    allow_private: bool = False,
-    json: bool = False,
-    quiet: bool = False,
+    downloads: Annotated[Downloads, Parameter(name="*")] = _POLITE,
+    told: Told = USUALLY,
 ) -> int:
     """Download drawings of Safebooru, by the Kaggle set alamson/safebooru.
 
@@ -142,20 +152,9 @@ def safebooru(
         How many drawings; a random sample.
     seed
         Of the sample.
-    workers
-        Downloads at a time.
-    per_host
-        Downloads at a time from one server.
-    allow_private
-        Also from addresses in this machine's own network.
-    json
-        Print the result as JSON.
-    quiet
-        Show no progress.
     """
     _need("safebooru", "urllib3")
     from sakuga.data import safebooru as source
-    from sakuga.data.fetch import Limits
 
     wanted = source.Wanted(
         tags=_words(tags),
@@ -167,14 +166,12 @@ def safebooru(
         limit=limit,
         seed=seed,
     )
-    limits = Limits(workers=workers, per_host=per_host, allow_private=allow_private)
-    return _run(
+    return run(
         "Downloading drawings",
         lambda progress: source.prepare(
-            out, wanted, csv_file=csv, limits=limits, progress=progress
+            out, wanted, csv_file=csv, limits=downloads.limits(), progress=progress
         ),
-        as_json=json,
-        quiet=quiet,
+        told=told,
     )
 
 
@@ -183,8 +180,7 @@ def frames(
     *paths: Path,
     limit: int | None = None,
     every: float = 1.0,
-    json: bool = False,
-    quiet: bool = False,
+    told: Told = USUALLY,
 ) -> int:
     """Take distinct, sharp frames out of films and clips that you own.
 
@@ -198,10 +194,6 @@ def frames(
         How many frames in all, spread evenly.
     every
         Seconds: at most one frame in each.
-    json
-        Print the result as JSON.
-    quiet
-        Show no progress.
     """
     _need("frames", "cv2")
     from sakuga.data.frames import extract_frames
@@ -210,11 +202,10 @@ def frames(
     if len(paths) < 2:
         raise OptionError("name the films and then the folder for their frames")
     *films, out = paths
-    return _run(
+    return run(
         "Choosing frames",
         lambda progress: extract_frames(films, out, limit=limit, every=every, progress=progress),
-        as_json=json,
-        quiet=quiet,
+        told=told,
         failed=lambda outcome: bool(outcome.rejects),  # a whole film
     )
 
@@ -226,8 +217,7 @@ def clean(
     *,
     min_side: int = 256,
     workers: int | None = None,
-    json: bool = False,
-    quiet: bool = False,
+    told: Told = USUALLY,
 ) -> int:
     """Copy what is fit to train on: no broken, tiny, gray or double pictures.
 
@@ -243,21 +233,16 @@ def clean(
         Shortest side, pixels.
     workers
         Processes; otherwise one a core.
-    json
-        Print the result as JSON.
-    quiet
-        Show no progress.
     """
     _need("clean", "cv2")
     from sakuga.data.clean import clean_folder
 
-    return _run(
+    return run(
         "Looking at pictures",
         lambda progress: clean_folder(
             folder, out, min_side=min_side, workers=workers, progress=progress
         ),
-        as_json=json,
-        quiet=quiet,
+        told=told,
         failed=lambda outcome: False,
     )
 
@@ -268,8 +253,7 @@ def smooth(
     out: Path,
     *,
     workers: int | None = None,
-    json: bool = False,
-    quiet: bool = False,
+    told: Told = USUALLY,
 ) -> int:
     """Store copies of drawings whose lines are blurred, as CartoonGAN learns from.
 
@@ -285,19 +269,14 @@ def smooth(
         Folder for the copies, PNG files of the same names.
     workers
         Processes; otherwise one a core.
-    json
-        Print the result as JSON.
-    quiet
-        Show no progress.
     """
     _need("smooth", "cv2")
     from sakuga.data.smooth import smooth_folder
 
-    return _run(
+    return run(
         "Smoothing lines",
         lambda progress: smooth_folder(folder, out, workers=workers, progress=progress),
-        as_json=json,
-        quiet=quiet,
+        told=told,
     )
 
 
@@ -311,8 +290,7 @@ def cel(
     sides: tuple[int, int] = (232, 448),
     limit: int | None = None,
     workers: int | None = None,
-    json: bool = False,
-    quiet: bool = False,
+    told: Told = USUALLY,
 ) -> int:
     """Paint photos as a style should learn to paint, and store the pairs to train on.
 
@@ -337,10 +315,6 @@ def cel(
         How many photos; a random sample.
     workers
         Processes; otherwise one a core.
-    json
-        Print the result as JSON.
-    quiet
-        Show no progress.
     """
     _need("cel", "cv2")
     from sakuga.cel.settings import load_settings
@@ -353,9 +327,9 @@ def cel(
 
         drawing = pairs.paint_file(photos, settings)
         write_picture(Picture((Frame(drawing),)), out)
-        _print({"drawing": str(out)}, f"painted: {out}", as_json=json)
+        print_values({"drawing": str(out)}, f"painted: {out}", as_json=told.json)
         return 0
-    return _run(
+    return run(
         "Painting",
         lambda progress: pairs.prepare_pairs(
             photos,
@@ -366,16 +340,13 @@ def cel(
             workers=workers,
             progress=progress,
         ),
-        as_json=json,
-        quiet=quiet,
+        told=told,
         failed=lambda outcome: False,
     )
 
 
 @prepare_app.command
-def shards(
-    folder: Path, out: Path, *, shard_mb: float = 64.0, json: bool = False, quiet: bool = False
-) -> int:
+def shards(folder: Path, out: Path, *, shard_mb: float = 64.0, told: Told = USUALLY) -> int:
     """Pack a folder into tar files (WebDataset), shuffled, for large sets.
 
     Example:  sakuga prepare shards drawings drawings-shards
@@ -388,18 +359,13 @@ def shards(
         Folder for shard-000000.tar and so on.
     shard_mb
         Size of a shard, megabytes.
-    json
-        Print the result as JSON.
-    quiet
-        Show no progress.
     """
     from sakuga.data.shards import write_shards
 
-    return _run(
+    return run(
         "Packing",
         lambda progress: write_shards(folder, out, shard_mb, progress),
-        as_json=json,
-        quiet=quiet,
+        told=told,
     )
 
 
@@ -422,46 +388,14 @@ def show(folder: Path, *, out: Path | None = None, json: bool = False) -> int:
     from sakuga.data.show import as_text, show_set
 
     summary = show_set(folder, out or folder.with_name(folder.name + "-sheet.png"))
-    _print(summary, as_text(summary), as_json=json)
+    print_values(summary, as_text(summary), as_json=json)
     return 0
 
 
 def _need(verb: str, module: str) -> None:
-    from sakuga.extras import need
-
     need(f"sakuga prepare {verb}", "data", module)
 
 
 def _words(values: tuple[str, ...]) -> tuple[str, ...]:
     """Split at blanks: --tags scenery sky and --tags "scenery sky" are the same."""
     return tuple(word for value in values for word in value.split())
-
-
-def _run(
-    label: str,
-    work: Callable[[Progress], Outcome],
-    *,
-    as_json: bool,
-    quiet: bool,
-    failed: Callable[[Outcome], bool] = lambda outcome: not outcome.is_whole,
-) -> int:
-    """Do the work under a progress bar, print what came of it, and give the exit status.
-
-    One lost picture among thousands is told, and is no failure that should stop a script.
-    """
-    from sakuga.console import ProgressBar
-
-    with ProgressBar(label, 1.0, quiet=quiet or as_json) as bar:
-
-        def progress(done: int, total: int | None) -> None:
-            bar.update(done / total if total else 0.0, f"{done:,}" if total is None else "")
-
-        outcome = work(progress)
-    _print(outcome.as_json(), outcome.as_text(), as_json=as_json)
-    return 1 if failed(outcome) else 0
-
-
-def _print(values: dict[str, object], text: str, *, as_json: bool) -> None:
-    import json
-
-    print(json.dumps(values, indent=2) if as_json else text)
