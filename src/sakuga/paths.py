@@ -13,9 +13,8 @@ from typing import Literal
 from sakuga.errors import InputError
 
 LONGEST_NAME = 240  # bytes: filesystems take 255, and some names are made longer
-_NOTHING = (
-    *(errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EBADF),
-)
+# What the system says of a path where nothing is, or can be.
+_NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EBADF}
 
 
 def kind_of(path: Path) -> Literal["file", "folder", "nothing"]:

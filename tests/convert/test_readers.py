@@ -132,7 +132,7 @@ def test_sizes_are_checked_before_memory_is_taken(tmp_path: Path) -> None:
     header = header.ljust(117) + b"\n"
     content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(64)
     (tmp_path / "conv01_1.weight.npy").write_bytes(content)
-    with pytest.raises(StyleError, match="tells of 1048576000128"):
+    with pytest.raises(StyleError, match="announces 1048576000128"):
         read_npy_folder(tmp_path)
     torch.save({"a": torch.zeros(1234)}, tmp_path / "old", _use_new_zipfile_serialization=False)
     content = (tmp_path / "old").read_bytes()

@@ -146,7 +146,7 @@ def test_the_table_is_read_and_trials_are_made_of_it(config):
         ("low = 1, high = 2", "low = 1, hihg = 2", "did you mean high"),
         ('["lsgan", "bce"]', '["lsgan", "wgan", "bce"]', "wgan"),
         ('["lsgan", "bce"]', "[]", "empty"),
-        ('["lsgan", "bce"]', "{ low = 1, high = 2 }", "is no number"),
+        ('["lsgan", "bce"]', "{ low = 1, high = 2 }", "is not a number"),
         ('["lsgan", "bce"]', '"bce"', "a list of choices"),
         ('"photo_sides.1"', '"photo_sides.2"', "no element '2'"),
         ("init_steps = 2", "init_steps = 2\nblocks = 1", "both in"),

@@ -54,9 +54,7 @@ class CelSettings:
     line_length: float = 16.0  # pixels; shorter strokes that stand alone are dropped
     crowding: float = 0.8  # 0 to 1, how much strokes thin out where they crowd
     line_colour: tuple[float, ...] = (0.0, 0.0, 0.0)  # RGB in [0, 1] that full ink is mixed towards
-    line_tone: float = (
-        0.3  # 0 (pure line_colour) to 1: share of the darkened local colour in a line
-    )
+    line_tone: float = 0.3  # 0 (pure line_colour) to 1 (the darkened local colour)
 
     def __post_init__(self) -> None:
         """Check the ranges. Raises OptionError."""
@@ -86,7 +84,7 @@ def load_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> Cel
     if path is not None:
         values = read_recipe(path).get("cel", {})
         if not isinstance(values, dict):
-            raise OptionError(f"{path}: cel is no table: write  [cel]  above the settings")
+            raise OptionError(f"{path}: cel is not a table: write  [cel]  above the settings")
     return settings_from({**values, **parse_overrides(overrides)})
 
 

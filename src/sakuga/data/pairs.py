@@ -61,7 +61,7 @@ def decode_pair(content: bytes, name: str) -> Pair:
     """Read a pair back.
 
     Raises:
-        DataError: damaged, or a picture that is no pair.
+        DataError: damaged, or a picture that is not a pair.
     """
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -70,13 +70,13 @@ def decode_pair(content: bytes, name: str) -> Pair:
         faces = tuple(Face(*values) for values in json.loads(str(description))["faces"])
     except (OSError, ValueError, TypeError, KeyError, Image.DecompressionBombError) as error:
         raise DataError(
-            f"{name}: is no pair of a photo and its drawing ({error}); "
+            f"{name}: is not a pair of a photo and its drawing ({error}); "
             "make pairs with  sakuga prepare cel"
         ) from error
     height, rest = divmod(len(pixels), 3)
     if rest or not height:
         raise DataError(
-            f"{name}: is no pair: {len(pixels)} rows are not photo, drawing and strokes"
+            f"{name}: is not a pair: {len(pixels)} rows are not photo, drawing and strokes"
         )
     photo, drawing, strokes = np.split(pixels, 3)
     return Pair(photo, drawing, strokes[..., 0], faces)

@@ -132,9 +132,9 @@ def claim_folder(folder: Path, made_by: dict[str, Any]) -> None:
 
 
 def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
-    """Give what a folder's manifest, if it has one, knows of each file beyond the file itself.
+    """Read what a folder's manifest, if it has one, says of each file: the facts of its `Entry`.
 
-    That are the facts of its `Entry`, and its source as `origin`.
+    Where the file came from is among them, as `origin`.
     """
     if not (folder / MANIFEST_FILE).exists():
         return {}

@@ -61,7 +61,7 @@ class Tally:
     """What was seen on the way through the CSV."""
 
     rows: int = 0
-    broken_rows: int = 0  # with another number of columns, an open quote or a number that is none
+    broken_rows: int = 0  # wrong number of columns, open quote, letters in place of a number
     first_broken: str = ""  # where, for the message
     matches: int = 0  # rows that are wanted, before the limit
 
@@ -215,7 +215,7 @@ def _matches(csv_file: Path, wanted: Wanted, tally: Tally) -> Iterator[_Row]:
             points = int(row[score] or 0)
             int(row[number])  # it becomes a file's name
         except ValueError:
-            _note_broken(tally, f"id {row[number]!r} has a number that is none")
+            _note_broken(tally, f"id {row[number]!r} has letters where a number belongs")
             continue
         if shorter < wanted.min_side:
             continue
@@ -290,7 +290,7 @@ def _header(csv_file: Path, line: bytes) -> list[str]:
     except UnicodeDecodeError as error:
         raise _not_utf8(csv_file, error.reason) from None
     except csv.Error as error:
-        raise DataError(f"{csv_file}: its first line is no header of a CSV ({error})") from None
+        raise DataError(f"{csv_file}: its first line is not a CSV header ({error})") from None
     missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise DataError(

@@ -18,9 +18,7 @@ from urllib.parse import urlsplit
 
 from sakuga.data.fetch import Job
 
-LOOK_AHEAD = (
-    1000  # jobs taken from the source before their turn, so that a busy host blocks no other
-)
+LOOK_AHEAD = 1000  # jobs read before their turn, so that a busy host blocks no other
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,8 @@ GRADIENT_SIGMA_PIXELS = 0.8
 STRONG_EDGE_PERCENTILE = 95.0
 EDGE_MARGIN_PIXELS = 2
 NOISE_SIGMA_GREY_LEVELS = 3.0
-GREY_PHOTO_CHROMA = (
-    1.0  # below this mean chroma a photo is grey, and a saturation ratio means nothing
-)
+# Below this mean chroma a photo is grey, and a saturation ratio means nothing.
+GREY_PHOTO_CHROMA = 1.0
 
 SOFT_GRADIENT = (0.5, 2.5)  # L per pixel: from here on shading is seen, from there on a border
 STRONGEST_SHARE = 0.1

@@ -178,7 +178,7 @@ def _read(source: str | Path, name: str, size: int = -1) -> bytes:
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # a NUL, or letters that no file's name can have here
-        raise InputError(f"{name!r}: is no name of a file ({error}); check it") from error
+        raise InputError(f"{name!r}: cannot be a file name ({error}); check it") from error
 
 
 def _register_heif() -> None:

@@ -72,7 +72,7 @@ class Tar:
                     archive.members.clear()  # type: ignore[attr-defined]
         except (tarfile.TarError, OSError) as error:
             raise DataError(
-                f"{path}: is no plain tar file ({error}); unpack a compressed one first"
+                f"{path}: is not a plain tar file ({error}); unpack a compressed one first"
             ) from error
         self._offsets: NDArray[np.int64] = np.array(offsets, np.int64)
         self._sizes: NDArray[np.int64] = np.array(sizes, np.int64)

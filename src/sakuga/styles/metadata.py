@@ -68,10 +68,10 @@ def _fields(file: BinaryIO, size: int, wanted: set[int]) -> Iterator[tuple[int, 
             continue
         lengths = {_FIXED64: 8, _FIXED32: 4}
         if wire_type != _BYTES and wire_type not in lengths:
-            raise NotOnnxError("it is no protobuf message")
+            raise NotOnnxError("it is not a protobuf message")
         length = _read_varint(file) if wire_type == _BYTES else lengths[wire_type]
         if field == 0 or file.tell() + length > size:
-            raise NotOnnxError("it is no protobuf message, or is cut off")
+            raise NotOnnxError("it is not a protobuf message, or is cut off")
         if field in wanted:
             yield field, file.read(length)
         else:
@@ -89,4 +89,4 @@ def _read_varint(file: BinaryIO) -> int:
         number |= (byte[0] & 127) << shift
         if byte[0] < 128:
             return number
-    raise NotOnnxError("it is no protobuf message")
+    raise NotOnnxError("it is not a protobuf message")

@@ -43,7 +43,7 @@ def add_style(source: str, sha256: str | None = None) -> Style:
         sha256: of the file, hexadecimal; needed for an address.
 
     Raises:
-        OptionError: an address without a sum, or a sum that is none.
+        OptionError: an address without a SHA-256, or one that is not 64 hexadecimal digits.
         StyleError: nothing there, another sum, no style, it does not paint, or its name is taken.
         OutputError: the folder of styles cannot be written.
     """
@@ -161,7 +161,7 @@ def _read(source: str, max_bytes: int) -> bytes:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # a zero byte in it
-        raise InputError(f"{str(path)!r}: is no name of a file ({error}); check it") from error
+        raise InputError(f"{str(path)!r}: cannot be a file name ({error}); check it") from error
 
 
 def _checked(source: str, content: bytes, sha256: str | None) -> bytes:
@@ -186,5 +186,5 @@ def _beside(index: str, file: str) -> str:
         try:
             return urllib.parse.urljoin(index, file)
         except ValueError as error:
-            raise StyleError(f"{index}: lists {file!r}, which is no address ({error})") from error
+            raise StyleError(f"{index}: lists {file!r}, not an address ({error})") from error
     return str(Path(index).parent / file)

@@ -136,7 +136,7 @@ def read_spec(path: Path) -> StyleSpec:
             f"{path}: is not an ONNX file ({error}); a style is what `sakuga export` writes"
         ) from error
     except ValueError as error:  # a NUL, or letters that no file's name can have here
-        raise StyleError(f"{str(path)!r}: is no name of a file ({error}); check it") from error
+        raise StyleError(f"{str(path)!r}: cannot be a file name ({error}); check it") from error
     if text is None:
         raise StyleError(
             f"{path}: is an ONNX file without the metadata {SPEC_KEY!r} that says how to run it; "

@@ -185,7 +185,7 @@ def _dimension(key: str, value: Any, base: TrainConfig, path: Path) -> Dimension
     for part in value:
         _know(part, ["low", "high", "log"], f"{path}: [tune.space] {key}")
     if not isinstance(current, int | float) or isinstance(current, bool):
-        raise OptionError(f"{path}: [tune.space] {key} is no number: give a list of choices.")
+        raise OptionError(f"{path}: [tune.space] {key} is not a number: give a list of choices.")
     low, high, log = value.get("low"), value.get("high"), value.get("log", False)
     kinds = int if isinstance(current, int) else int | float
     if not isinstance(low, kinds) or not isinstance(high, kinds) or not low < high:

@@ -21,9 +21,7 @@ from sakuga.video import hdr
 Pixels = NDArray[np.uint8]
 
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-_HD_HEIGHT = (
-    720  # pixels: players take untagged video of this height or more for BT.709, less for 601
-)
+_HD_HEIGHT = 720  # pixels: players take untagged video this high for BT.709, a lower one for 601
 _KEEP = (1, 0, 0, 1)
 
 

@@ -72,9 +72,7 @@ class VideoResult:
 
     path: Path | None  # the finished file; None: stopped and discarded
     frames: int  # in the file
-    painted: (
-        int  # of these, how often the style was run now; the others looked like their neighbour
-    )
+    painted: int  # for how many of these the style was run now; others looked like the one before
     seconds: float  # this run took
     interrupted: bool = False  # Ctrl-C came before the end
     notes: list[str] = field(default_factory=list)  # what the user should know, one sentence each

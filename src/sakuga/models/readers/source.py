@@ -53,4 +53,4 @@ def _read_layers(source: Path) -> Layers:
         return read_bundle(index)
     if not source.exists():
         raise StyleError(f"{source}: is not there; check the spelling")
-    raise StyleError(f"{source}: is no file of weights known here; known are {KNOWN}")
+    raise StyleError(f"{source}: is not a file of weights that is known here; known are {KNOWN}")

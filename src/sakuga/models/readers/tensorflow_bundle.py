@@ -66,7 +66,7 @@ def read_bundle(index: Path) -> Layers:
         if _whole(header, 2):
             raise _DamagedError("its values are big-endian, which no published weights are")
         if not 1 <= shard_count <= _MAX_SHARDS:
-            raise _DamagedError(f"it tells of {shard_count} data files")
+            raise _DamagedError(f"it names {shard_count} data files, which no published weights do")
         shards = [
             index.with_name(f"{index.stem}.data-{shard:05}-of-{shard_count:05}")
             for shard in range(shard_count)
@@ -207,7 +207,7 @@ def _whole(fields: Fields, number: int) -> int:
     """A number field, 0 if it is not there."""
     value = fields.get(number, [0])[-1]
     if not isinstance(value, int):
-        raise _DamagedError(f"field {number} of a message is no number")
+        raise _DamagedError(f"field {number} of a message is not a number")
     return value
 
 

@@ -55,9 +55,7 @@ def read_torch_file(path: Path) -> Layers:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # old files make torch warn of its own old classes
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (
-        Exception
-    ) as error:  # torch raises many kinds on a damaged file; each means the same here
+    except Exception as error:  # torch raises many kinds on a damaged file; each means the same
         reason = one_line(error)[:200] or error.__class__.__name__
         raise StyleError(
             f"{path}: cannot be read as a PyTorch file of weights ({reason}); get it again, and "
@@ -112,4 +110,4 @@ def _check_numbers(stream: io.BytesIO, limit: int) -> None:
     """Walk over one pickle, without running it, to its end."""
     for _, argument, _ in pickletools.genops(stream):
         if isinstance(argument, int) and argument > limit and argument != _LEGACY_MAGIC:
-            raise _DamagedError(f"it tells of {argument} values, more than the file has bytes")
+            raise _DamagedError(f"it announces {argument} values, more than the file has bytes")
