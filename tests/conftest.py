@@ -21,6 +21,41 @@ settings.load_profile("sakuga")
 # Ctrl-C must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Files of tests that take long: trainings, a browser, clusters and servers under ill treatment, and
+# whole installations. They get the marker `slow`, so that a day's work can leave them out.
+SLOW = {
+    "batch/test_run.py",
+    "convert/test_export_page.py",
+    "convert/test_published_networks.py",
+    "evaluate/test_measure.py",
+    "painting/test_memory.py",
+    "test_package.py",
+    "test_readme.py",
+    "test_site.py",
+    "train/test_clock.py",
+    "train/test_credits.py",
+    "train/test_distributed.py",
+    "train/test_loop.py",
+    "train/test_pairs.py",
+    "train/test_small_sets.py",
+    "train/test_starting.py",
+    "tune/test_tune.py",
+    "web/test_design_page.py",
+    "web/test_hostile.py",
+    "web/test_page.py",
+    "web/test_schema.py",
+    "web/test_server.py",
+    "web/test_static.py",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix() in SLOW:
+            item.add_marker("slow")
+
 
 def make_spec(name: str, receptive_radius: int | None) -> StyleSpec:
     """The spec of a style for tests; its graph works on cells of 8 x 8 pixels."""

@@ -12,7 +12,7 @@ import pytest
 from clips import FRAMES, HEIGHT, RATE, WIDTH, Sound, look, make_clip, picture
 
 from sakuga.errors import OutputError, SakugaError
-from sakuga.video import VideoOptions, VideoResult, paint_video, pipeline
+from sakuga.video import VideoOptions, VideoResult, job, paint_video
 from sakuga.video.options import parts_folder
 
 
@@ -221,7 +221,7 @@ def test_a_short_job_whose_joining_failed_is_not_painted_again(
         raise OutputError("out.mp4: cannot be written (No space left on device)")
 
     with monkeypatch.context() as broken:
-        broken.setattr(pipeline, "finish", full)
+        broken.setattr(job, "finish", full)
         with pytest.raises(OutputError, match=r"kept in out\.mp4\.parts.*--resume"):
             paint_video(source, out, style=style)
     assert style.calls == FRAMES and parts_folder(out).exists()

@@ -48,7 +48,7 @@ def _layer(path: Path) -> Layer:
     expected = header.tell() + dtype.itemsize * math.prod(shape)
     if any(extent < 0 for extent in shape) or path.stat().st_size != expected:
         raise StyleError(
-            f"{path}: has {path.stat().st_size} bytes, its header {shape} tells of {expected}; "
+            f"{path}: has {path.stat().st_size} bytes, its header {shape} announces {expected}; "
             "get it again"
         )
     read_values = functools.partial(
