@@ -14,7 +14,7 @@ from training import draw_pictures, tiny_config, write_vgg
 from sakuga.cli import run as sakuga
 from sakuga.errors import OptionError
 from sakuga.styles import find
-from sakuga.train import command, loop
+from sakuga.train import batches, command, loop, pace
 from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.clock import OVERHEAD, describe_plan, keep_to_the_clock, plan_steps
 from sakuga.train.config import TrainConfig
@@ -116,7 +116,7 @@ class Clock:
             return draw(*arguments)  # type: ignore[arg-type]
 
         patch.setattr(loop, "draw_batch", slow_draw)
-        patch.setattr(loop, "TRIAL_CROPS", 1)
+        patch.setattr(batches, "TRIAL_CROPS", 1)
         patch.setattr(loop.time, "monotonic", lambda: self.now)
 
 
@@ -160,8 +160,8 @@ def test_the_saved_config_describes_the_training(config: TrainConfig, tmp_path: 
 def test_measuring_leaves_weights_and_moments_alone(config: TrainConfig, tmp_path: Path) -> None:
     """With a plan that equals the config, the same training comes out, to the last bit."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "plan_steps", lambda config, *rest: config)
-        patch.setattr(loop, "keep_to_the_clock", lambda config, *rest: config)
+        patch.setattr(pace, "plan_steps", lambda config, *rest: config)
+        patch.setattr(pace, "keep_to_the_clock", lambda config, *rest: config)
         for name, minutes in (("clock", 1.0), ("plain", None)):
             run = tmp_path / name
             train(dataclasses.replace(config, steps=2), run, accelerator="cpu", devices=1,

@@ -31,7 +31,7 @@ TOLERANCE = 2e-3
 # Runs in every rank: trains, keeps the checkpoint of step 10, and says what its average became.
 RANK = """
 import copy, hashlib, json, os, pathlib, shutil, sys, types
-from sakuga.train import loop
+from sakuga.train import loop, state
 from sakuga.train.config import config_from
 
 config = config_from(json.loads(pathlib.Path(sys.argv[1]).read_text()))
@@ -42,7 +42,7 @@ def deepcopy(network):
     averages.append(copy.deepcopy(network))
     return averages[0]
 
-loop.copy = types.SimpleNamespace(deepcopy=deepcopy)
+state.copy = types.SimpleNamespace(deepcopy=deepcopy)
 
 def keep(step, terms):
     if step == 10:

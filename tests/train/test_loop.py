@@ -17,7 +17,8 @@ from sakuga.errors import TrainingError
 from sakuga.train import losses
 from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.collapse import check_health, measure_health
-from sakuga.train.loop import learning_rate_factor, plan, train
+from sakuga.train.loop import plan, train
+from sakuga.train.state import learning_rate_factor
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
 
@@ -334,7 +335,7 @@ def test_ctrl_c_is_answered_at_once_and_a_second_one_ends_at_once(config, tmp_pa
 
 DEAF = """
 import hashlib
-from sakuga.train.loop import noted_ctrl_c
+from sakuga.train.interrupt import noted_ctrl_c
 
 with noted_ctrl_c():
     print("ready", flush=True)

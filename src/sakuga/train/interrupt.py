@@ -1,0 +1,75 @@
+"""Ctrl-C in a training: the first ends it when its step is done and saved, the second at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+
+GRACE_S = 1.0  # that the main thread has to hear a second Ctrl-C
+SHOW_CURSOR = "\x1b[?25h"  # which the progress bar hides
+_END = b"\0"  # no signal has this number
+
+
+@contextlib.contextmanager
+def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a flag, read between steps, so that what is saved is a whole step.
+
+    It is acknowledged at once. The second one ends at once: by KeyboardInterrupt, or, where the
+    main thread is deep inside one computation and does not hear it, by ending the process.
+    Python hears signals only between the bytecodes of its main thread, of which a backward pass of
+    a minute is one; so a thread of its own listens. Outside the main thread nothing is changed.
+
+    Args:
+        speaks: tell the user that Ctrl-C was heard.
+    """
+    asked, heard = threading.Event(), threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    count = 0
+
+    def note(number: int, frame: object) -> None:
+        if asked.is_set() or count > 1:  # two that came during one computation are heard as one
+            heard.set()
+            raise KeyboardInterrupt
+        asked.set()
+
+    def listen() -> None:
+        nonlocal count
+        while (byte := ear.recv(1)) != _END:
+            if byte != bytes([signal.SIGINT]):
+                continue
+            count += 1
+            if count == 1 and speaks:
+                _say("sakuga: stopping when this step is done and saved; Ctrl-C again ends at once")
+            elif count == 2 and not heard.wait(GRACE_S):
+                _say("sakuga: stopped" + SHOW_CURSOR * sys.stderr.isatty())
+                os._exit(130)
+
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+    listener = threading.Thread(target=listen, name="ctrl-c", daemon=True)
+    listener.start()
+    previous_mouth = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        heard.set()  # whatever comes now, this is being left
+        signal.signal(signal.SIGINT, previous)
+        signal.set_wakeup_fd(previous_mouth)
+        mouth.send(_END)
+        listener.join()
+        ear.close()
+        mouth.close()
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+        print(text, file=sys.stderr, flush=True)
