@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from samples import encoded, photo
 from sakuga.cli import run
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.images.sheet import MARGIN, TITLE_HEIGHT
-from sakuga.inputs.compare import draw_comparison
+from sakuga.inputs.compare import Layout, draw_comparison, lay_out
 from sakuga.painting.stylizer import Stylizer
 
 
@@ -172,3 +172,44 @@ def test_values_that_cannot_be_used(
     out = tmp_path / options.pop("out", "sheet.jpg")
     with pytest.raises(OptionError, match=message):
         draw_comparison(str(photos / "street.png"), [tiny_style], str(out), **options)
+
+
+def marked(value: int, height: int = 20, width: int = 30) -> np.ndarray:
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def places_of(sheet: np.ndarray, values: tuple[int, ...]) -> dict[int, tuple[int, int]]:
+    """Top left corners of pictures of one grey each."""
+    found = {}
+    for value in values:
+        rows, columns = np.nonzero((sheet == value).all(axis=2))
+        found[value] = (int(rows.min()), int(columns.min()))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("layout", "place", "expected"),
+    [
+        ("row", "first", [[1, 2, 3], [4, 5, 6]]),
+        ("row", "last", [[2, 3, 1], [5, 6, 4]]),
+        ("column", "first", [[1, 4], [2, 5], [3, 6]]),
+        ("column", "last", [[2, 5], [3, 6], [1, 4]]),
+        ("grid", "first", [[1, 2], [3], [4, 5], [6]]),
+    ],
+)
+def test_sheets_are_rows_columns_or_squares(
+    layout: Layout, place: Literal["first", "last"], expected: list[list[int]]
+) -> None:
+    rows = [[marked(1), marked(2), marked(3)], [marked(4), marked(5), marked(6)]]
+    sheet = lay_out(rows, ["photo", "a", "b"], layout, place)
+    found = places_of(sheet, (1, 2, 3, 4, 5, 6))
+    titled = len(expected) if layout != "row" else 1
+    top = 0
+    for index, row in enumerate(expected):
+        top += MARGIN + (TITLE_HEIGHT if index < titled else 0)
+        for column, value in enumerate(row):
+            assert found[value] == (top, MARGIN + column * (30 + MARGIN)), (value, found)
+        top += 20
+    assert sheet.shape[:2] == (top + MARGIN, len(expected[0]) * (30 + MARGIN) + MARGIN)
+    dark = (sheet < 100).all(axis=2) & (sheet > 6).all(axis=2)  # the titles
+    assert dark[MARGIN : MARGIN + TITLE_HEIGHT].any()

@@ -15,30 +15,36 @@ INK = (40, 40, 46)
 
 
 def contact_sheet(
-    rows: Sequence[Sequence[NDArray[np.uint8]]], titles: Sequence[str]
+    rows: Sequence[Sequence[NDArray[np.uint8]]], titles: Sequence[str] | Sequence[Sequence[str]]
 ) -> NDArray[np.uint8]:
-    """Lay pictures out in rows, unscaled, each column under its title.
+    """Lay pictures out in rows, unscaled, each column or each picture under its title.
 
     Args:
-        rows: uint8 (H, W, 3) pictures; every row has as many as there are titles.
-        titles: one a column.
+        rows: uint8 (H, W, 3) pictures; some rows may be shorter than others.
+        titles: one a column, above the first row; or rows of them, one a picture.
 
     Returns:
         uint8 (H, W, 3).
     """
-    widths = [max(row[c].shape[1] for row in rows) for c in range(len(titles))]
+    by_row = [[title] if isinstance(title, str) else list(title) for title in titles]
+    if all(isinstance(title, str) for title in titles):
+        by_row = [[title for (title,) in by_row], *([] for _ in rows[1:])]
+    columns = max(len(row) for row in rows)
+    widths = [max(row[c].shape[1] for row in rows if c < len(row)) for c in range(columns)]
     heights = [max(picture.shape[0] for picture in row) for row in rows]
-    width = sum(widths) + MARGIN * (len(widths) + 1)
-    height = TITLE_HEIGHT + sum(heights) + MARGIN * (len(heights) + 1)
+    width = sum(widths) + MARGIN * (columns + 1)
+    height = sum(heights) + MARGIN * (len(rows) + 1) + TITLE_HEIGHT * sum(map(bool, by_row))
     sheet = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=20)
     lefts = [MARGIN + sum(widths[:c]) + MARGIN * c for c in range(len(widths))]
-    for left, title in zip(lefts, titles, strict=True):
-        pen.text((left, MARGIN), title, fill=INK, font=font)
-    top = TITLE_HEIGHT + MARGIN
-    for row, row_height in zip(rows, heights, strict=True):
-        for left, picture in zip(lefts, row, strict=True):
+    top = MARGIN
+    for row, own, row_height in zip(rows, by_row, heights, strict=True):
+        if own:
+            for left, _, title in zip(lefts, row, own, strict=False):
+                pen.text((left, top), title, fill=INK, font=font)
+            top += TITLE_HEIGHT
+        for left, picture in zip(lefts, row, strict=False):  # the last row may be shorter
             sheet.paste(Image.fromarray(picture), (left, top))
         top += row_height + MARGIN
     return np.asarray(sheet)

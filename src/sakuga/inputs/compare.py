@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +26,8 @@ from sakuga.painting.options import check_whole
 from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
 
-Row = list[NDArray[np.uint8]]  # (H, W, 3) each, one a column
+Row = list[NDArray[np.uint8]]  # (H, W, 3) each: a photo and what each style makes of it
+Layout = Literal["row", "column", "grid"]
 
 
 def draw_comparison(
@@ -35,16 +38,21 @@ def draw_comparison(
     side: int = 512,
     quality: int | None = None,
     overwrite: bool = False,
+    layout: Layout = "row",
+    photo: Literal["first", "last"] = "first",
 ) -> list[SakugaError]:
-    """Write rows of pictures, the photo first and then a column a style, going on past bad photos.
+    """Write pictures beside each other, a photo and each style's of it, going on past bad photos.
 
     Args:
         photos: pictures, folders, patterns or addresses; of an animation the first frame is taken.
         styles: names, style files or mixtures.
-        out: a path whose suffix says PNG, JPEG or WebP, for one sheet with a row a photo; a folder,
-            or a path without a suffix, for a JPEG named after each photo, with its row alone.
+        out: a path whose suffix says PNG, JPEG or WebP, for one sheet of all photos; a folder, or a
+            path without a suffix, for a JPEG named after each photo, with it alone.
         side: pixels; longer side of a picture on the sheet, at which it is also painted.
         quality: of a JPEG or WebP, 1 to 100; None: that of painted pictures.
+        layout: a row for each photo, a column for each, or its pictures in a square, squares below
+            each other.
+        photo: where it stands among its pictures.
 
     Returns:
         What was wrong with photos that are left out, of several.
@@ -76,7 +84,7 @@ def draw_comparison(
     titles = ["photo", *(stylizer.spec.name for stylizer in stylizers)]
 
     def write(rows: Sequence[Row], target: Path) -> None:
-        sheet = contact_sheet(rows, titles)
+        sheet = lay_out(rows, titles, layout, photo)
         write_picture(Picture((Frame(sheet),)), target, quality=quality, mark=mark)
 
     errors: list[SakugaError] = [*unread]
@@ -95,6 +103,32 @@ def draw_comparison(
     if len(errors) < len(sources) + len(unread):
         print(out)
     return errors
+
+
+def lay_out(
+    rows: Sequence[Row], titles: Sequence[str], layout: Layout, photo: Literal["first", "last"]
+) -> NDArray[np.uint8]:
+    """A sheet of photos beside what styles make of them, uint8 (H, W, 3).
+
+    Args:
+        rows: the photo first, of as many pictures as there are titles.
+    """
+    if photo == "last":
+        rows = [[*row[1:], row[0]] for row in rows]
+        titles = [*titles[1:], titles[0]]
+    if layout == "row":
+        return contact_sheet(rows, titles)
+    if layout == "column":
+        return contact_sheet(
+            [list(pictures) for pictures in zip(*rows, strict=True)],
+            [[title] * len(rows) for title in titles],
+        )
+    across = math.ceil(math.sqrt(len(titles)))
+    starts = range(0, len(titles), across)
+    return contact_sheet(
+        [row[start : start + across] for row in rows for start in starts],
+        [titles[start : start + across] for _ in rows for start in starts],
+    )
 
 
 def _strips_in(folder: Path, sources: Sequence[str]) -> list[Path]:
