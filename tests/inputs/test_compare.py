@@ -213,3 +213,13 @@ def test_sheets_are_rows_columns_or_squares(
     assert sheet.shape[:2] == (top + MARGIN, len(expected[0]) * (30 + MARGIN) + MARGIN)
     dark = (sheet < 100).all(axis=2) & (sheet > 6).all(axis=2)  # the titles
     assert dark[MARGIN : MARGIN + TITLE_HEIGHT].any()
+
+
+def test_the_layout_is_an_option(photos: Path, tiny_style: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    line = ["compare", str(photos / "street.png"), "--styles", str(tiny_style), "--out", str(out)]
+    assert run([*line, "--layout", "column", "--photo", "last"]) == 0
+    with Image.open(out) as sheet:
+        assert sheet.size == (80 + 2 * MARGIN, 2 * (60 + TITLE_HEIGHT) + 3 * MARGIN)
+        bottom = np.asarray(sheet)[-60 - MARGIN : -MARGIN, MARGIN:-MARGIN]
+    assert (bottom == photo(60, 80, 1)).all()

@@ -28,3 +28,8 @@ def style_of(style: str) -> str:
     from sakuga.convert.onnx_export import export_run
 
     return str(export_run(run))
+
+
+def is_run(word: str) -> bool:
+    """Whether it is a training's folder."""
+    return (Path(word) / CHECKPOINT).is_file()

@@ -78,7 +78,7 @@ def plan(
         return Plan([_stream_job(names, out, file_format)])
     made = Plan()
     roots = [name for name in names if _is_folder(name)]
-    if out is not None and _names_a_file(out):
+    if out is not None and names_a_file(out):
         if len(names) > 1 or roots:
             found = f"{roots[0]} is a folder" if roots else f"there are {len(names)} to paint"
             raise OptionError(f"--out {out} names one file, and {found}; name a folder with --out")
@@ -156,7 +156,7 @@ def _is_folder(name: str) -> bool:
     return not is_url(name) and not is_live(name) and kind_of(Path(name)) == "folder"
 
 
-def _names_a_file(out: Path) -> bool:
+def names_a_file(out: Path) -> bool:
     is_file_name = out.suffix.lower() in PICTURE_SUFFIXES or has_video_suffix(out)
     return is_file_name and kind_of(out) != "folder"
 

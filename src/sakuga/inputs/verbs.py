@@ -42,7 +42,10 @@ ClipOptions.__doc__ = VideoOptions.__doc__  # where the help of each is written
 def paint(
     *inputs: Annotated[str, Parameter(allow_leading_hyphen=True)],  # '-' is stdin
     out: Annotated[Path | None, Parameter(name=["--out", "-o"], allow_leading_hyphen=True)] = None,
-    style: Annotated[str, Parameter(name=["--style", "-s"])] = "novel",
+    style: Annotated[
+        list[str] | None, Parameter(name=["--style", "-s"], consume_multiple=True)
+    ] = None,
+    all_styles: bool = False,
     options: Annotated[PaintOptions | None, Parameter(name="*")] = None,
     format: Literal["png", "jpg", "webp", "gif", "mp4", "mov", "mkv", "webm"] | None = None,
     overwrite: bool = False,
@@ -64,7 +67,10 @@ def paint(
     out
         File, or folder in which they keep their names; otherwise PHOTO-STYLE.EXT, FOLDER-STYLE/.
     style
-        A name (`sakuga styles`), a file, a training's folder; or a mixture, novel:0.6+mine.onnx:0.4
+        Names (`sakuga styles`), files, trainings' folders; or a mixture, novel:0.6+mine.onnx:0.4.
+        Of several, --out has a folder for each. Otherwise novel.
+    all_styles
+        Paint in every style that a name finds.
     format
         Format of the results; otherwise that of the photo.
     overwrite
@@ -80,23 +86,31 @@ def paint(
     json
         Print what was done as JSON.
     """
-    from sakuga.convert.runs import style_of
+    from sakuga.convert.runs import is_run, style_of
     from sakuga.inputs.jobs import check_tile, paint_inputs
+    from sakuga.inputs.several import choose_styles
     from sakuga.painting.mixture import open_stylizer
 
     check_tile(tile)
-    stylizer = open_stylizer(style_of(style), device=device, threads=threads, tile=tile)
-    return paint_inputs(
-        inputs,
-        stylizer,
-        options or PaintOptions(),
-        out=out,
-        file_format=format,
-        overwrite=overwrite,
-        quiet=quiet,
-        as_json=json,
-        video=video,
-    )
+    styles, more = choose_styles(style, inputs, out, is_run, every=all_styles)
+    stylizers = [
+        open_stylizer(style_of(name), device=device, threads=threads, tile=tile) for name in styles
+    ]
+    status = 0
+    for stylizer in stylizers:
+        failed = paint_inputs(
+            (*inputs, *more),
+            stylizer,
+            options or PaintOptions(),
+            out=out / stylizer.spec.name if out is not None and len(stylizers) > 1 else out,
+            file_format=format,
+            overwrite=overwrite,
+            quiet=quiet,
+            as_json=json,
+            video=video,
+        )
+        status = max(status, failed)
+    return status
 
 
 def compare(
@@ -106,6 +120,8 @@ def compare(
     side: int = 512,
     quality: int | None = None,
     overwrite: bool = False,
+    layout: Literal["row", "column", "grid"] = "row",
+    photo: Literal["first", "last"] = "first",
 ) -> int:
     """Draw a sheet of photos, each beside itself in several styles, or a strip of each.
 
@@ -114,9 +130,9 @@ def compare(
     Parameters
     ----------
     photos
-        Pictures, folders, patterns or addresses; a row each.
+        Pictures, folders, patterns or addresses.
     styles
-        Names of styles or style files, a column each.
+        Names of styles, style files or trainings' folders.
     out
         The sheet; PNG, JPEG or WebP by its suffix. A folder: in it a JPEG for each photo.
     side
@@ -125,12 +141,25 @@ def compare(
         Of a JPEG or WebP, 1 to 100; otherwise so good that no loss is seen.
     overwrite
         Replace sheets that are there.
+    layout
+        A row for each photo, a column for each, or its pictures in a square.
+    photo
+        Where the photo stands among its pictures.
     """
     from sakuga.convert.runs import style_of
     from sakuga.inputs.compare import draw_comparison
 
     styles = [style_of(style) for style in styles]
-    errors = draw_comparison(photos, styles, out, side=side, quality=quality, overwrite=overwrite)
+    errors = draw_comparison(
+        photos,
+        styles,
+        out,
+        side=side,
+        quality=quality,
+        overwrite=overwrite,
+        layout=layout,
+        photo=photo,
+    )
     for error in errors:
         tell(f"sakuga: {one_line(error)}")
     return 1 if errors else 0
