@@ -434,7 +434,7 @@ def test_the_description_names_every_address(client: TestClient) -> None:
         if method != "parameters"
     }
     served = {
-        (route.path.replace("{id:str}", "{id}").replace("{number:int}", "{number}"), method)
+        (route.path.replace("{id:str}", "{id}").replace("{number:str}", "{number}"), method)
         for route in app.routes
         for method in getattr(route, "methods", None) or ()
         if method != "HEAD"

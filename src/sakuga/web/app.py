@@ -65,7 +65,7 @@ def _routes(endpoints: Endpoints) -> Sequence[BaseRoute]:
         Route("/api", endpoints.manual, methods=["GET"]),
         Route("/design", _design_page, methods=["GET"]),
         Route("/api/design", design.describe, methods=["GET"]),
-        Route("/api/design/photos/{number:int}", design.photo, methods=["GET"]),
+        Route("/api/design/photos/{number:str}", design.photo, methods=["GET"]),
         Route("/api/design/preview", design.preview, methods=["POST"]),
         Route("/api/design/recipe", design.recipe, methods=["GET"]),
         Route("/openapi.json", endpoints.openapi, methods=["GET"]),

@@ -109,11 +109,11 @@ class DesignEndpoints:
 
     async def photo(self, request: Request) -> Response:
         """GET /api/design/photos/NUMBER"""
-        number = request.path_params["number"]
-        photos = self._settings.photos
-        if number >= len(photos):
-            raise Problem(404, f"there is no photo {number}; {len(photos)} were given")
-        path = photos[number]
+        asked = request.path_params["number"]
+        numbered = {str(number): path for number, path in enumerate(self._settings.photos)}
+        if asked not in numbered:
+            raise Problem(404, f"there is no photo {asked[:8]!r}; {len(numbered)} were given")
+        path = numbered[asked]
         try:
             return _png(await asyncio.to_thread(self._read, path, path.name))
         except SakugaError as error:

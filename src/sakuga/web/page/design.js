@@ -41,8 +41,8 @@ async function paint(side) {
     figure.classList.add("busy");
     const began = performance.now();
     try {
-      const of_photo = photo;
-      const answer = await ask(`api/design/preview?${query(side)}`, { method: "POST", body: of_photo.blob });
+      const address = `api/design/preview?${query(side)}`;
+      const answer = await ask(address, { method: "POST", body: photo.blob });
       side.url = show(figure, await answer.blob(), side.url);
       const seconds = (performance.now() - began) / 1000;
       figure.querySelector("span").textContent = `${seconds.toFixed(2)} s`;
