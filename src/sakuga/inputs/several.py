@@ -40,7 +40,8 @@ def choose_styles(
     names = [style.spec.name for style in installed()]
     if every and words:
         raise OptionError("--all-styles and --style cannot be had together; leave one out")
-    styles, more = (names, []) if every else ([DEFAULT_STYLE], [])
+    styles = names if every else [DEFAULT_STYLE]
+    more: list[str] = []
     if words:
         styles = [words[0]]
         for word in words[1:]:
