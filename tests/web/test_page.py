@@ -130,10 +130,8 @@ def test_styles_are_thumbnails_of_the_photo_and_can_be_switched(
 ) -> None:
     photo = picture(96, 64)
     add_photo(shown, photo)
-    wait_until(
-        shown,
-        "[...document.querySelectorAll('.style img')].every(i => i.dataset.own && i.complete)",
-    )
+    wait_until(shown, "document.querySelectorAll('.style.unpainted').length === 0")
+    wait_until(shown, "[...document.querySelectorAll('.style img')].every(i => i.complete)")
     sizes = shown.locator(".style img").evaluate_all("all => all.map(i => i.naturalWidth)")
     assert sizes == [96] * shown.locator(".style").count()
     for name, style in (("whole", whole_style), ("tiny", tiny_style)):
@@ -170,13 +168,49 @@ def test_what_is_no_picture_is_told(shown: Any) -> None:
     assert shown.locator(".strip .state").inner_text() == "failed"
 
 
-def test_zoom_shows_every_pixel(shown: Any) -> None:
+def test_zoom(shown: Any) -> None:
     add_photo(shown, picture(2400, 900))
+    box = shown.locator(".viewport").bounding_box()
+
+    def layers() -> dict[str, float]:
+        return dict(shown.locator(".layers").bounding_box())
+
+    def covers() -> bool:
+        now = layers()
+        return (
+            now["x"] <= box["x"] + 0.5
+            and now["y"] <= box["y"] + 0.5
+            and now["x"] + now["width"] >= box["x"] + box["width"] - 0.5
+            and now["y"] + now["height"] >= box["y"] + box["height"] - 0.5
+        )
+
     shown.click(".zoom")
-    assert shown.locator(".layers").evaluate("layers => layers.clientWidth") == 2400
-    assert shown.locator(".viewport").evaluate("view => view.scrollLeft > 0")
-    shown.click(".zoom")
-    assert shown.locator(".layers").evaluate("layers => layers.clientWidth") < 1300
+    assert layers()["width"] == pytest.approx(2400, abs=0.5)
+    middle = layers()["x"] + 1200
+    assert middle == pytest.approx(box["x"] + box["width"] / 2, abs=1)
+    right, top = box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.3
+    shown.mouse.move(right, top)
+    shown.mouse.down()
+    shown.mouse.move(right - 100, top - 30, steps=3)
+    shown.mouse.up()
+    assert layers()["x"] + 1200 == pytest.approx(middle - 100, abs=1)
+    shown.mouse.move(right, top)
+    shown.mouse.down()
+    shown.mouse.move(right - 5000, top - 5000, steps=3)
+    shown.mouse.up()
+    assert covers()
+    shown.mouse.move(right, top)
+    shown.mouse.wheel(0, 5000)
+    wait_until(shown, "document.querySelector('.compare.zoomed') === null")
+    assert layers() == pytest.approx(box, abs=0.5)  # never smaller than its frame
+    shown.mouse.dblclick(right, top)
+    wait_until(shown, "document.querySelector('.compare.zoomed') !== null")
+    assert covers()
+    add_photo(shown, picture(300, 200), "next.png")
+    assert shown.locator(".compare.zoomed").count() == 0  # another picture begins whole
+    shown.mouse.move(right, top)
+    shown.mouse.wheel(0, -300)
+    wait_until(shown, "document.querySelector('.compare.zoomed') !== null")
 
 
 def test_all_of_it_by_keyboard(shown: Any) -> None:

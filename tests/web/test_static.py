@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import json
 import shutil
 import subprocess
 import threading
@@ -25,6 +26,7 @@ from browsing import (
     set_slider,
 )
 from conftest import make_style
+from PIL import Image
 from serving import picture
 
 import sakuga
@@ -106,6 +108,10 @@ def test_it_paints_as_python_does_and_goes_on_offline(
             blended = sakuga.paint(pixels_of(photo), styles / "tiny.onnx", **look)
             assert furthest(download(shown)[1], blended) <= 2, look
         set_slider(shown, "#strength", 100)
+        large = picture(1500, 1300)  # painted small and brought to full size, as by the command
+        add_photo(shown, large)
+        expected = sakuga.paint(pixels_of(large), styles / "tiny.onnx")
+        assert furthest(download(shown)[1], expected) <= 2
         small = picture(90, 70)
         shown.locator('input[value="whole"]').check(force=True)
         add_photo(shown, small)
@@ -115,6 +121,17 @@ def test_it_paints_as_python_does_and_goes_on_offline(
 
         # The service worker isolates the page from its second visit on, which allows threads.
         shown.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        answer = shown.evaluate(
+            """async (bytes) => {
+                const form = new FormData();
+                const file = [Uint8Array.from(bytes)];
+                form.append("photos", new File(file, "from elsewhere.png", { type: "image/png" }));
+                const post = { method: "POST", body: form, redirect: "manual" };
+                return (await fetch("share", post)).type;
+            }""",
+            list(picture(50, 30)),
+        )
+        assert answer == "opaqueredirect"
         shown.context.set_offline(True)
         shown.reload()
         shown.wait_for_selector("body[data-ready]")
@@ -122,6 +139,10 @@ def test_it_paints_as_python_does_and_goes_on_offline(
         add_photo(shown, small)
         offline = sakuga.paint(pixels_of(small), styles / "tiny.onnx")
         assert furthest(download(shown)[1], offline) <= 2
+        shown.goto(f"{address}#shared")  # as the worker answers when an app has shared a photo
+        shown.reload()
+        shown.wait_for_selector("body[data-ready]")
+        shown.wait_for_selector(".strip .pick[aria-label^='from elsewhere'][aria-current='true']")
         shown.context.set_offline(False)
 
 
@@ -167,6 +188,12 @@ def test_the_build_holds_what_it_needs_and_no_server_code(built: Path) -> None:
     names = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
     assert {"index.html", "sw.js", "styles/index.json", "styles/tiny.onnx"} <= names
     assert not {"engine-server.js", "design.html", "design.css", "design.js"} & names
+    manifest = json.loads((built / "manifest.webmanifest").read_text(encoding="utf-8"))
+    assert manifest["share_target"]["method"] == "POST"
+    for icon in manifest["icons"]:
+        if icon["type"] == "image/png":
+            with Image.open(built / icon["src"]) as image:
+                assert f"{image.width}x{image.height}" == icon["sizes"]
     index = (built / "index.html").read_text(encoding="utf-8")
     assert "Design" not in index
     assert 'content="browser"' in index and "Content-Security-Policy" in index

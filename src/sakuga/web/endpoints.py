@@ -251,9 +251,9 @@ class Endpoints:
         """GET /openapi.json"""
         return JSONResponse(describe(self._settings))
 
-    async def manual(self, _: Request) -> Response:
+    async def manual(self, request: Request) -> Response:
         """GET /api"""
-        return HTMLResponse(manual(self._settings))
+        return HTMLResponse(manual(self._settings, str(request.base_url)))
 
     async def _receive(
         self, request: Request, source: Path, max_bytes: int, names: tuple[str, ...]

@@ -7,11 +7,11 @@ from html import escape
 from sakuga.web.openapi import Schema, describe
 from sakuga.web.settings import Settings
 
-_EXAMPLE = "curl --data-binary @photo.jpg 'http://127.0.0.1:8000/api/paint?format=png' -o anime.png"
+_EXAMPLE = "curl --data-binary @photo.jpg '{}api/paint?format=png' -o anime.png"
 
 
-def manual(settings: Settings) -> str:
-    """The description as HTML."""
+def manual(settings: Settings, address: str) -> str:
+    """The description as HTML; its example asks the address, with a slash at its end."""
     sections = []
     for path, operations in describe(settings)["paths"].items():
         for method in ("get", "post", "delete"):
@@ -32,7 +32,7 @@ def manual(settings: Settings) -> str:
 <h1>The HTTP API</h1>
 <p>For programs: <a href="/openapi.json">openapi.json</a>. An error is answered as JSON:
 <code>{{"error": "what was wrong, what was found, what to do"}}</code>.</p>
-<pre><code>{escape(_EXAMPLE)}</code></pre>
+<pre><code>{escape(_EXAMPLE.format(address))}</code></pre>
 {"".join(sections)}
 </main>
 </body>

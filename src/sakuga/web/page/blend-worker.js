@@ -1,8 +1,11 @@
 // Blends whole pictures away from the page's own thread.
-// In: {id, photo, anime, task: "keep"} or {..., task: "export", kept, strength, keep, type}.
+// In: {id, task: "keep", photo, anime, draft}, {id, task: "shrink", photo} or
+// {id, task: "export", photo, anime, kept, strength, keep, type}.
 // Out: {id, blob} or {id, error}.
 
 import { keepChroma, mix } from "./blending.js";
+import { redraw } from "./redraw.js";
+import { shrink, workingSize } from "./working.js";
 
 const QUALITY = 0.94;
 
@@ -15,11 +18,26 @@ async function pixelsOf(blob) {
   return { canvas, context, image: context.getImageData(0, 0, canvas.width, canvas.height) };
 }
 
-async function work({ task, photo, anime, kept, strength, keep, type }) {
+function shrunk({ data, width, height }) {
+  const [newWidth, newHeight] = workingSize(width, height);
+  return new ImageData(shrink(data, width, height, newWidth, newHeight), newWidth, newHeight);
+}
+
+async function work({ task, photo, anime, draft, kept, strength, keep, type }) {
   const below = (await pixelsOf(photo)).image;
+  if (task === "shrink") {
+    const small = shrunk(below);
+    const canvas = new OffscreenCanvas(small.width, small.height);
+    canvas.getContext("2d").putImageData(small, 0, 0);
+    return canvas.convertToBlob({ type: "image/png" });
+  }
   const { canvas, context, image } = await pixelsOf(anime);
   if (task === "keep") {
-    keepChroma(below.data, image.data, image.width, image.height);
+    if (draft) {
+      const small = (await pixelsOf(draft)).image;
+      keepChroma(shrunk(below).data, small.data, small.width, small.height);
+      redraw(small, image);
+    } else keepChroma(below.data, image.data, image.width, image.height);
     type = "image/png";
   } else {
     const other = kept === null ? null : (await pixelsOf(kept)).image.data;

@@ -262,7 +262,7 @@ async function begin() {
       showSettings();
       of("easel").hidden = false;
       const given = design.photos.map((name, number) => [`api/design/photos/${number}`, name]);
-      for (const [address, name] of given.length > 0 ? given : [["example.jpg", "An example"]]) {
+      for (const [address, name] of given.length > 0 ? given : [["examples/raccoon.jpg", "An example"]]) {
         try {
           list(await shrink(await (await ask(address)).blob(), name));
         } catch (error) {

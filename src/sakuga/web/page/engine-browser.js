@@ -25,8 +25,12 @@ export const engine = {
     return (await answer.json()).styles;
   },
 
-  async paint(file, style, { signal, progress } = {}) {
-    return (await calls.call({ task: "paint", file, style }, { signal, progress })).blob;
+  async draft(file, style, { signal, progress } = {}) {
+    return (await calls.call({ task: "draft", file, style }, { signal, progress })).blob;
+  },
+
+  async paint(file, style, { signal, progress, draft = null } = {}) {
+    return (await calls.call({ task: "paint", file, style, draft }, { signal, progress })).blob;
   },
 
   async paintFrame(canvas, style) {

@@ -1,5 +1,7 @@
 // Paints by asking the server this page comes from. See engine.js.
 
+import { blender } from "./blender.js";
+
 const dialog = document.getElementById("login");
 
 /** fetch, and an Error with the server's own sentence when it refuses. */
@@ -34,6 +36,8 @@ function pause(seconds, signal) {
     });
   });
 }
+
+const small = new WeakMap(); // photo -> promise of it at its working size
 
 let loggingIn = null;
 
@@ -72,10 +76,12 @@ function question(entries) {
 }
 
 export const engine = {
-  label: "On your own machine",
+  label: "Painted by this page’s Sakuga",
   privacy: "Your pictures are painted by the Sakuga that serves this page, and go nowhere else.",
 
   async begin() {
+    // Takes photos that a phone's gallery shares to this page, where it may (https, or this machine).
+    navigator.serviceWorker?.register("sw.js").catch((error) => console.warn(error.message));
     const secret = location.hash.match(/^#token=(.+)$/);
     if (secret === null) return;
     await show(decodeURIComponent(secret[1]));
@@ -84,6 +90,11 @@ export const engine = {
 
   async styles() {
     return (await (await ask("api/styles")).json()).styles;
+  },
+
+  async draft(file, style, { signal } = {}) {
+    if (!small.has(file)) small.set(file, blender.call({ task: "shrink", photo: file }));
+    return engine.paint((await small.get(file)).blob, style, { signal });
   },
 
   async paint(file, style, { signal } = {}) {

@@ -4,7 +4,8 @@
 //   label, privacy         sentences for people
 //   begin()                must be awaited first
 //   styles()               [{name, description, default, ...}]
-//   paint(file, style, {signal, progress})  a picture file -> PNG of the painted one, same size
+//   draft(file, style, {signal, progress})  a large photo -> PNG of it painted at its working size
+//   paint(file, style, {signal, progress, draft})  a picture file -> PNG of the painted one, same size
 //   paintFrame(canvas, style)               -> ImageBitmap, as quick as it can
 //   viewable(file)         the photo in a format this browser shows
 //   videos                 {start, ...}, or null where only pictures are painted

@@ -3,13 +3,23 @@
 const place = document.getElementById("status");
 let timer;
 
-/** Show a sentence for a while. */
-export function say(sentence) {
+/** Show a sentence for a while; with `label` and `act`, a button beside it. */
+export function say(sentence, label = null, act = null) {
   show(sentence, false, 8000);
+  if (label === null) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = label;
+  button.addEventListener("click", () => {
+    place.textContent = "";
+    act();
+  });
+  place.append(" ", button);
 }
 
 /** Tell screen readers only, of what eyes see anyway. */
 export function whisper(sentence) {
+  if (place.querySelector("button")) return; // what can be undone stays in sight
   show(sentence, true, 4000);
 }
 

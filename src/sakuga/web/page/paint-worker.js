@@ -1,9 +1,12 @@
 // Runs styles with onnxruntime-web, away from the page's own thread.
-// In: {id, task: "begin"}, {id, task: "paint", file, style}, {id, task: "frame", bitmap, style},
-// {id, stop: true}. Out: {id, share}, then {id, how | blob | bitmap} or {id, error}.
+// In: {id, task: "begin"}, {id, task: "draft", file, style}, {id, task: "paint", file, style, draft},
+// {id, task: "frame", bitmap, style}, {id, stop: true}.
+// Out: {id, share}, then {id, how | blob | bitmap} or {id, error}.
 
 import { readSpec } from "./onnx-spec.js";
+import { redraw } from "./redraw.js";
 import { placeTile, spans, windowPlanes } from "./tiling.js";
+import { shrink, workingSize } from "./working.js";
 
 const TILE_PIXELS = 512; // bounds the memory of the network
 const MOST_PIXELS = 100_000_000;
@@ -75,33 +78,64 @@ async function paintImage(image, style, id) {
   }
 }
 
-async function paint({ id, file, style }) {
+/** Decode a picture file into a canvas. */
+async function decode(file) {
   const bitmap = await createImageBitmap(file);
   const { width, height } = bitmap;
   if (width * height > MOST_PIXELS) {
     throw new Error(`it has ${width} × ${height} pixels, more than ${MOST_PIXELS / 1e6} megapixels`);
   }
-  const canvas = await paintBitmap(bitmap, style, id);
-  return { blob: await canvas.convertToBlob({ type: "image/png" }) };
+  return drawn(bitmap);
 }
 
-async function paintFrame({ id, bitmap, style }) {
-  const canvas = await paintBitmap(bitmap, style, id);
-  return { bitmap: canvas.transferToImageBitmap() };
-}
-
-async function paintBitmap(bitmap, style, id) {
+function drawn(bitmap) {
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
-  const image = context.getImageData(0, 0, canvas.width, canvas.height);
-  await paintImage(image, style, id);
-  context.putImageData(image, 0, 0);
-  return canvas;
+  return { canvas, context, image: context.getImageData(0, 0, canvas.width, canvas.height) };
 }
 
-const TASKS = { begin, paint, frame: paintFrame };
+async function fileOf(image) {
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas.convertToBlob({ type: "image/png" });
+}
+
+/** Paint a large photo at its working size. */
+async function draft({ id, file, style }) {
+  const { image } = await decode(file);
+  const small = shrunk(image);
+  await paintImage(small, style, id);
+  return { blob: await fileOf(small) };
+}
+
+function shrunk({ data, width, height }) {
+  const [newWidth, newHeight] = workingSize(width, height);
+  return new ImageData(shrink(data, width, height, newWidth, newHeight), newWidth, newHeight);
+}
+
+/** Paint a photo; a large one by bringing its draft, made here if there is none, to full size. */
+async function paint({ id, file, style, draft: made }) {
+  const { image } = await decode(file);
+  const [width] = workingSize(image.width, image.height);
+  if (width === image.width) await paintImage(image, style, id);
+  else {
+    const small = made ? (await decode(made)).image : shrunk(image);
+    if (!made) await paintImage(small, style, id);
+    redraw(small, image, (share) => postMessage({ id, share }));
+  }
+  return { blob: await fileOf(image) };
+}
+
+async function paintFrame({ id, bitmap, style }) {
+  const { canvas, context, image } = drawn(bitmap);
+  await paintImage(image, style, id);
+  context.putImageData(image, 0, 0);
+  return { bitmap: canvas.transferToImageBitmap() };
+}
+
+const TASKS = { begin, draft, paint, frame: paintFrame };
 
 addEventListener("message", ({ data }) => {
   if (data.stop) {

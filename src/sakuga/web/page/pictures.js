@@ -1,50 +1,25 @@
-// The studio: pictures that were added, painted one after the other, looked at, and saved.
+// The studio: pictures that were added, painted one after the other, looked at, shared and saved.
 
-import { Calls } from "./calls.js";
+import { blender } from "./blender.js";
 import { Compare } from "./compare.js";
 import { engine } from "./engine.js";
+import { Item } from "./item.js";
 import { say, whisper } from "./messages.js";
 import { save } from "./saving.js";
+import { Sharing } from "./sharing.js";
+import { forget, keep, kept } from "./shelf.js";
 import { fillStyles } from "./style-picker.js";
 import { zip } from "./zip.js";
 
 const TYPES = { png: "image/png", jpg: "image/jpeg", webp: "image/webp" };
+const UNDO_MS = 9000; // for so long what was removed can be had again
+const CANCELLED = "you cancelled it";
 const find = (id) => document.getElementById(id);
 
 export function openPictures(styles, firstStyle) {
   const studio = new Studio(styles, firstStyle);
-  return { add: (files) => studio.add(files) };
-}
-
-/** One picture: its photo, and what each style made of it. */
-class Item {
-  constructor(file) {
-    this.file = file;
-    this.name = (file.name || "picture").replace(/\.[^.]*$/, "");
-    this.photo = null; // a Blob this browser shows
-    this.address = null; // of the photo
-    this.paintings = new Map(); // style -> {blob, address, kept: {blob, address} or null}
-    this.error = null; // why it cannot be opened
-    this.failures = new Map(); // style -> why it could not be painted
-    this.share = 0; // of the painting that is under way
-  }
-
-  /** Decode, and learn the size. */
-  async open() {
-    this.photo = await engine.viewable(this.file);
-    const bitmap = await createImageBitmap(this.photo);
-    [this.width, this.height] = [bitmap.width, bitmap.height];
-    bitmap.close();
-    this.address = URL.createObjectURL(this.photo);
-  }
-
-  close() {
-    URL.revokeObjectURL(this.address);
-    for (const painting of this.paintings.values()) {
-      URL.revokeObjectURL(painting.address);
-      if (painting.kept) URL.revokeObjectURL(painting.kept.address);
-    }
-  }
+  studio.restore();
+  return { add: (files) => studio.add(files), go: (steps) => studio.go(steps), compare: studio.compare };
 }
 
 class Studio {
@@ -52,58 +27,87 @@ class Studio {
     this.items = [];
     this.current = null;
     this.style = firstStyle;
-    this.running = null; // {item, style, abort}
+    this.running = null; // {item, style, task, abort, began, expected_ms}
+    this.pace = {}; // milliseconds for a megapixel, by task
+    this.nextKey = Date.now();
     this.compare = new Compare(find("stage"));
-    this.blender = new Calls(new Worker("blend-worker.js", { type: "module" }));
+    this.sharing = new Sharing();
     this.picker = fillStyles(find("styles"), styles, firstStyle, (style) => this.choose(style));
     for (const id of ["strength", "keep"]) find(id).addEventListener("input", () => this.blend());
+    find("empty").addEventListener("click", (event) => event.target.closest("button, input") ?? find("files").click());
     for (const id of ["choose", "add"]) find(id).addEventListener("click", () => find("files").click());
-    find("photograph").addEventListener("click", () => (location.hash = "#camera"));
-    find("example").addEventListener("click", async () => {
-      const photo = await (await fetch("example.jpg")).blob();
-      this.add([new File([photo], "example.jpg", { type: "image/jpeg" })]);
+    find("photograph").addEventListener("click", () => {
+      if (matchMedia("(pointer: coarse)").matches) find("capture").click();
+      else location.hash = "#camera";
     });
-    find("files").addEventListener("change", (event) => {
-      this.add([...event.target.files]);
-      event.target.value = "";
-    });
+    for (const button of document.querySelectorAll("[data-example]")) {
+      button.addEventListener("click", async () => {
+        const name = button.dataset.example;
+        const photo = await (await fetch(name)).blob();
+        this.add([new File([photo], name.split("/").at(-1), { type: "image/jpeg" })]);
+      });
+    }
+    for (const id of ["files", "capture"]) {
+      find(id).addEventListener("change", (event) => {
+        this.add([...event.target.files]);
+        event.target.value = "";
+      });
+    }
     find("retry").addEventListener("click", () => this.retry());
+    find("cancel").addEventListener("click", () => this.cancel());
+    find("clear").addEventListener("click", () => this.remove(...this.items));
+    find("share").addEventListener("click", () => this.sharing.open(this.current.photo, this.export(this.current)));
     find("download").addEventListener("click", () => this.download());
     find("download-all").addEventListener("click", () => this.downloadAll());
+    setInterval(() => this.running && this.#show(this.current), 500); // the time that is left
     this.blend();
   }
 
   add(files) {
-    for (const file of files) {
-      const item = new Item(file);
-      this.items.push(item);
-      this.#open(item);
-    }
-    this.current = this.items.at(-files.length);
+    if (files.length === 0) return;
+    const added = files.map((file) => new Item(file, this.nextKey++));
+    for (const item of added) keep(item.key, item.file).catch(() => {}); // a full disk: a reload loses it
+    this.#take(added);
+  }
+
+  /** Bring back what was worked on before the page was loaded anew. */
+  async restore() {
+    const stored = await kept().catch(() => []);
+    if (stored.length > 0) this.#take(stored.map(({ key, file }) => new Item(file, key)));
+  }
+
+  #take(added) {
+    this.items.push(...added);
+    this.items.sort((a, b) => a.key - b.key);
+    this.current = added[0];
     find("empty").hidden = true;
     find("studio").hidden = false;
+    for (const item of added) this.#open(item);
     this.update();
   }
 
   #open(item) {
     item.open().then(
-      () => this.#opened(item),
+      () => {
+        if (item.note !== null) say(item.note);
+        this.update();
+      },
       (error) => {
         item.error = reasonOf(error);
         this.#fail(item, item.error);
+        // The first that can be shown is looked at, not the first there is.
+        const next = this.items.slice(this.items.indexOf(item)).find((other) => other.error === null);
+        if (item === this.current && next) {
+          say(`${item.file.name || "A picture"}: ${item.error}`);
+          this.select(next);
+        }
       },
     );
-  }
-
-  #opened(item) {
-    if (item === this.current) this.picker.paintThumbnails(item);
-    this.update();
   }
 
   #fail(item, reason) {
     const tell = item === this.current ? whisper : say; // eyes see it in the picture's place
     tell(`${item.file.name || "The picture"}: ${reason}`);
-    if (item === this.current && item.photo === null) this.picker.clear();
     this.update();
   }
 
@@ -123,27 +127,45 @@ class Studio {
     this.update();
   }
 
-  select(item) {
-    this.current = item;
-    if (item.photo) this.picker.paintThumbnails(item);
-    else this.picker.clear();
+  cancel() {
+    this.current.failures.set(this.style, CANCELLED);
+    this.running?.abort.abort();
     this.update();
   }
 
-  remove(item) {
-    const at = this.items.indexOf(item);
-    this.items.splice(at, 1);
-    if (this.running?.item === item) this.running.abort.abort();
-    item.close();
-    if (this.current === item) this.current = this.items[Math.min(at, this.items.length - 1)] ?? null;
+  select(item) {
+    this.current = item;
+    this.update();
+  }
+
+  /** Look at the picture so many places further. */
+  go(steps) {
+    if (this.items.length < 2 || find("studio").hidden) return;
+    const at = this.items.indexOf(this.current) + steps;
+    this.select(this.items[(at + this.items.length) % this.items.length]);
+  }
+
+  /** Take pictures away; for a while they can be had again. */
+  remove(...gone) {
+    const at = this.items.indexOf(this.current);
+    this.items = this.items.filter((item) => !gone.includes(item));
+    for (const item of gone) forget(item.key).catch(() => {});
+    if (gone.includes(this.running?.item)) this.running.abort.abort();
+    if (gone.includes(this.current)) this.current = this.items[Math.min(at, this.items.length - 1)] ?? null;
     if (this.current === null) {
       find("studio").hidden = true;
       find("empty").hidden = false;
       find("choose").focus();
-    } else {
-      this.select(this.current);
-      find("strip").querySelector('[aria-current="true"]')?.focus();
-    }
+    } else find("strip").querySelector('[aria-current="true"]')?.focus();
+    const timer = setTimeout(() => gone.forEach((item) => item.close()), UNDO_MS);
+    say(gone.length === 1 ? `${gone[0].name} is removed.` : `${gone.length} pictures are removed.`, "Undo", () => {
+      clearTimeout(timer);
+      for (const item of gone) keep(item.key, item.file).catch(() => {});
+      this.items = [...this.items, ...gone].sort((a, b) => a.key - b.key);
+      find("empty").hidden = true;
+      find("studio").hidden = false;
+      this.select(gone[0]);
+    });
     this.update();
   }
 
@@ -158,71 +180,118 @@ class Studio {
     this.#keepNext();
     const item = this.current;
     if (item !== null) this.#show(item);
+    this.picker.show(item?.address ?? null, (style) => item?.seen(style)?.address ?? null);
     this.#fillStrip();
     const painted = this.items.filter((other) => other.paintings.has(this.style));
-    find("download").disabled = item === null || !item.paintings.has(this.style);
-    find("download-all").hidden = this.items.length < 2;
+    find("download").disabled = find("share").disabled = item === null || !item.paintings.has(this.style);
+    find("download-all").hidden = find("clear").hidden = this.items.length < 2;
     find("download-all").disabled = painted.length === 0;
   }
 
   #show(item) {
+    if (item === null) return;
     const painting = item.paintings.get(this.style) ?? null;
-    let busy = null;
     const problem = this.#problem(item);
-    if (problem !== null) busy = `It cannot be painted: ${problem}`;
+    const waits = problem === null && painting === null;
+    let busy = null;
+    if (problem !== null) busy = problem === CANCELLED ? "Cancelled" : `It cannot be painted: ${problem}`;
     else if (item.photo === null) busy = "Opening…";
-    else if (painting === null && this.running?.item === item && item.share > 0) {
-      busy = `Painting… ${Math.round(item.share * 100)} %`;
-    } else if (painting === null) busy = "Painting…";
+    else if (waits) busy = this.#progressOf(item);
     this.compare.show({
+      subject: item,
       photo: item.address,
-      painted: painting?.address ?? null,
+      painted: item.seen(this.style)?.address ?? null,
       kept: painting?.kept?.address ?? null,
       width: item.width ?? 4,
       height: item.height ?? 3,
       busy,
       failed: problem !== null,
+      draft: waits && item.drafts.has(this.style),
     });
     find("retry").hidden = problem === null;
+    find("cancel").hidden = !waits || item.photo === null;
   }
 
-  /** What is to be painted: the picture that is looked at first, then the others in order. */
+  /** How far the painting of a picture is, in words. */
+  #progressOf(item) {
+    const verb = item.drafts.has(this.style) ? "Finishing" : "Painting";
+    const run = this.running;
+    if (run?.item !== item || run.style !== this.style) return `${verb}…`;
+    const passed_ms = performance.now() - run.began;
+    const whole_ms = item.share > 0 ? passed_ms / item.share : run.expected_ms;
+    const left_s = Math.ceil((whole_ms - passed_ms) / 1000);
+    const percent = item.share > 0 ? ` ${Math.round(item.share * 100)} %` : "";
+    if (!(left_s >= 1)) return `${verb}…${percent}`;
+    return `${verb}…${percent}${percent ? "," : ""} ${left_s} s left`;
+  }
+
+  /** What is to be painted, most urgent first: what is looked at, its other styles, the other pictures. */
   #wanted() {
-    const ready = (item) => item?.photo && this.#problem(item) === null && !item.paintings.has(this.style);
-    return ready(this.current) ? this.current : (this.items.find(ready) ?? null);
+    const item = this.current;
+    if (item?.photo) {
+      const draft = (style) => item.large && !item.drafts.has(style);
+      if (this.#problem(item) === null && !item.paintings.has(this.style)) {
+        return { item, style: this.style, task: draft(this.style) ? "draft" : "paint", rank: 0 };
+      }
+      for (const style of this.picker.images.keys()) {
+        const done = item.seen(style) || item.failures.has(style) || item.passed.has(style);
+        if (!done) return { item, style, task: item.large ? "draft" : "paint", rank: 1 };
+      }
+    }
+    const other = this.items.find(
+      (one) => one.photo && this.#problem(one) === null && !one.paintings.has(this.style),
+    );
+    return other ? { item: other, style: this.style, task: "paint", rank: 2 } : null;
   }
 
   async #paintNext() {
-    const item = this.#wanted();
+    const wanted = this.#wanted();
     if (this.running !== null) {
-      const stale = this.running.style !== this.style || (item === this.current && this.running.item !== item);
-      if (stale) this.running.abort.abort();
+      const { item, style, task } = this.running;
+      const same = item === wanted?.item && style === wanted.style && task === wanted.task;
+      const useful = item === this.current ? 1 : style === this.style ? 2 : 3;
+      if (wanted !== null && !same && wanted.rank < useful) this.running.abort.abort();
       return; // it calls update when it ends
     }
-    if (item === null) {
-      this.picker.goOn();
-      return;
-    }
-    const run = { item, style: this.style, abort: new AbortController() };
+    if (wanted === null) return;
+    const { item, style, task, rank } = wanted;
+    const run = { ...wanted, abort: new AbortController(), began: performance.now() };
+    const megapixels = (item.width * item.height) / 1e6;
+    // Before any painting of full size is done, its draft tells how quick this machine is.
+    const guess_ms = item.draft_ms ? item.draft_ms * (1 + 0.06 * megapixels) : NaN;
+    run.expected_ms = (this.pace[task] ?? NaN) * (task === "draft" ? 1 : megapixels) || guess_ms;
     this.running = run;
-    this.picker.hold();
     item.share = 0;
     try {
-      const blob = await engine.paint(item.file, run.style, {
+      const source = task === "draft" ? item.photo : item.file;
+      const blob = await engine[task](source, style, {
         signal: run.abort.signal,
+        draft: item.drafts.get(style)?.blob ?? null,
         progress: (share) => {
           item.share = share;
           if (item === this.current) this.#show(item);
         },
       });
-      item.paintings.set(run.style, { blob, address: URL.createObjectURL(blob), kept: null });
-      if (item === this.current) whisper(`${item.name} is painted in the style ${run.style}.`);
+      const took_ms = performance.now() - run.began;
+      this.pace[task] = took_ms / (task === "draft" ? 1 : megapixels);
+      const painting = { blob, address: URL.createObjectURL(blob), kept: null };
+      if (task === "draft") {
+        item.drafts.set(style, painting);
+        item.draft_ms = took_ms;
+      } else {
+        item.paintings.set(style, painting);
+        if (rank === 0 && item === this.current) whisper(`${item.name} is painted in the style ${style}.`);
+      }
     } catch (error) {
       if (error.name !== "AbortError") {
-        item.failures.set(run.style, reasonOf(error));
-        this.#fail(item, reasonOf(error));
+        if (rank === 1 && style !== this.style) item.passed.add(style);
+        else {
+          item.failures.set(style, reasonOf(error));
+          this.#fail(item, reasonOf(error));
+        }
       }
     }
+    item.share = 0;
     this.running = null;
     this.update();
   }
@@ -234,7 +303,7 @@ class Studio {
     if (!painting || painting.kept !== null || this.keeping || Number(find("keep").value) === 0) return;
     this.keeping = true;
     try {
-      const { blob } = await this.blender.call({ task: "keep", photo: item.photo, anime: painting.blob });
+      const blob = await this.#inItsColours(item, this.style);
       painting.kept = { blob, address: URL.createObjectURL(blob) };
     } catch (error) {
       say(`The colours cannot be kept: ${error.message}`);
@@ -242,6 +311,17 @@ class Studio {
     }
     this.keeping = false;
     this.update();
+  }
+
+  /** The painting in the photo's colours, which a large one takes at its working size. */
+  async #inItsColours(item, style) {
+    const [anime, draft] = [item.paintings.get(style).blob, item.drafts.get(style)?.blob ?? null];
+    if (item.large && draft === null) {
+      const made = await engine.draft(item.photo, style);
+      item.drafts.set(style, { blob: made, address: URL.createObjectURL(made) });
+      return this.#inItsColours(item, style);
+    }
+    return (await blender.call({ task: "keep", photo: item.photo, anime, draft })).blob;
   }
 
   blend() {
@@ -263,7 +343,7 @@ class Studio {
       entry.item = item;
       const [pick, remove] = entry.querySelectorAll("button");
       const image = pick.querySelector("img");
-      const address = item.paintings.get(this.style)?.address ?? item.address;
+      const address = item.seen(this.style)?.address ?? item.address;
       if (address === null) image.removeAttribute("src");
       else if (image.src !== address) image.src = address;
       pick.setAttribute("aria-current", String(item === this.current));
@@ -271,7 +351,7 @@ class Studio {
       remove.setAttribute("aria-label", `Remove ${item.name}`);
       const state = pick.querySelector(".state");
       state.hidden = item.paintings.has(this.style);
-      state.textContent = this.#problem(item) !== null ? "failed" : this.running?.item === item ? "painting" : "waiting";
+      state.textContent = this.#problem(item) === CANCELLED ? "cancelled" : this.#problem(item) !== null ? "failed" : this.running?.item === item ? "painting" : "waiting";
     });
   }
 
@@ -293,10 +373,8 @@ class Studio {
     const name = `${item.name}-${this.style}.${format}`;
     if (format === "png" && strength === 1 && keep === 0) return { name, blob: painting.blob };
     let kept = painting.kept?.blob ?? null;
-    if (keep > 0 && kept === null) {
-      kept = (await this.blender.call({ task: "keep", photo: item.photo, anime: painting.blob })).blob;
-    }
-    const { blob } = await this.blender.call({
+    if (keep > 0 && kept === null) kept = await this.#inItsColours(item, this.style);
+    const { blob } = await blender.call({
       task: "export",
       photo: item.photo,
       anime: painting.blob,

@@ -1,4 +1,5 @@
-// Keeps the page that runs alone usable without a network, and lets it use threads.
+// Keeps the page that runs alone usable without a network, and lets it use threads; takes photos
+// that other apps share to the page, alone or served.
 //
 // The build puts the list of files and a version made of their contents in place of the two
 // constants. Answers get the headers that isolate the page, which many static hosts cannot send.
@@ -7,6 +8,7 @@ const FILES = []; // filled in by the build
 const VERSION = "development"; // filled in by the build
 
 const CACHE = `sakuga-${VERSION}`;
+const SHARED = "sakuga-shared"; // photos on their way to the page, which main.js takes out
 const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -14,6 +16,10 @@ const ISOLATION = {
 };
 
 addEventListener("install", (event) => {
+  if (FILES.length === 0) {
+    self.skipWaiting(); // a server's page is never stale, and its answers are not kept
+    return;
+  }
   event.waitUntil(
     caches
       .open(CACHE)
@@ -26,14 +32,16 @@ addEventListener("activate", (event) => {
   event.waitUntil(
     caches
       .keys()
-      .then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))))
+      .then((names) => Promise.all(names.filter((name) => name !== CACHE && name !== SHARED).map((name) => caches.delete(name))))
       .then(() => self.clients.claim()),
   );
 });
 
 addEventListener("fetch", (event) => {
   const address = new URL(event.request.url);
-  if (event.request.method === "GET" && address.origin === location.origin) {
+  const asked = address.href.slice(registration.scope.length);
+  if (event.request.method === "POST" && asked === "share") event.respondWith(takeShared(event.request));
+  else if (FILES.length > 0 && event.request.method === "GET" && address.origin === location.origin) {
     event.respondWith(answer(event.request));
   }
 });
@@ -50,4 +58,15 @@ async function answer(request) {
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(ISOLATION)) headers.set(name, value);
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
+/** Put shared photos where the page finds them, and open the page. */
+async function takeShared(request) {
+  const photos = (await request.formData()).getAll("photos").filter((photo) => photo instanceof File);
+  const cache = await caches.open(SHARED);
+  for (const [index, photo] of photos.entries()) {
+    const headers = { "Content-Type": photo.type, "X-Name": encodeURIComponent(photo.name) };
+    await cache.put(`shared/${Date.now()}-${index}`, new Response(photo, { headers }));
+  }
+  return Response.redirect("./#shared", 303);
 }

@@ -10,7 +10,7 @@ export function openVideo(styles, firstStyle) {
   if (engine.videos === null) {
     find("video-elsewhere").hidden = false;
     find("video-form").hidden = true;
-    return { choose: () => say("Videos need the app; this page paints pictures.") };
+    return { choose: () => say("A video needs the app; this page paints pictures.") };
   }
   fillSelect(find("video-style"), styles, firstStyle);
   const view = new VideoView();

@@ -1,0 +1,87 @@
+// One picture of the studio: its photo, and what each style made of it.
+
+import { engine } from "./engine.js";
+import { workingSize } from "./working.js";
+
+const VECTOR_SIDE = 1600; // pixels of the longer side of a drawing that has no size of its own
+
+export class Item {
+  constructor(file, key) {
+    this.file = file;
+    this.key = key; // of the shelf; also the order
+    this.name = (file.name || "picture").replace(/\.[^.]*$/, "");
+    this.photo = null; // a Blob this browser shows
+    this.address = null; // of the photo
+    this.note = null; // what is said of it once
+    this.paintings = new Map(); // style -> {blob, address, kept: {blob, address} or null}
+    this.drafts = new Map(); // style -> {blob, address}: of a large photo, painted at its working size
+    this.error = null; // why it cannot be opened
+    this.failures = new Map(); // style -> why it could not be painted
+    this.passed = new Set(); // styles whose tile could not be painted
+    this.share = 0; // of the painting that is under way
+  }
+
+  /** Decode, and learn the size. */
+  async open() {
+    await this.#asStill();
+    this.photo = await engine.viewable(this.file);
+    const bitmap = await createImageBitmap(this.photo);
+    [this.width, this.height] = [bitmap.width, bitmap.height];
+    bitmap.close();
+    this.large = workingSize(this.width, this.height)[0] !== this.width;
+    this.address = URL.createObjectURL(this.photo);
+  }
+
+  /** What is seen of a style's painting: itself, its draft, or nothing yet. */
+  seen(style) {
+    return this.paintings.get(style) ?? this.drafts.get(style) ?? null;
+  }
+
+  close() {
+    URL.revokeObjectURL(this.address);
+    for (const { address, kept } of [...this.paintings.values(), ...this.drafts.values()]) {
+      URL.revokeObjectURL(address);
+      if (kept) URL.revokeObjectURL(kept.address);
+    }
+  }
+
+  /** Drawings made of shapes become pixels; of an animation the first frame is painted, and said so. */
+  async #asStill() {
+    const vector = this.file.type === "image/svg+xml";
+    if (!vector && !(await isAnimation(this.file))) return;
+    const image = new Image();
+    image.src = URL.createObjectURL(this.file);
+    try {
+      await image.decode();
+    } catch {
+      throw new Error("this browser cannot read it; save it as JPEG or PNG first");
+    }
+    const [wide, high] = [image.naturalWidth || 1, image.naturalHeight || 1];
+    const scale = vector ? VECTOR_SIDE / Math.max(wide, high) : 1;
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [Math.round(wide * scale), Math.round(high * scale)];
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    URL.revokeObjectURL(image.src);
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    this.file = new File([blob], `${this.name}.png`, { type: "image/png" });
+    if (!vector) this.note = `${this.name} moves; this page paints its first frame. The command  sakuga paint  keeps all.`;
+  }
+}
+
+/** True for a GIF of more than one frame. */
+async function isAnimation(file) {
+  if (file.type !== "image/gif") return false;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const table = (flags) => (flags & 0x80 ? 3 << ((flags & 7) + 1) : 0); // bytes of a palette
+  let at = 13 + table(bytes[10]);
+  for (let frames = 0; at < bytes.length; ) {
+    const kind = bytes[at];
+    if (kind === 0x2c && ++frames > 1) return true;
+    if (kind === 0x2c) at += 11 + table(bytes[at + 9]); // the place of a frame, its palette
+    else if (kind === 0x21) at += 2; // an extension and its kind
+    else return false;
+    while (bytes[at] > 0) at += bytes[at] + 1; // blocks, each after its length
+    at++;
+  }
+  return false;
+}

@@ -1,0 +1,30 @@
+// Keeps the pictures that are worked on in this browser, so that a reload loses nothing.
+
+const open = new Promise((resolve, reject) => {
+  const request = indexedDB.open("sakuga", 1);
+  request.onupgradeneeded = () => request.result.createObjectStore("pictures");
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+open.catch((error) => console.warn(`pictures are not kept over a reload: ${error.message}`)); // a private window
+
+function act(mode, task) {
+  return open.then(
+    (database) =>
+      new Promise((resolve, reject) => {
+        const request = task(database.transaction("pictures", mode).objectStore("pictures"));
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      }),
+  );
+}
+
+/** All pictures in their order: [{key, file}]. */
+export async function kept() {
+  const keys = await act("readonly", (store) => store.getAllKeys());
+  const files = await act("readonly", (store) => store.getAll());
+  return files.map((file, index) => ({ key: keys[index], file }));
+}
+
+export const keep = (key, file) => act("readwrite", (store) => store.put(file, key));
+export const forget = (key) => act("readwrite", (store) => store.delete(key));
