@@ -43,6 +43,7 @@ SLOW = {
     "web/test_design_page.py",
     "web/test_hostile.py",
     "web/test_page.py",
+    "web/test_page_sharing.py",
     "web/test_schema.py",
     "web/test_server.py",
     "web/test_static.py",
