@@ -322,6 +322,7 @@ def test_doctor_looks_for_what_each_extra_brings(monkeypatch: pytest.MonkeyPatch
         "opencv-python-headless": "cv2",
         "pi-heif": "pi_heif",
         "lightning-fabric": "lightning_fabric",
+        "litert-torch": "litert_torch",
         "ray": "ray",
     }
     assert set(EXTRAS) == set(declared) - {"dev", "web"}  # web brings nothing more

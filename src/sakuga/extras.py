@@ -25,6 +25,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     ),
     "eval": ("torch", "safetensors", "pooch", "cv2", "scipy"),
     "batch": ("ray", "pyarrow"),
+    "openvino": ("openvino",),
+    "litert": ("litert_torch",),
+    "coreml": ("coremltools",),
 }
 EXTRAS["tune"] = (*EXTRAS["train"], *EXTRAS["eval"], "optuna", "filelock")
 

@@ -126,7 +126,7 @@ def test_export_verb(
 def test_what_cannot_be_exported_is_refused(
     style: Path, tiny_style: Path, photos: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(OptionError, match=r"neither in \.onnx nor in \.safetensors"):
+    with pytest.raises(OptionError, match=r"ends in none of \.onnx, \.safetensors, \.xml"):
         export(str(style), tmp_path / "a.pt", "fp16", None)
     with pytest.raises(OptionError, match="int8 is a form of style files"):
         export(str(style), tmp_path / "a.safetensors", "int8", photos)

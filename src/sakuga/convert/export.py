@@ -8,6 +8,7 @@ from typing import Literal
 
 import onnx
 
+from sakuga.convert.runtimes import RUNTIMES, export_runtime
 from sakuga.errors import OptionError
 from sakuga.extras import need
 from sakuga.files import replacing, write_bytes
@@ -30,8 +31,8 @@ def export(
 
     Args:
         source: a run's folder or checkpoint; else a style's name or file.
-        out: ends in .onnx or .safetensors; a folder for a page.
-        precision: of the weights in a style file; safetensors are float32 always.
+        out: ends in .onnx, .safetensors or one of `RUNTIMES`; a folder for a page.
+        precision: of the weights in a style file or an .xml; the other forms are float32 always.
         calibrate: photos, a folder or tar file; needed for int8.
         page: a built page, for a new one.
 
@@ -41,15 +42,15 @@ def export(
     Raises:
         SakugaError: the source, the options or the place cannot be used.
     """
-    as_page = page is not None or out.is_dir()
-    if not as_page and out.suffix not in (".onnx", ".safetensors"):
+    as_page = page is not None or (out.is_dir() and out.suffix not in RUNTIMES)
+    if not as_page and out.suffix not in (".onnx", ".safetensors", *RUNTIMES):
         raise OptionError(
-            f"{out}: ends neither in .onnx nor in .safetensors; for a folder that paints in the "
-            "browser, give --page too"
+            f"{out}: ends in none of .onnx, .safetensors, {', '.join(RUNTIMES)}; for a folder that "
+            "paints in the browser, give --page too"
         )
     if (precision == "int8") != (calibrate is not None):
         raise OptionError("--precision int8 and --calibrate PHOTOS go together")
-    if not as_page and out.suffix == ".safetensors" and precision == "int8":
+    if not as_page and out.suffix != ".onnx" and precision == "int8":
         raise OptionError(f"{out}: int8 is a form of style files; name one, .onnx")
     with tempfile.TemporaryDirectory() as folder:
         style = _style(source, Path(folder))
@@ -60,6 +61,8 @@ def export(
             told = _export_file(style, file, precision, calibrate)
             names = export_page(file, out, page)
             return f"{told}{out}: a page with {', '.join(names)}"
+        if out.suffix in RUNTIMES:
+            return export_runtime(style, out, precision == "fp16")
         if out.suffix == ".safetensors":
             from sakuga.styles.tensors import write_tensors
 
