@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sakuga.cel.painter import paint_cel, without_short_strokes
+from sakuga.cel.painter import detail_map, paint_cel, without_short_strokes
 from sakuga.cel.settings import CelSettings, load_settings, settings_from
 from sakuga.cel.skin import Face, skin_map
-from sakuga.cel.tones import few_lightnesses, soft_places, tone_regions
+from sakuga.cel.tones import few_lightnesses, shade_bands, soft_places, tone_regions
 from sakuga.errors import OptionError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -103,6 +103,39 @@ def test_few_lightnesses_has_so_many() -> None:
     assert (np.diff(levels) >= -1e-4).all()
 
 
+def test_shading_falls_in_bands_of_lightness() -> None:
+    lab = np.zeros((60, 200, 3), np.float32)
+    lab[..., 0] = np.linspace(36, 76, 200)
+    bands = shade_bands(lab, 16)
+    assert (np.flatnonzero(np.diff(bands[30])) == [59, 139]).all()  # at 48 and at 64
+    assert not np.diff(bands, axis=0).any()
+    tones = tone_regions(lab, 9.0, 16)[..., 0]
+    steps = np.diff(tones[30, 5:-5])
+    assert {59, 139} <= {
+        int(at) + 5 + near for at in np.flatnonzero(steps > 2) for near in (-2, -1, 0, 1, 2)
+    }
+    flat = np.full((60, 200, 3), 47.9, np.float32)
+    assert np.allclose(tone_regions(flat, 6.0, 16), flat, atol=0.01)
+
+
+def test_small_print_stays_and_faint_leaves_crowd_out() -> None:
+    ground = np.full((80, 80), 60, np.float32)
+    marks = (np.arange(80)[:, None] % 4 < 2) & (np.arange(80) % 4 < 2)
+    everywhere = np.ones((80, 80), np.float32)
+    strong = detail_map(ground - 60 * marks, ground, everywhere)[20:-20, 20:-20]
+    faint = detail_map(ground - 16 * marks, ground, everywhere)[20:-20, 20:-20]
+    assert np.median(strong) > 0.4
+    assert np.median(faint) < 0.1
+
+
+def test_a_thin_wash_leaves_paper_and_darks() -> None:
+    flat = np.full((48, 48, 3), (190, 190, 190), np.uint8)
+    flat[:, 24:] = 30
+    drawing, _ = paint_cel(flat, dataclasses.replace(PLAIN, wash=3.0))
+    assert drawing[:, :12].min() > 245  # 1 - (65 / 255)^3
+    assert 60 < drawing[24, -6:].mean() < 90
+
+
 def test_short_strokes_go_and_long_ones_stay() -> None:
     lines = np.zeros((60, 60), np.float32)
     lines[10, 5:55] = 1
@@ -163,8 +196,9 @@ def test_each_setting_changes_the_picture() -> None:
     usual, _ = paint_cel(photo, CelSettings(), face)
     other = {
         "brush": 4.0, "texture_brush": 9.0, "detail": 0.0, "flow": 8.0, "merge": 14.0,
-        "flatness": 0.2, "gradient": 0.0, "bins": 3, "skin": 0.0, "face_detail": 0.0,
-        "vividness": 0.5, "gamma": 1.3, "paper": (1.0, 0.9, 0.8), "black": (0.2, 0.1, 0.0),
+        "shade": 6.0, "flatness": 0.2, "gradient": 0.0, "bins": 3, "skin": 0.0, "face_detail": 0.0,
+        "vividness": 0.5, "gamma": 1.3, "wash": 2.0,
+        "paper": (1.0, 0.9, 0.8), "black": (0.2, 0.1, 0.0),
         "ink": 0.2, "line_width": 2.0, "line_level": 0.1, "line_slope": 0.5, "line_flow": 9.0,
         "line_length": 60.0, "crowding": 0.0, "line_colour": (0.5, 0.2, 0.0), "line_tone": 1.0,
     }  # fmt: skip

@@ -90,3 +90,9 @@ def test_checkers_are_dropped_and_lines_are_kept():
     assert drop_checkers(checkers)[inner].abs().max() < 1e-6
     torch.testing.assert_close(drop_checkers(stripes)[inner], stripes[inner])
     torch.testing.assert_close(drop_checkers(sky), sky)
+
+
+def test_a_gray_generator_paints_no_colour() -> None:
+    photo = torch.rand(1, 3, 32, 40) * 2 - 1
+    picture = LocalGenerator(8, 1, decides=True, gray=True)(photo)
+    assert torch.allclose(picture[:, :1].expand_as(picture), picture, atol=1e-6)

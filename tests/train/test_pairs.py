@@ -144,6 +144,13 @@ def test_lay_flat_makes_a_soft_border_crisp() -> None:
     assert torch.allclose(lay_flat(constant, on[..., :20, :20], off[..., :20, :20]), constant)
 
 
+def test_lay_flat_keeps_a_step_and_mixes_no_sides() -> None:
+    base = torch.full((1, 3, 24, 30), -0.5)
+    base[..., 15:] = 0.7
+    on, calm = torch.full((1, 1, 24, 30), 9.0), torch.zeros(1, 1, 24, 30)
+    assert torch.allclose(lay_flat(base, on, calm), base, atol=1e-3)
+
+
 def test_strokes_are_a_darkened_local_colour() -> None:
     white, gray = torch.ones(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
     assert torch.equal(draw_strokes(gray, torch.zeros(1, 1, 2, 2)), gray)

@@ -4,7 +4,7 @@ It takes up to a second, so it is run once over the photos and stored (`sakuga p
 photo becomes few tones with crisp, smooth borders, and continuous strokes:
 
     photo -> flow of its edges -> Kuwahara along the flow -> detail that stands out put back
-          -> smoothed along the flow -> regions of one tone -> two tones on skin
+          -> smoothed along the flow -> regions of one tone, shaded in steps -> two tones on skin
           -> colour -> strokes
 
 Unless a function says otherwise, colour is float32 (H, W, 3) CIELAB, L in [0, 100], and maps are
@@ -51,7 +51,7 @@ def paint_cel(
 # The settings each stage depends on, those of the stages before it included.
 _BRUSH = ("brush", "texture_brush")
 _PAINTED = (*_BRUSH, "detail", "face_detail", "flow")
-_TONES = (*_PAINTED, "merge")
+_TONES = (*_PAINTED, "merge", "shade")
 _PICTURE = (*_TONES, "flatness", "gradient", "skin")
 _LINES = (
     *(*_TONES, "line_width", "line_level", "line_slope", "line_flow"),
@@ -94,7 +94,7 @@ class Easel:
         """The drawing and its strokes, as `paint_cel` gives them."""
         brushed = self._once(_BRUSH, settings, lambda: self._brush(settings))
         painted = self._once(_PAINTED, settings, lambda: self._calm(brushed, settings))
-        tones = self._once(_TONES, settings, lambda: lay_out(painted, settings.merge))
+        tones = self._once(_TONES, settings, lambda: lay_out(painted, settings))
         picture = self._once(_PICTURE, settings, lambda: self._flatten(painted, tones, settings))
         lines = self._once(_LINES, settings, lambda: self._draw_lines(painted, tones, settings))
         return colour(picture, lines, settings), lines
@@ -139,7 +139,7 @@ class Easel:
         picture: Map = soft + flat * (tones - soft)
         # One small brush over all seams: what is soft by now was not meant to be.
         crisp = anisotropic_kuwahara(picture, edge_tangent_flow(picture[..., 0], 1.5), 2.0)
-        seams = (1 - wide) * (1 - self._face) * (1 - 0.7 * back)
+        seams = (1 - wide) * (1 - self._face) * (1 - back)
         picture = picture + seams[..., None] * (crisp - picture)
         if self._faces and settings.skin:
             picture = two_tone_skin(picture, self._fine, self._faces, settings.skin)
@@ -167,9 +167,9 @@ class Easel:
         return without_short_strokes(lines, 0.8 * settings.line_length)  # what was cut to pieces
 
 
-def lay_out(painted: Map, merge: float) -> Map:
+def lay_out(painted: Map, settings: CelSettings) -> Map:
     """Regions of one tone; their borders drawn anew by a small brush."""
-    tones = tone_regions(painted, merge)
+    tones = tone_regions(painted, settings.merge, settings.shade)
     borders = edge_tangent_flow(blur(tones[..., 0], 1.0), 2.5)
     straight = smoothstep(0.3, 0.8, borders.anisotropy)[..., None]
     tones = tones + straight * (smooth_along(tones, borders, 2.5) - tones)
@@ -181,6 +181,7 @@ def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:
     lab = picture.copy()
     lab[..., 1:] *= settings.vividness
     rgb: Map = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) ** settings.gamma
+    rgb = 1 - (1 - rgb) ** settings.wash
     if settings.bins:
         lab = few_lightnesses(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), settings.bins)
         rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
@@ -193,16 +194,18 @@ def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:
     return printed
 
 
-def detail_map(photo: Map, painted: Map, texture: Map, accent: float = 5.0) -> Map:
+def detail_map(photo: Map, painted: Map, texture: Map, accent: float = 9.0) -> Map:
     """Where fine detail stands out from what was painted over: eyes, letters; not leaves.
 
     Args:
         photo, painted: lightness.
         texture: 1 where fine detail is foliage or fur; there it is dropped where it crowds.
-        accent: L units; a difference of this much is kept whole, of half of it not at all.
+        accent: L units; a difference of this much is kept whole, of half of it not at all, and
+            one of 20 also where it crowds: twigs, spokes, small print.
     """
-    found = np.clip(2 * blur(np.abs(photo - painted), 1.0) / accent - 1, 0, 1)
-    crowded = np.clip((blur(found, 8.0) - 0.15) / 0.2, 0, 1)
+    lost = blur(np.abs(photo - painted), 1.0)
+    found = np.clip(2 * lost / accent - 1, 0, 1)
+    crowded = np.clip((blur(found, 8.0) - 0.15) / 0.2, 0, 1) * smoothstep(20.0, 8.0, lost)
     return (found * (1 - crowded * (0.25 + 0.75 * texture))).astype(np.float32)
 
 

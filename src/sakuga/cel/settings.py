@@ -12,11 +12,20 @@ from typing import Any
 from sakuga.errors import OptionError
 from sakuga.options import parse_overrides, read_recipe
 
-PAINTER_VERSION = 1  # of what is painted with the same settings; stored pairs remember it
+PAINTER_VERSION = 2  # of what is painted with the same settings; stored pairs remember it
 
 _SHARES = ("detail", "flatness", "gradient", "skin", "face_detail", "ink", "crowding", "line_tone")
-_POSITIVE = ("brush", "texture_brush", "flow", "gamma", "line_width", "line_flow", "line_slope")
-_NOT_NEGATIVE = ("merge", "vividness", "line_level", "line_length", "bins")
+_POSITIVE = (
+    "brush",
+    "texture_brush",
+    "flow",
+    "gamma",
+    "wash",
+    "line_width",
+    "line_flow",
+    "line_slope",
+)
+_NOT_NEGATIVE = ("merge", "shade", "vividness", "line_level", "line_length", "bins")
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ class CelSettings:
 
     # --- tones
     merge: float = 6.0  # CIELAB units; neighbouring regions nearer than this become one tone
+    shade: float = 20.0  # CIELAB lightness; soft shading falls in steps of this: 0, as regions do
     flatness: float = 1.0  # 0 to 1, how much of the region's one tone replaces soft shading
     gradient: float = 1.0  # 0 to 1, how much of wide, soft gradients (skies, walls) stays
     bins: int = 0  # lightnesses of the whole picture, spread evenly; 0: as many as it has
@@ -40,8 +50,9 @@ class CelSettings:
     face_detail: float = 0.9  # 0 to 1, how much of eyes, lips and teeth stays as the photo has it
 
     # --- colour
-    vividness: float = 1.25  # factor on a and b
-    gamma: float = 0.92  # exponent on the colours; below 1 brightens
+    vividness: float = 1.3  # factor on a and b
+    gamma: float = 0.88  # exponent on the colours; below 1 brightens
+    wash: float = 1.0  # above 1, thinner paint: light tones become paper, dark ones stay
     paper: tuple[float, ...] = (1.0, 1.0, 1.0)  # RGB in [0, 1] that white becomes
     black: tuple[float, ...] = (0.0, 0.0, 0.0)  # RGB in [0, 1] that black becomes
 

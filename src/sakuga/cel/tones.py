@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sakuga.cel.filters import Map, blur, gradient, smoothstep
 
 
-def tone_regions(lab: Map, merge: float) -> Map:
+def tone_regions(lab: Map, merge: float, shade: float = 0.0) -> Map:
     """Lay a picture out in regions of one tone each.
 
     Watersheds of the gradient (Vincent, Soille 1991) are merged, cheapest pair first, while
@@ -26,9 +26,16 @@ def tone_regions(lab: Map, merge: float) -> Map:
     Args:
         lab: the smoothed picture.
         merge: CIELAB units.
+        shade: L units, above 0: watersheds are parted at `shade_bands` too, and neighbours within
+            one band merge at a lower price than those of two.
     """
     labels = _watersheds(lab)
-    count = int(labels.max()) + 1
+    bands: list[int] = [0] * (int(labels.max()) + 1)
+    if shade:
+        both = labels.astype(np.int64) * 256 + shade_bands(lab, shade) + 128
+        keys, places = np.unique(both, return_inverse=True)
+        labels, bands = places.reshape(labels.shape).astype(np.int32), (keys % 256).tolist()
+    count = len(bands)
     step = np.sqrt(sum(gradient(lab[..., c]) ** 2 for c in range(3)))
     # A pixel on a contour has the colour of neither side, and counts little: no rims.
     weight = 1 / (1 + (step / 1.5) ** 4)
@@ -70,7 +77,7 @@ def tone_regions(lab: Map, merge: float) -> Map:
         length, total = neighbours[i][j]
         smaller = min(pixels[i], pixels[j])
         price: float = (distance + 0.5 * total / length) * min(1.0, (smaller / 200) ** 0.25)
-        return price
+        return price * (1.0 if not shade else 0.6 if bands[i] == bands[j] else 1.25)
 
     version = [0] * count
     parent = list(range(count))
@@ -175,6 +182,24 @@ def few_lightnesses(lab: Map, bins: int, sharpness: float = 6.0) -> Map:
     result = lab.copy()
     result[..., 0] = level + width / 2 * np.sign(off) * np.abs(off) ** sharpness
     return result
+
+
+def shade_bands(lab: Map, step: float) -> NDArray[np.int32]:
+    """Part soft shading (skin, cloth) where the smoothed lightness passes a multiple of step.
+
+    Such a border can be told from the place alone: a network draws it crisp, where it can only
+    guess at a watershed's.
+
+    Args:
+        lab: a smoothed picture.
+        step: L units.
+    """
+    smooth = lab
+    for _ in range(3):
+        smooth = cv2.bilateralFilter(smooth, 0, 9, 4.0)
+    light = blur(smooth[..., 0], 2.0)
+    light = light + smoothstep(3.0, 8.0, gradient(light)) * (lab[..., 0] - light)  # contours
+    return np.floor(light / step).astype(np.int32)
 
 
 def soft_places(lightness: Map) -> Map:

@@ -56,13 +56,17 @@ class LocalGenerator(nn.Module):
         width: channels at 1/2 of the size; twice and four times that at 1/4 and 1/8.
         blocks: residual blocks at 1/8.
         decides: whether it has the head that decides tones and strokes.
+        gray: whether it paints without colour, whatever the photo has.
     """
 
     size_multiple = 8
     minimum_side = 8
 
-    def __init__(self, width: int = 24, blocks: int = 5, *, decides: bool = False) -> None:
+    def __init__(
+        self, width: int = 24, blocks: int = 5, *, decides: bool = False, gray: bool = False
+    ) -> None:
         super().__init__()
+        self.gray = gray
         half, quarter, eighth = width, 2 * width, 4 * width
         self.blocks = blocks
         self.stem = nn.Sequential(
@@ -106,7 +110,7 @@ class LocalGenerator(nn.Module):
         half = 2 * (2 + 2)  # stem and tail
         quarter = 2 + 4 * (2 + 2)  # stride-2 conv on halves, two residual blocks
         eighth = 4 + 8 * (2 * self.blocks)
-        flat = 0 if self.decisions is None else 1 + FLAT_REACH
+        flat = 0 if self.decisions is None else 2 * FLAT_REACH  # a window, and its windows
         return half + quarter + eighth + 8 + 1 + flat  # and one of drop_checkers
 
     def forward(self, photo: Tensor, *, in_parts: bool = False) -> Tensor | Painting:
@@ -140,11 +144,12 @@ class LocalGenerator(nn.Module):
         paint = F.pixel_shuffle(self.tail[2](x), 2)  # (B, 4, H, W)
         blurred = F.avg_pool2d(photo, 5, 1, 2, count_include_pad=False)
         gated = torch.sigmoid(paint[:, 3:]) * (photo - blurred)
-        base = drop_checkers(blurred + gated + paint[:, :3])
+        base = blurred + gated + paint[:, :3]
+        base = drop_checkers(_luma(base).expand(-1, 3, -1, -1) if self.gray else base)
         return base, None if self.decisions is None else F.pixel_shuffle(self.decisions(x), 2)
 
 
-FLAT_REACH = 3  # pixels around one whose calmest place gives its tone
+FLAT_REACH = 3  # pixels from the middle of a window to its border
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
 FLAT_BIAS = 2.0  # added to them: higher lays more flat
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
@@ -155,10 +160,13 @@ LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or n
 def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
     """Replace soft borders by crisp ones: each pixel takes the tone of the calmest place nearby.
 
-    A Kuwahara filter (1976) over all windows that hold a pixel, in two means: with m and v mean and
-    variance of 3x3 pixels,
+    A Kuwahara filter (1976) over all 7x7 windows that hold the pixel, in two means: with m and v
+    mean and variance of a window,
 
-        tone = sum w m / sum w over 7x7 pixels,  w = exp(calm) / (v + 1e-4)^3,
+        tone = sum w m / sum w,  w = exp(calm) / (v + 1e-4)^3.
+
+    Windows across a border are not calm, so a step stays a step, and a ramp becomes one. A mean
+    over a square is one over its rows, then its columns.
 
     and the result is base + sigmoid(flat) (tone - base).
 
@@ -171,17 +179,21 @@ def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
         base, flat, calm = base.float(), flat.float(), calm.float()
         square = _luma(base) ** 2
         moments = torch.cat([base, square], dim=1)
-        moments = F.avg_pool2d(moments, 3, 1, 1, count_include_pad=False)
+        moments = _window_mean(moments)
         mean = moments[:, :3]
         variance = (moments[:, 3:] - _luma(mean) ** 2).clamp(min=0)
         unrest = variance + 1e-4
         weight = torch.exp(calm.clamp(-8, 8)) / (unrest * unrest * unrest)
-        size = 2 * FLAT_REACH + 1
-        sums = F.avg_pool2d(
-            torch.cat([mean * weight, weight], dim=1), size, 1, FLAT_REACH, count_include_pad=False
-        )
+        sums = _window_mean(torch.cat([mean * weight, weight], dim=1))
         tone = sums[:, :3] / sums[:, 3:]
         return base + torch.sigmoid(flat) * (tone - base)
+
+
+def _window_mean(maps: Tensor) -> Tensor:
+    """Mean over windows of 2 FLAT_REACH + 1 pixels, of what lies inside the picture."""
+    side, reach = 2 * FLAT_REACH + 1, FLAT_REACH
+    rows = F.avg_pool2d(maps, (1, side), 1, (0, reach), count_include_pad=False)
+    return F.avg_pool2d(rows, (side, 1), 1, (reach, 0), count_include_pad=False)
 
 
 def _luma(pictures: Tensor) -> Tensor:

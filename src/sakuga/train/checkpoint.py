@@ -22,7 +22,7 @@ def build_generator(config: TrainConfig) -> LocalGenerator | CartoonGenerator:
     """The generator a config asks for, freshly initialised from torch's global random state."""
     if config.generator == "cartoongan":
         return CartoonGenerator()
-    return LocalGenerator(config.width, config.blocks, decides=config.decides)
+    return LocalGenerator(config.width, config.blocks, decides=config.decides, gray=config.gray)
 
 
 def save_checkpoint(run: Path, state: dict[str, Any]) -> Path:

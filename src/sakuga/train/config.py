@@ -63,6 +63,7 @@ class TrainConfig:
     width: int = 24  # channels of the local generator at half size
     blocks: int = 5  # residual blocks of the local generator at an eighth
     decides: bool = False  # the local generator has a head that decides tones and strokes
+    gray: bool = False  # the local generator paints without colour
     discriminator_width: int = 32  # channels of the first layer of the patch discriminators
 
     # --- objective: a term whose weight is 0 is not computed
@@ -179,9 +180,15 @@ class TrainConfig:
             "pairs bring their drawings: flat_weight, colour_weight and structure_weights, which "
             "aim at the target painted in the step, must be 0",
         )
+        (
+            _check(
+                not self.decides or self.generator == "local",
+                "decides: only the local generator has such a head",
+            ),
+        )
         _check(
-            not self.decides or self.generator == "local",
-            "decides: only the local generator has such a head",
+            not self.gray or self.generator == "local",
+            "gray: only the local generator leaves colour out",
         )
         _check(
             not self.smooth or (len(",".join(self.anime).split(",")) == 1 and any(self.anime)),
