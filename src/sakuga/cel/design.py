@@ -50,6 +50,7 @@ SLIDERS = (
     Slider("line_level", "Number of lines", 1.2, 0.05, ("few", "many")),
     Slider("line_tone", "Coloured lines", 0.0, 1.0, ("one colour", "of what they part")),
     Slider("merge", "Size of flat areas", 1.0, 20.0, ("small", "large")),
+    Slider("shade", "Steps of shading", 0.0, 40.0, ("none", "large")),
     Slider("flatness", "Flatness", 0.0, 1.0, ("soft shading", "flat")),
     Slider("gradient", "Soft skies", 0.0, 1.0, ("flat", "soft")),
     Slider("brush", "Brush", 0.5, 6.0, ("fine", "broad")),
@@ -59,6 +60,7 @@ SLIDERS = (
     Slider("face_detail", "Eyes and mouths", 0.0, 1.0, ("painted over", "as in the photo")),
     Slider("vividness", "Vividness", 0.0, 2.5, ("grey", "vivid")),
     Slider("gamma", "Brightness", 1.6, 0.4, ("dark", "bright")),
+    Slider("wash", "Thin paint", 1.0, 4.0, ("opaque", "mostly paper")),
 )
 COLOURS = {"line_colour": "Lines", "paper": "Paper", "black": "Darkest tone"}
 
