@@ -156,6 +156,10 @@ def test_strokes_are_a_darkened_local_colour() -> None:
     assert torch.equal(draw_strokes(gray, torch.zeros(1, 1, 2, 2)), gray)
     inked = draw_strokes(white, torch.ones(1, 1, 2, 2))
     assert float(inked.mean()) == pytest.approx(2 * (0.1 + 0.27) - 1)
+    sepia = draw_strokes(white, torch.ones(1, 1, 2, 2), (0.3, 0.2, 0.1), 0.5)[0, :, 0, 0]
+    assert sepia.tolist() == pytest.approx(
+        [2 * (0.1 + 0.9 * (0.5 + s / 2)) - 1 for s in (0.3, 0.2, 0.1)]
+    )
 
 
 def test_a_generator_that_decides_sees_no_further_than_it_says() -> None:

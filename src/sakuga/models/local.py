@@ -5,6 +5,7 @@ Takes and gives float (B, 3, H, W) RGB in [-1, 1]; H and W are multiples of its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -57,16 +58,25 @@ class LocalGenerator(nn.Module):
         blocks: residual blocks at 1/8.
         decides: whether it has the head that decides tones and strokes.
         gray: whether it paints without colour, whatever the photo has.
+        stroke_colour, stroke_tone: of `draw_strokes`.
     """
 
     size_multiple = 8
     minimum_side = 8
 
     def __init__(
-        self, width: int = 24, blocks: int = 5, *, decides: bool = False, gray: bool = False
+        self,
+        width: int = 24,
+        blocks: int = 5,
+        *,
+        decides: bool = False,
+        gray: bool = False,
+        stroke_colour: Sequence[float] = (0.0, 0.0, 0.0),
+        stroke_tone: float = 0.3,
     ) -> None:
         super().__init__()
         self.gray = gray
+        self.stroke_colour, self.stroke_tone = tuple(stroke_colour), stroke_tone
         half, quarter, eighth = width, 2 * width, 4 * width
         self.blocks = blocks
         self.stem = nn.Sequential(
@@ -126,10 +136,13 @@ class LocalGenerator(nn.Module):
         stroke, flat, calm = decisions.float().chunk(3, dim=1)
         if in_parts:
             tone = lay_flat(base, flat, calm)
-            picture = draw_strokes(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
+            picture = self._draw(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
             return Painting(picture, base, tone, stroke)
         tone = lay_flat(base, FLAT_SLOPE * flat + FLAT_BIAS, calm)
-        return draw_strokes(tone, torch.sigmoid(STROKE_SLOPE * stroke + STROKE_BIAS))
+        return self._draw(tone, torch.sigmoid(STROKE_SLOPE * stroke + STROKE_BIAS))
+
+    def _draw(self, tone: Tensor, share: Tensor) -> Tensor:
+        return draw_strokes(tone, share, self.stroke_colour, self.stroke_tone)
 
     def _paint(self, photo: Tensor) -> tuple[Tensor, Tensor | None]:
         """The base, (B, 3, H, W), and the decisions, (B, 3, H, W) logits: stroke, flat, calm."""
@@ -202,16 +215,26 @@ def _luma(pictures: Tensor) -> Tensor:
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def draw_strokes(base: Tensor, share: Tensor) -> Tensor:
-    """Ink strokes in a darkened local colour: c (1 - .9 p) + .3 c^2 .9 p, c the base in [0, 1].
+def draw_strokes(
+    base: Tensor,
+    share: Tensor,
+    stroke_colour: Sequence[float] = (0.0, 0.0, 0.0),
+    stroke_tone: float = 0.3,
+) -> Tensor:
+    """Ink strokes: c + .9 p (t c^2 + (1 - t) s - c), c the base in [0, 1].
 
     Args:
         base: (B, 3, H, W) in [-1, 1].
         share: (B, 1, H, W) in [0, 1], p: 1 is ink.
+        stroke_colour: RGB in [0, 1], s.
+        stroke_tone: 0 to 1, t: how much of the darkened local colour is in a stroke.
     """
     colour = (base + 1) / 2
-    ink = 0.9 * share
-    return 2 * (colour + ink * (0.3 * colour * colour - colour)) - 1
+    inked = stroke_tone * colour * colour
+    if any(stroke_colour):
+        pure = [(1 - stroke_tone) * value for value in stroke_colour]
+        inked = inked + base.new_tensor(pure).view(1, 3, 1, 1)
+    return 2 * (colour + 0.9 * share * (inked - colour)) - 1
 
 
 def drop_checkers(pictures: Tensor) -> Tensor:

@@ -22,7 +22,14 @@ def build_generator(config: TrainConfig) -> LocalGenerator | CartoonGenerator:
     """The generator a config asks for, freshly initialised from torch's global random state."""
     if config.generator == "cartoongan":
         return CartoonGenerator()
-    return LocalGenerator(config.width, config.blocks, decides=config.decides, gray=config.gray)
+    return LocalGenerator(
+        config.width,
+        config.blocks,
+        decides=config.decides,
+        gray=config.gray,
+        stroke_colour=config.stroke_colour,
+        stroke_tone=config.stroke_tone,
+    )
 
 
 def save_checkpoint(run: Path, state: dict[str, Any]) -> Path:

@@ -29,7 +29,7 @@ _AT_LEAST = {
     **dict.fromkeys(("blocks", "line_light"), 0),
 }
 _ABOVE_ZERO = ("accent", "flatten", "gamma", "line_width")
-_SHARES = ("ink", "final_lr", "face_share")
+_SHARES = ("ink", "final_lr", "face_share", "stroke_tone")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class TrainConfig:
     blocks: int = 5  # residual blocks of the local generator at an eighth
     decides: bool = False  # the local generator has a head that decides tones and strokes
     gray: bool = False  # the local generator paints without colour
+    stroke_colour: tuple[float, ...] = (0.0, 0.0, 0.0)  # RGB in [0, 1] of what it inks,
+    stroke_tone: float = 0.3  # 0 to 1: and how much of the darkened local colour is in it
     discriminator_width: int = 32  # channels of the first layer of the patch discriminators
 
     # --- objective: a term whose weight is 0 is not computed
@@ -194,7 +196,7 @@ class TrainConfig:
             not self.smooth or (len(",".join(self.anime).split(",")) == 1 and any(self.anime)),
             "smooth: copies are found by their originals' names: give one folder of anime",
         )
-        for name in ("ink_colour", "paper_colour"):
+        for name in ("ink_colour", "paper_colour", "stroke_colour"):
             colour = getattr(self, name)
             _check(
                 len(colour) == 3 and all(0 <= value <= 1 for value in colour),
