@@ -239,7 +239,7 @@ def test_settings_are_checked(tmp_path: Path) -> None:
     toml.write_text('name = "mine"\n[cel]\nmerge = 8\n')
     assert load_settings(toml, ["ink=0.5"]) == CelSettings(merge=8.0, ink=0.5)
     toml.write_text("cel = 3\n")
-    with pytest.raises(OptionError, match="no table"):
+    with pytest.raises(OptionError, match="not a table"):
         load_settings(toml)
     with pytest.raises(OptionError, match="cannot be read"):
         load_settings(tmp_path / "none.toml")

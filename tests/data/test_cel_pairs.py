@@ -44,10 +44,10 @@ def test_a_pair_is_read_back_as_it_was() -> None:
 
 
 def test_what_is_no_pair_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"junk\.webp.*no pair"):
+    with pytest.raises(DataError, match=r"junk\.webp.*not a pair"):
         decode_pair(b"junk", "junk.webp")
     Image.fromarray(np.zeros((30, 20, 3), np.uint8)).save(tmp_path / "photo.png")
-    with pytest.raises(DataError, match="no pair"):
+    with pytest.raises(DataError, match="not a pair"):
         decode_pair((tmp_path / "photo.png").read_bytes(), "photo.png")
 
 
