@@ -81,9 +81,10 @@ def tone_regions(lab: Map, merge: float, shade: float = 0.0) -> Map:
 
     version = [0] * count
     parent = list(range(count))
-    heap = [(cost(i, j), i, j, 0, 0) for i in range(count) for j in neighbours[i] if i < j]
+    priced = ((cost(i, j), i, j, 0, 0) for i in range(count) for j in neighbours[i] if i < j)
+    heap = [pair for pair in priced if pair[0] < merge]
     heapq.heapify(heap)
-    while heap and heap[0][0] < merge:
+    while heap:
         _, i, j, at_i, at_j = heapq.heappop(heap)
         if version[i] != at_i or version[j] != at_j:
             continue  # one of them has grown since
