@@ -32,8 +32,8 @@ def tone_regions(lab: Map, merge: float, shade: float = 0.0) -> Map:
     labels = _watersheds(lab)
     bands: list[int] = [0] * (int(labels.max()) + 1)
     if shade:
-        both = labels.astype(np.int64) * 256 + shade_bands(lab, shade) + 128
-        keys, places = np.unique(both, return_inverse=True)
+        split = labels.astype(np.int64) * 256 + shade_bands(lab, shade) + 128
+        keys, places = np.unique(split, return_inverse=True)
         labels, bands = places.reshape(labels.shape).astype(np.int32), (keys % 256).tolist()
     count = len(bands)
     step = np.sqrt(sum(gradient(lab[..., c]) ** 2 for c in range(3)))
@@ -200,7 +200,8 @@ def shade_bands(lab: Map, step: float) -> NDArray[np.int32]:
         smooth = cv2.bilateralFilter(smooth, 0, 9, 4.0)
     light = blur(smooth[..., 0], 2.0)
     light = light + smoothstep(3.0, 8.0, gradient(light)) * (lab[..., 0] - light)  # contours
-    return np.floor(light / step).astype(np.int32)
+    bands: NDArray[np.int32] = np.floor(light / step).astype(np.int32)
+    return bands
 
 
 def soft_places(lightness: Map) -> Map:

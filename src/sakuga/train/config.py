@@ -182,11 +182,9 @@ class TrainConfig:
             "pairs bring their drawings: flat_weight, colour_weight and structure_weights, which "
             "aim at the target painted in the step, must be 0",
         )
-        (
-            _check(
-                not self.decides or self.generator == "local",
-                "decides: only the local generator has such a head",
-            ),
+        _check(
+            not self.decides or self.generator == "local",
+            "decides: only the local generator has such a head",
         )
         _check(
             not self.gray or self.generator == "local",
