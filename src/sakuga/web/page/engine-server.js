@@ -2,6 +2,19 @@
 
 import { blender } from "./blender.js";
 
+const LOGIN = `
+  <dialog id="login" aria-labelledby="login-title">
+    <form method="dialog" id="login-form">
+      <h2 id="login-title">This server wants its token</h2>
+      <p>Whoever started it chose one.</p>
+      <label for="token">Token</label>
+      <input id="token" type="password" autocomplete="current-password" required>
+      <p id="login-error" role="alert"></p>
+      <button class="primary" type="submit">Enter</button>
+    </form>
+  </dialog>`;
+
+document.body.insertAdjacentHTML("beforeend", LOGIN);
 const dialog = document.getElementById("login");
 
 /** fetch, and an Error with the server's own sentence when it refuses. */
