@@ -67,19 +67,20 @@ class Studio {
     if (files.length === 0) return;
     const added = files.map((file) => new Item(file, this.nextKey++));
     for (const item of added) keep(item.key, item.file).catch(() => {}); // a full disk: a reload loses it
-    this.#take(added);
+    this.#take(added, added[0]);
   }
 
-  /** Bring back what was worked on before the page was loaded anew. */
+  /** Bring back what was worked on before the page was loaded anew; what came meanwhile stays in view. */
   async restore() {
-    const stored = await kept().catch(() => []);
-    if (stored.length > 0) this.#take(stored.map(({ key, file }) => new Item(file, key)));
+    const found = await kept().catch(() => []); // no storage, as in a private window: nothing was kept
+    const stored = found.map(({ key, file }) => new Item(file, key));
+    if (stored.length > 0) this.#take(stored, this.current ?? stored[0]);
   }
 
-  #take(added) {
+  #take(added, current) {
     this.items.push(...added);
     this.items.sort((a, b) => a.key - b.key);
-    this.current = added[0];
+    this.current = current;
     find("empty").hidden = true;
     find("studio").hidden = false;
     for (const item of added) this.#open(item);
