@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import time
@@ -13,9 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from serving import pixels_of
 
 NODE_MODULES = Path(__file__).parents[1] / "web" / "node_modules"
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+}
 PATIENCE_MS = 60_000  # of a machine that does other things at the same time
 # What Chromium itself says of an answer that is an error, and onnxruntime of a style's graph.
 _EXPECTED = ("Failed to load resource", "onnxruntime")
@@ -109,11 +113,18 @@ def set_slider(page: Any, name: str, value: float) -> None:
     )
 
 
-def pixels_of(content: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    with Image.open(io.BytesIO(content)) as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def furthest(content: bytes, expected: np.ndarray[Any, Any]) -> int:
     """The greatest difference of two pictures, in grey levels."""
     return int(np.abs(pixels_of(content).astype(int) - expected.astype(int)).max())
+
+
+def faults_of(page: Any) -> list[str]:
+    """What axe says of WCAG 2.2 A and AA; the page's policy must be bypassed (`bypass_csp`)."""
+    axe = NODE_MODULES / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("axe-core is not there: run  npm ci  in the folder web")
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    return page.evaluate(  # type: ignore[no-any-return]
+        """async () => (await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] }))
+            .violations.map(v => v.id + ": " + v.nodes.map(n => n.html).join(" "))"""
+    )

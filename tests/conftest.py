@@ -1,15 +1,20 @@
-"""Small styles made on the spot, so that no test needs trained weights."""
+"""What tests share: small styles made on the spot, a server, a browser."""
 
 from __future__ import annotations
 
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from browsing import browser, page
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
+from serving import Running, running
 
 from sakuga.styles import StyleSpec, write_spec
 
@@ -138,6 +143,15 @@ def whole_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_style(tmp_path_factory.mktemp("style") / "whole.onnx", "whole", tileable=False)
 
 
+@pytest.fixture(scope="session")
+def styles(tiny_style: Path, whole_style: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `tiny` and `whole`."""
+    folder = tmp_path_factory.mktemp("styles")
+    for path in (tiny_style, whole_style):
+        shutil.copy(path, folder)
+    return folder
+
+
 @pytest.fixture
 def no_user_styles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of the user's own styles."""
@@ -147,12 +161,29 @@ def no_user_styles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def two_styles(
-    tiny_style: Path, whole_style: Path, no_user_styles: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def two_styles(styles: Path, no_user_styles: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of user's styles with `tiny` and `whole`; in this process there are no others."""
-    no_user_styles.mkdir()
-    for path in (tiny_style, whole_style):
-        (no_user_styles / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(styles, no_user_styles)
     monkeypatch.setattr("sakuga.styles.spec.SHIPPED_FOLDER", no_user_styles / "none")
     return no_user_styles
+
+
+@pytest.fixture(scope="session")
+def served(styles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server with the styles `tiny` and `whole`."""
+    with running(tmp_path_factory.mktemp("server"), styles, "--port", "0") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser; whoever opens a page in it has a context of their own."""
+    with browser() as launched:
+        yield launched
+
+
+@pytest.fixture
+def shown(chromium: Any, served: Running) -> Iterator[Any]:
+    """The page with nothing on it yet."""
+    with page(chromium, served.address) as opened:
+        yield opened

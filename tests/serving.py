@@ -42,6 +42,12 @@ def picture(width: int = 60, height: int = 40, kind: str = "PNG", **options: Any
     return buffer.getvalue()
 
 
+def pixels_of(content: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """What a file of a picture shows: uint8 (H, W, 3)."""
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def bomb(width: int = 30_000, height: int = 30_000) -> bytes:
     """A PNG of a few bytes that says it has many pixels."""
 

@@ -12,7 +12,7 @@ import clips
 import numpy as np
 import pytest
 from PIL import Image
-from serving import bomb, picture
+from serving import bomb, picture, pixels_of
 from starlette.testclient import TestClient
 
 import sakuga
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(two_styles: Path, folder: Path) -> Iterator[tuple[TestClient, Endpoints]]:
+def service(two_styles: Path, folder: Path) -> Iterator[tuple[TestClient, Endpoints]]:
     app, endpoints = build_app(SMALL, folder)
     with TestClient(app, base_url=BASE, raise_server_exceptions=False) as client:
         yield client, endpoints
@@ -55,12 +55,8 @@ def served(two_styles: Path, folder: Path) -> Iterator[tuple[TestClient, Endpoin
 
 
 @pytest.fixture
-def client(served: tuple[TestClient, Endpoints]) -> TestClient:
-    return served[0]
-
-
-def pixels_of(content: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+def client(service: tuple[TestClient, Endpoints]) -> TestClient:
+    return service[0]
 
 
 def wait_for(client: TestClient, job: dict[str, Any], *states: str) -> dict[str, Any]:
@@ -216,9 +212,9 @@ def test_two_files_in_a_form_are_refused(client: TestClient) -> None:
 
 
 def test_a_full_queue_says_when_to_come_back(
-    served: tuple[TestClient, Endpoints],
+    service: tuple[TestClient, Endpoints],
 ) -> None:
-    client, endpoints = served
+    client, endpoints = service
     for _ in range(SMALL.waiting_pictures):
         endpoints._pool.take_place()
     answer = client.post("/api/paint", content=picture())
@@ -265,9 +261,9 @@ def test_a_video_whose_sound_has_no_layout_is_painted(client: TestClient, tmp_pa
 
 
 def test_a_video_job_can_be_cancelled(
-    served: tuple[TestClient, Endpoints], folder: Path, tmp_path: Path
+    service: tuple[TestClient, Endpoints], folder: Path, tmp_path: Path
 ) -> None:
-    client, endpoints = served
+    client, endpoints = service
     video = clips.make_clip(tmp_path / "clip.mp4", frames=400).read_bytes()
     running = client.post("/api/videos", content=video).json()
     waiting = client.post("/api/videos", content=video).json()
@@ -304,8 +300,8 @@ def test_what_is_no_video_is_refused(
     assert list(folder.iterdir()) == []
 
 
-def test_refused_videos_give_their_places_back(served: tuple[TestClient, Endpoints]) -> None:
-    client, endpoints = served
+def test_refused_videos_give_their_places_back(service: tuple[TestClient, Endpoints]) -> None:
+    client, endpoints = service
     for query, status in (("x=1", 422), ("style=no", 404), ("max_side=2", 422), ("", 415)):
         assert client.post(f"/api/videos?{query}", content=b"no video").status_code == status
     assert endpoints.is_idle()

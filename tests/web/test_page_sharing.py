@@ -4,44 +4,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import clips
 import httpx2 as httpx
 import numpy as np
-import pytest
-from browsing import add_photo, browser, download, furthest, page, pixels_of, wait_until
+from browsing import PHONE, add_photo, download, furthest, page, wait_until
 from PIL import Image, ImageOps
-from serving import Running, picture, running
+from serving import Running, picture, pixels_of
 
 import sakuga
-
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-
-
-@pytest.fixture(scope="module")
-def served(
-    tmp_path_factory: pytest.TempPathFactory, tiny_style: Path, whole_style: Path
-) -> Iterator[Running]:
-    styles = tmp_path_factory.mktemp("styles")
-    for path in (tiny_style, whole_style):
-        (styles / path.name).write_bytes(path.read_bytes())
-    with running(tmp_path_factory.mktemp("server"), styles, "--port", "0") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as launched:
-        yield launched
-
-
-@pytest.fixture
-def shown(chromium: Any, served: Running) -> Iterator[Any]:
-    with page(chromium, served.address) as opened:
-        yield opened
 
 
 def smooth(width: int = 320, height: int = 240) -> bytes:
@@ -248,6 +221,34 @@ def test_what_was_removed_comes_back_and_a_reload_keeps_all(shown: Any) -> None:
     shown.reload()
     shown.wait_for_selector("#studio:visible #download:not([disabled])")
     assert names() == ["1", "2"]
+
+
+def test_what_comes_before_the_storage_answers_stays_in_view(shown: Any) -> None:
+    add_photo(shown, picture(40, 40), "old.png")
+    shown.context.add_init_script(
+        """const open = IDBFactory.prototype.open;
+        IDBFactory.prototype.open = function (...name) {
+            const asked = {};
+            window.answer = () => {
+                const real = open.apply(this, name);
+                real.onsuccess = () => { asked.result = real.result; asked.onsuccess(); };
+            };
+            return asked;
+        };"""
+    )
+    shown.reload()
+    shown.wait_for_selector("body[data-ready]")
+    add_photo(shown, picture(50, 40), "new.png")
+    shown.evaluate("window.answer()")
+    shown.wait_for_selector('.pick[aria-label="old, 1 of 2"]')
+    shown.wait_for_selector('.pick[aria-current="true"][aria-label="new, 2 of 2"]')
+
+
+def test_without_storage_the_page_paints_all_the_same(shown: Any) -> None:
+    shown.context.add_init_script("IDBFactory.prototype.open = () => { throw new Error('none'); }")
+    shown.reload()
+    shown.wait_for_selector("body[data-ready]")
+    add_photo(shown, picture(40, 40))
 
 
 def test_every_kind_of_file_is_handled_or_named(shown: Any, tmp_path: Path) -> None:

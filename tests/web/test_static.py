@@ -17,17 +17,14 @@ import pytest
 from browsing import (
     NODE_MODULES,
     add_photo,
-    browser,
     download,
     furthest,
     launch,
     page,
-    pixels_of,
     set_slider,
 )
-from conftest import make_style
 from PIL import Image
-from serving import picture
+from serving import picture, pixels_of
 
 import sakuga
 
@@ -42,14 +39,6 @@ class Host(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-@pytest.fixture(scope="module")
-def styles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("styles")
-    make_style(folder / "tiny.onnx", "tiny")
-    make_style(folder / "whole.onnx", "whole", tileable=False)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +71,6 @@ def hosted(folder: Path) -> Iterator[str]:
 def address(built: Path) -> Iterator[str]:
     with hosted(built) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as launched:
-        yield launched
 
 
 def test_it_paints_as_python_does_and_goes_on_offline(
