@@ -121,11 +121,25 @@ def test_shading_falls_in_bands_of_lightness() -> None:
 def test_small_print_stays_and_faint_leaves_crowd_out() -> None:
     ground = np.full((80, 80), 60, np.float32)
     marks = (np.arange(80)[:, None] % 4 < 2) & (np.arange(80) % 4 < 2)
-    everywhere = np.ones((80, 80), np.float32)
-    strong = detail_map(ground - 60 * marks, ground, everywhere)[20:-20, 20:-20]
-    faint = detail_map(ground - 16 * marks, ground, everywhere)[20:-20, 20:-20]
+    everywhere, nowhere = np.ones((80, 80), np.float32), np.zeros((80, 80), np.float32)
+    strong = detail_map(ground - 60 * marks, ground, everywhere, nowhere)[20:-20, 20:-20]
+    faint = detail_map(ground - 16 * marks, ground, everywhere, nowhere)[20:-20, 20:-20]
     assert np.median(strong) > 0.4
     assert np.median(faint) < 0.1
+    in_a_hedge = detail_map(ground - 60 * marks, ground, everywhere, everywhere)[20:-20, 20:-20]
+    assert np.median(in_a_hedge) < 0.1
+
+
+def test_wide_foliage_becomes_masses_and_a_small_tuft_stays() -> None:
+    """Speckles of leaves go where they fill the picture; the same on a small patch are a thing."""
+    grain = np.random.default_rng(4).integers(0, 2, (120, 120)).repeat(2, 0).repeat(2, 1)
+    leaves = np.where(grain[..., None], (150, 190, 60), (40, 80, 30)).astype(np.uint8)
+    tuft = np.full_like(leaves, (90, 130, 50))
+    tuft[106:134, 106:134] = leaves[106:134, 106:134]
+    midst, middle = np.s_[60:180, 60:180], np.s_[110:130, 110:130]
+    hedge = paint_cel(leaves, PLAIN)[0][midst].std(axis=(0, 1)).mean()
+    patch = paint_cel(tuft, PLAIN)[0][middle].std(axis=(0, 1)).mean()
+    assert hedge < 0.4 * patch
 
 
 def test_a_thin_wash_leaves_paper_and_darks() -> None:

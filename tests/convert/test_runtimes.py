@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -19,7 +21,7 @@ from training import export_as, lively_generator
 from sakuga.convert.export import export
 from sakuga.errors import MissingExtraError, OptionError, StyleError
 from sakuga.images.read import to_float
-from sakuga.styles import GRAPH_INPUT, find
+from sakuga.styles import GRAPH_INPUT, find, write_spec
 
 PHOTO = Path(__file__).parents[2] / "examples" / "portrait_astronaut.jpg"
 Paint = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -122,8 +124,6 @@ def test_int8_is_for_style_files(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_what_its_tensors_say_is_refused(tmp_path: Path) -> None:
     """Here the graph doubles its strokes; the rebuilt network would not."""
-    import onnx
-
     path = export_as(lively_generator(), "mine", tmp_path)
     model = onnx.load(path)
     (clip,) = (node for node in model.graph.node if "anime" in node.output)
@@ -133,3 +133,24 @@ def test_a_file_that_is_not_what_its_tensors_say_is_refused(tmp_path: Path) -> N
     with pytest.raises(StyleError, match="rebuilt, differs"):
         export(str(path), tmp_path / "mine.pt2", "fp16", None)
     assert not (tmp_path / "mine.pt2").exists()
+
+
+@pytest.mark.parametrize("name", ["storybook", "manga"])
+def test_ink_and_paper_go_along(name: str, tmp_path: Path) -> None:
+    """Strokes in sepia, or a picture without colour, are not to be told from the weights."""
+    export(name, tmp_path / f"{name}.pt2", "fp16", None)
+    paint = _torch(tmp_path / f"{name}.pt2")
+    with Image.open(PHOTO) as opened:
+        photo = to_float(np.asarray(opened.convert("RGB").resize((128, 128))))
+    wanted = onnxruntime.InferenceSession(find(name).path).run(None, {GRAPH_INPUT: photo})[0]
+    assert np.abs(paint(photo) - wanted).max() * 127.5 < 0.5
+
+
+def test_a_file_that_does_not_tell_its_ink_is_refused(tmp_path: Path) -> None:
+    style = find("storybook")
+    told = {k: v for k, v in style.spec.training.items() if k != "generator"}
+    model = onnx.load(style.path)
+    write_spec(model, dataclasses.replace(style.spec, training=told))
+    onnx.save(model, tmp_path / "mine.onnx")
+    with pytest.raises(StyleError, match="rebuilt, differs"):
+        export(str(tmp_path / "mine.onnx"), tmp_path / "mine.pt2", "fp16", None)

@@ -4,9 +4,11 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from scipy import ndimage
 
+from sakuga.convert.interpolate import interpolate
 from sakuga.evaluate.statistics import (
     drawn_statistics,
     lightness_of,
@@ -17,7 +19,7 @@ from sakuga.evaluate.statistics import (
 )
 from sakuga.images.read import read_picture
 from sakuga.painting.stylizer import Stylizer
-from sakuga.styles import SHIPPED_FOLDER, read_spec
+from sakuga.styles import SHIPPED_FOLDER, find, read_spec
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.jpg"))
 # At most, CIELAB units: storybook prints on cream paper, manga drops colour, on purpose.
@@ -89,6 +91,21 @@ def test_no_two_styles_draw_alike():
     for one, other in itertools.combinations(results, 2):
         alike = [similarity(a, b) for a, b in zip(results[one], results[other], strict=True)]
         assert np.median(alike) <= LIKENESS, (one, other)
+
+
+def test_novel_and_storybook_can_be_blended(tmp_path):
+    """They ink differently, and are one graph all the same."""
+    photo = read_picture(EXAMPLES[0]).frames[0].colour[:160, :160]
+    onnx.save(interpolate(find("novel"), find("storybook"), 0.5, "between"), tmp_path / "b.onnx")
+    one, other, between = (
+        Stylizer(path, device="cpu")(photo).astype(float)
+        for path in (
+            *(SHIPPED_FOLDER / f"{n}.onnx" for n in ("novel", "storybook")),
+            tmp_path / "b.onnx",
+        )
+    )
+    apart = np.abs(one - other).mean()
+    assert np.abs(between - one).mean() < apart > np.abs(between - other).mean()
 
 
 def test_a_sky_has_no_bands(painted):

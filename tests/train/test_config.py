@@ -180,3 +180,14 @@ def test_what_is_missing_is_told_before_torch_is_loaded(arguments, message, tmp_
     assert done.returncode == 0, done.stderr
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_generator_inks_as_the_painter_does(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[cel]\nline_colour = [0.1, 0.2, 0.3]\nline_tone = 0.5\n")
+    config = load_config(path)
+    assert (config.stroke_colour, config.stroke_tone) == ((0.1, 0.2, 0.3), 0.5)
+    assert load_config(path, ["stroke_tone=0"]).stroke_tone == 0
+    assert load_config("storybook").stroke_colour == (0.30, 0.17, 0.10)
+    assert load_config("manga").stroke_tone == 0
+    assert load_config("novel").stroke_colour == TrainConfig().stroke_colour

@@ -73,7 +73,7 @@ class Easel:
     def __init__(self, photo: Pixels, faces: Sequence[Face] = ()) -> None:
         self._faces = faces
         self._lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-        self._light = light = self._lab[..., 0]
+        light = self._lab[..., 0]
         self._flow = edge_tangent_flow(light)
 
         # Texture is high local contrast, over a wide area, in all directions: foliage, fur. There
@@ -83,6 +83,8 @@ class Easel:
         order = edge_tangent_flow(light, 6.0).anisotropy
         texture = smoothstep(2.0, 6.0, blur(contrast, 6.0)) * smoothstep(0.3, 0.6, share)
         self._texture: Map = texture * smoothstep(0.6, 0.25, blur(order, 4.0))
+        # A bird's breast is textured, and its eye stays; a hedge is masses of light and shadow.
+        self._foliage: Map = self._texture * smoothstep(0.5, 0.8, blur(self._texture, 20.0))
 
         # Light strokes of a finer brush: what eyes and letters are taken from.
         self._fine = anisotropic_kuwahara(self._lab, self._flow, 1.0)
@@ -112,12 +114,13 @@ class Easel:
         return done[values]
 
     def _brush(self, settings: CelSettings) -> Map:
-        radius = settings.brush + (settings.texture_brush - settings.brush) * self._texture
+        wider = 0.6 * self._texture + 0.4 * self._foliage
+        radius = settings.brush + (settings.texture_brush - settings.brush) * wider
         return anisotropic_kuwahara(self._lab, self._flow, radius)
 
     def _calm(self, painted: Map, settings: CelSettings) -> Map:
         """Put detail that stands out back, and calm contours."""
-        accents = detail_map(self._fine[..., 0], painted[..., 0], self._texture) * settings.detail
+        accents = self._stands_out(painted) * settings.detail
         accents = np.maximum(accents, self._face * settings.face_detail)[..., None]
         painted = painted + accents * (self._fine - painted)
 
@@ -129,11 +132,14 @@ class Easel:
         calmed: Map = painted + edge[..., None] * (1 - accents) * (calmer - painted)
         return calmed
 
+    def _stands_out(self, painted: Map) -> Map:
+        return detail_map(self._fine[..., 0], painted[..., 0], self._texture, self._foliage)
+
     def _flatten(self, painted: Map, tones: Map, settings: CelSettings) -> Map:
         """Replace soft shading by the tones, but where it is wide, a face, or detail."""
         wide = self._wide * settings.gradient
         flat = settings.flatness * (1 - wide) * (1 - 0.85 * self._face)
-        back = detail_map(self._fine[..., 0], tones[..., 0], self._texture) * settings.detail
+        back = self._stands_out(tones) * settings.detail
         flat = (flat * (1 - back))[..., None]
         soft = np.where(wide[..., None] > 0, cv2.bilateralFilter(painted, 9, 6, 4), painted)
         picture: Map = soft + flat * (tones - soft)
@@ -156,7 +162,7 @@ class Easel:
             along=settings.line_flow,
         )
         density = blur(lines, 8.0)
-        crowd = np.clip((density - 0.14) / 0.3, 0, 1) * settings.crowding
+        crowd = np.clip((density - 0.1) / 0.2, 0, 1) * settings.crowding
         # A line that parts nothing is a fold where it stands alone, and fur where there are many.
         alone = 0.25 * (1 - np.clip((density - 0.06) / 0.08, 0, 1) * settings.crowding)
         contour = salience(self._lab, tones, edge_tangent_flow(source, 2.0))
@@ -194,18 +200,20 @@ def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:
     return printed
 
 
-def detail_map(photo: Map, painted: Map, texture: Map, accent: float = 9.0) -> Map:
+def detail_map(photo: Map, painted: Map, texture: Map, foliage: Map, accent: float = 9.0) -> Map:
     """Where fine detail stands out from what was painted over: eyes, letters; not leaves.
 
     Args:
         photo, painted: lightness.
-        texture: 1 where fine detail is foliage or fur; there it is dropped where it crowds.
+        texture: 1 where fine detail is fur or leaves; there it is dropped where it crowds,
+        foliage: 1 in the midst of wide texture: there however strong it is.
         accent: L units; a difference of this much is kept whole, of half of it not at all, and
             one of 20 also where it crowds: twigs, spokes, small print.
     """
     lost = blur(np.abs(photo - painted), 1.0)
     found = np.clip(2 * lost / accent - 1, 0, 1)
-    crowded = np.clip((blur(found, 8.0) - 0.15) / 0.2, 0, 1) * smoothstep(20.0, 8.0, lost)
+    weak = np.maximum(smoothstep(20.0, 8.0, lost), foliage)
+    crowded = np.clip((blur(found, 8.0) - 0.15) / 0.2, 0, 1) * weak
     return (found * (1 - crowded * (0.25 + 0.75 * texture))).astype(np.float32)
 
 

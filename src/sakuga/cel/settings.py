@@ -12,7 +12,7 @@ from typing import Any
 from sakuga.errors import OptionError
 from sakuga.options import parse_overrides, read_recipe
 
-PAINTER_VERSION = 2  # of what is painted with the same settings; stored pairs remember it
+PAINTER_VERSION = 3  # of what is painted with the same settings; stored pairs remember it
 
 _SHARES = ("detail", "flatness", "gradient", "skin", "face_detail", "ink", "crowding", "line_tone")
 _POSITIVE = (
@@ -34,7 +34,9 @@ class CelSettings:
 
     # --- brush
     brush: float = 1.8  # pixels, radius of the Kuwahara filter: larger strokes of colour
-    texture_brush: float = 4.5  # the same on texture (foliage, fur, gravel)
+    texture_brush: float = (
+        6.5  # the same in foliage; on other texture (fur, gravel) up to 3/5 of it
+    )
     detail: float = 0.9  # 0 to 1, how much of fine detail that stands out (eyes, letters) stays
     flow: float = 3.0  # pixels, sigma of the smoothing along edges: calmer contours
 
@@ -63,7 +65,7 @@ class CelSettings:
     line_slope: float = 2.5  # how suddenly a dip becomes a stroke
     line_flow: float = 4.0  # pixels, sigma along the stroke: longer, calmer strokes
     line_length: float = 16.0  # pixels; shorter strokes that stand alone are dropped
-    crowding: float = 0.8  # 0 to 1, how much strokes thin out where they crowd
+    crowding: float = 0.95  # 0 to 1, how much strokes thin out where they crowd
     line_colour: tuple[float, ...] = (0.0, 0.0, 0.0)  # RGB in [0, 1] that full ink is mixed towards
     line_tone: float = 0.3  # 0 (pure line_colour) to 1 (the darkened local colour)
 

@@ -137,9 +137,9 @@ def _network(style: Style):  # type: ignore[no-untyped-def]  # torch stays out o
     import torch
 
     from sakuga.convert.onnx_export import TOLERANCE, _Clamped, largest_difference
-    from sakuga.models.local import LocalGenerator
     from sakuga.styles.tensors import read_tensors
-    from sakuga.train.checkpoint import load_weights
+    from sakuga.train.checkpoint import build_generator, load_weights
+    from sakuga.train.config import config_from
 
     tensors = {name: torch.from_numpy(values) for name, values in read_tensors(style).items()}
     if "stem.0.weight" not in tensors:
@@ -148,8 +148,11 @@ def _network(style: Style):  # type: ignore[no-untyped-def]  # torch stays out o
             "write .xml (OpenVINO), which takes any style"
         )
     blocks = len({name.split(".")[1] for name in tensors if name.startswith("eighth.")})
-    width, decides = tensors["stem.0.weight"].shape[0], "decisions.weight" in tensors
-    network = LocalGenerator(width, blocks, decides=decides)
+    shown = {"width": tensors["stem.0.weight"].shape[0], "blocks": blocks}
+    told = json.loads(str(style.spec.training.get("generator", "{}")))
+    network = build_generator(
+        config_from({**shown, "decides": "decisions.weight" in tensors, **told})
+    )
     load_weights(network, tensors, style.path)
     clamped = _Clamped(network).eval()
     difference = largest_difference(clamped, style.path.read_bytes(), style.spec)

@@ -178,10 +178,9 @@ def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
 
         tone = sum w m / sum w,  w = exp(calm) / (v + 1e-4)^3.
 
-    Windows across a border are not calm, so a step stays a step, and a ramp becomes one. A mean
-    over a square is one over its rows, then its columns.
-
-    and the result is base + sigmoid(flat) (tone - base).
+    and the result is base + sigmoid(flat) (tone - base). Windows across a border are not calm, so
+    a step stays a step, and a ramp becomes one. A mean over a square is one over its rows, then
+    its columns.
 
     Args:
         base: (B, 3, H, W) in [-1, 1].
@@ -229,12 +228,11 @@ def draw_strokes(
         stroke_colour: RGB in [0, 1], s.
         stroke_tone: 0 to 1, t: how much of the darkened local colour is in a stroke.
     """
-    colour = (base + 1) / 2
-    inked = stroke_tone * colour * colour
-    if any(stroke_colour):
-        pure = [(1 - stroke_tone) * value for value in stroke_colour]
-        inked = inked + base.new_tensor(pure).view(1, 3, 1, 1)
-    return 2 * (colour + 0.9 * share * (inked - colour)) - 1
+    # The same in [-1, 1], whatever the ink: styles of two inks stay one graph, and can be blended.
+    pure = base.new_tensor([2 * (1 - stroke_tone) * value - 1 for value in stroke_colour])
+    bright = base + 1
+    inked = stroke_tone / 2 * (bright * bright) + pure.view(1, 3, 1, 1)
+    return base + 0.9 * share * (inked - base)
 
 
 def drop_checkers(pictures: Tensor) -> Tensor:

@@ -22,14 +22,13 @@ def build_generator(config: TrainConfig) -> LocalGenerator | CartoonGenerator:
     """The generator a config asks for, freshly initialised from torch's global random state."""
     if config.generator == "cartoongan":
         return CartoonGenerator()
-    return LocalGenerator(
-        config.width,
-        config.blocks,
-        decides=config.decides,
-        gray=config.gray,
-        stroke_colour=config.stroke_colour,
-        stroke_tone=config.stroke_tone,
-    )
+    return LocalGenerator(config.width, config.blocks, decides=config.decides, **unlearned(config))
+
+
+def unlearned(config: TrainConfig) -> dict[str, Any]:
+    """What a local generator's weights do not show, by the names of its arguments."""
+    names = ("gray", "stroke_colour", "stroke_tone")
+    return {name: getattr(config, name) for name in names}
 
 
 def save_checkpoint(run: Path, state: dict[str, Any]) -> Path:

@@ -234,15 +234,21 @@ def _check(holds: bool, message: str) -> None:
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read a TOML file, or a recipe by its name, over the defaults, then `key=value` overrides.
 
-    Tables other than the top level ([tune]) belong to other verbs and are left alone.
+    Tables belong to other verbs and are left alone, but for the ink of [cel]: what the painter
+    draws strokes with, the generator does too, unless the file says otherwise.
 
     Raises:
         OptionError: no such file or recipe, not TOML, an unknown key (the nearest is suggested), a
         wrong type.
     """
     values = read_recipe(source)
+    painter = values.get("cel", {})
+    ink = {ours: painter[theirs] for theirs, ours in _INK.items() if theirs in painter}
     values = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    return config_from({**values, **parse_overrides(overrides)})
+    return config_from({**ink, **values, **parse_overrides(overrides)})
+
+
+_INK = {"line_colour": "stroke_colour", "line_tone": "stroke_tone"}  # painter: generator
 
 
 def find_checkpoint(source: str | Path) -> Path:
