@@ -10,12 +10,13 @@ from sakuga.errors import MissingExtraError
 EXTRAS: dict[str, tuple[str, ...]] = {
     "heic": ("pi_heif",),
     "steady": ("cv2",),
-    "data": ("cv2", "urllib3"),
+    "data": ("cv2", "urllib3", "msgspec"),
     "kaggle": ("kagglehub",),
     "train": (
         "torch",
         "lightning_fabric",
         "safetensors",
+        "google_crc32c",
         "pooch",
         "cv2",
         "onnx",
@@ -23,7 +24,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         "onnxslim",
         "tensorboard",
     ),
-    "eval": ("torch", "safetensors", "pooch", "cv2", "scipy"),
+    "eval": ("torch", "safetensors", "pooch", "cv2", "scipy", "jinja2"),
     "batch": ("ray", "pyarrow"),
     "openvino": ("openvino",),
     "litert": ("litert_torch",),

@@ -20,7 +20,6 @@ import torch
 from sakuga.convert.foreign_onnx import Feeding
 from sakuga.convert.import_weights import import_weights
 from sakuga.errors import OptionError, StyleError
-from sakuga.models.readers.crc32c import crc32c
 from sakuga.models.readers.layers import Layers
 from sakuga.models.readers.npy_folder import read_npy_folder
 from sakuga.models.readers.source import read_layers
@@ -45,16 +44,6 @@ def same(layers: Layers) -> bool:
     return found.keys() == STATE.keys() and all(
         np.array_equal(found[name], value.numpy()) for name, value in STATE.items()
     )
-
-
-def test_checksum_is_crc32c() -> None:
-    """Check values of RFC 3720 B.4, and a long input against byte by byte."""
-    assert crc32c(b"123456789") == 0xE3069283
-    assert crc32c(bytes(32)) == 0x8A9136AA
-    assert crc32c(b"\xff" * 32) == 0x62A8AB43
-    content = random.Random(1).randbytes(70_001)
-    crc = published._masked_crc(content)
-    assert ((crc32c(content) >> 15 | crc32c(content) << 17) + 0xA282EAD8) % 2**32 == crc
 
 
 def test_checkpoint_is_read_by_any_of_its_names(tmp_path: Path) -> None:
@@ -121,7 +110,7 @@ def test_code_in_a_torch_file_is_never_run(
 def test_code_in_an_npy_file_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("conv01_1.weight.npy", np.array([Evil()], object), allow_pickle=True)
-    with pytest.raises(StyleError, match="type object"):
+    with pytest.raises(StyleError, match="Python objects"):
         read_layers(tmp_path)
     assert not Path("sakuga-was-here").exists()
 
@@ -132,7 +121,7 @@ def test_sizes_are_checked_before_memory_is_taken(tmp_path: Path) -> None:
     header = header.ljust(117) + b"\n"
     content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(64)
     (tmp_path / "conv01_1.weight.npy").write_bytes(content)
-    with pytest.raises(StyleError, match="announces 1048576000128"):
+    with pytest.raises(StyleError, match=r"not a whole \.npy file"):
         read_npy_folder(tmp_path)
     torch.save({"a": torch.zeros(1234)}, tmp_path / "old", _use_new_zipfile_serialization=False)
     content = (tmp_path / "old").read_bytes()

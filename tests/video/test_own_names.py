@@ -119,6 +119,6 @@ def test_an_empty_folder_and_an_own_one_are_used(folder: Path) -> None:
         parts.mkdir()
         (parts / "job.json").write_text(json.dumps({"sakuga.video": 3}))
         (parts / "00000.npz").touch()
-        (parts / "00000.json.tmp").touch()
+        (parts / ".00000-1a2b3c4d.tmp.json").touch()
         paint_video(source, "out.mp4", style=plain, overwrite=True, options=ONE_FRAME)
         assert not parts.exists()

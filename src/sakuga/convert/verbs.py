@@ -62,7 +62,15 @@ def train(
     quiet
         Tell nothing on the way.
     """
-    modules = ("torch", "lightning_fabric", "safetensors", "cv2", "tensorboard", "onnx")
+    modules = (
+        "torch",
+        "lightning_fabric",
+        "safetensors",
+        "google_crc32c",
+        "cv2",
+        "tensorboard",
+        "onnx",
+    )
     need("sakuga train", "train", *modules, "onnxscript", "onnxslim")
     from sakuga.train.command import Request, run_training
 
@@ -198,7 +206,9 @@ def import_weights(
     overwrite
         Replace a file that is there.
     """
-    need("sakuga import-weights", "train", "torch", "onnx", "onnxscript", "onnxslim")
+    need(
+        "sakuga import-weights", "train", "torch", "google_crc32c", "onnx", "onnxscript", "onnxslim"
+    )
     from sakuga.convert import import_weights as command
     from sakuga.convert.foreign_onnx import Feeding
 

@@ -1,27 +1,32 @@
 """Photos of MS-COCO: from its instances JSON to the jobs worth downloading.
 
-The JSON of the training split is 450 MB and would take several GB as Python objects. It is walked
-one element at a time instead, keeping only which picture shows which category.
+The JSON of the training split is 450 MB and would take several GB as Python objects, so only which
+picture shows which category is kept of it.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-import json
+import mmap
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from sakuga.data.download import copy_local, download, fill
 from sakuga.data.fetch import Fetcher, FetchError, Job, Limits
-from sakuga.data.jsonwalk import walk_json
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import PictureSet, Progress, claim_folder, no_progress
-from sakuga.errors import DataError, OptionError
+from sakuga.errors import DataError, MissingExtraError, OptionError
+from sakuga.files import replacing
+
+try:
+    import msgspec
+except ImportError:
+    raise MissingExtraError("sakuga prepare coco", "data", "msgspec") from None
 
 Split = Literal["train2017", "val2017"]
 
@@ -115,7 +120,6 @@ def fetch_annotations(wanted: Wanted, folder: Path, base_url: str, limits: Limit
     fetcher = Fetcher(replace(limits, max_bytes=ARCHIVE_BYTES, picture_s=ARCHIVE_S))
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / ".annotations.zip.tmp"
-    temporary = folder / f".{target.name}.tmp"
     try:
         for attempt in range(1, limits.attempts + 1):
             try:
@@ -130,10 +134,10 @@ def fetch_annotations(wanted: Wanted, folder: Path, base_url: str, limits: Limit
         with (
             zipfile.ZipFile(archive) as packed,
             packed.open(f"annotations/{target.name}") as source,
+            replacing(target) as temporary,
             temporary.open("wb") as sink,
         ):
             shutil.copyfileobj(source, sink)
-        temporary.replace(target)
     except (zipfile.BadZipFile, KeyError) as error:
         raise DataError(
             f"{base_url}/{ARCHIVE} is not COCO's archive of annotations ({error}): name a local "
@@ -141,7 +145,6 @@ def fetch_annotations(wanted: Wanted, folder: Path, base_url: str, limits: Limit
         ) from error
     finally:
         archive.unlink(missing_ok=True)
-        temporary.unlink(missing_ok=True)
     return target
 
 
@@ -164,22 +167,23 @@ def _in_order(
 ) -> tuple[list[int], Callable[[int], Job]]:
     """All photos that are wanted, in the order in which they are taken, and what makes the jobs."""
     catalogue = read_catalogue(annotations)
-    unknown = [name for name in wanted.categories if name not in catalogue.categories.values()]
-    if unknown:
-        names = sorted(catalogue.categories.values())
-        near = difflib.get_close_matches(unknown[0], names, n=1)
+    categories = {category.id: category.name for category in catalogue.categories}
+    if unknown := set(wanted.categories) - set(categories.values()):
+        names = sorted(categories.values())
+        near = difflib.get_close_matches(min(unknown), names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-        raise OptionError(f"--categories: COCO has no {unknown[0]!r}; {hint}")
+        raise OptionError(f"--categories: COCO has no {min(unknown)!r}; {hint}")
 
-    names_of = {  # photo -> the categories it shows, each once, in the order of the JSON
-        photo: list(
-            dict.fromkeys(catalogue.categories[c] for c in shown if c in catalogue.categories)
-        )
-        for photo, shown in catalogue.shown.items()
-    }
+    licences = {one.id: f"{one.name} ({one.url})" for one in catalogue.licenses}
+    photo_of = {photo.id: photo for photo in catalogue.images}
+    shown: dict[int, dict[str, None]] = {}  # photo -> the categories on it, in the JSON's order
+    for thing in catalogue.annotations:
+        if thing.category_id in categories:
+            shown.setdefault(thing.image_id, {})[categories[thing.category_id]] = None
+    names_of = {photo: list(names) for photo, names in shown.items()}
     key = wanted.seed.to_bytes(8, "big", signed=True)
     photos = sorted(
-        (p for p in catalogue.photos if not wanted.categories or _shows(names_of, p, wanted)),
+        (p for p in photo_of if not wanted.categories or _shows(names_of, p, wanted)),
         key=lambda p: hashlib.blake2b(str(p).encode(), digest_size=8, key=key).digest(),
     )
     if not photos:
@@ -188,13 +192,13 @@ def _in_order(
         photos = list(_in_turns(photos, names_of, wanted.categories))
 
     def job_of(number: int) -> Job:
-        photo = catalogue.photos[number]
+        photo = photo_of[number]
         return Job(
-            url=f"{base_url}/{wanted.split}/{photo.file}",
-            name=Path(photo.file).stem,
+            url=f"{base_url}/{wanted.split}/{photo.file_name}",
+            name=Path(photo.file_name).stem,
             facts={
                 "flickr_url": photo.flickr_url,
-                "licence": catalogue.licences.get(photo.licence, ""),
+                "licence": licences.get(photo.license, ""),
                 "categories": names_of.get(number, []),
             },
         )
@@ -226,67 +230,58 @@ def _in_turns(
         yield photo
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
+class Photo(msgspec.Struct, gc=False):
     """What an instances JSON says of one photo."""
 
-    file: str
-    licence: int  # its id
-    flickr_url: str
+    id: int
+    file_name: str
+    license: int = -1  # its id
+    flickr_url: str = ""
 
 
-@dataclass(frozen=True)
-class Catalogue:
-    """What an instances JSON says of its photos."""
+class _Category(msgspec.Struct):
+    id: int
+    name: str
 
-    photos: dict[int, Photo]  # by id
-    categories: dict[int, str]  # id -> name
-    licences: dict[int, str]  # id -> name and URL
-    shown: dict[int, list[int]]  # photo -> categories of the things on it
+
+class _Licence(msgspec.Struct):
+    id: int
+    name: str
+    url: str
+
+
+class _Thing(msgspec.Struct, gc=False):
+    image_id: int
+    category_id: int
+
+
+class Catalogue(msgspec.Struct):
+    """What an instances JSON says of its photos; whatever else it says is passed over."""
+
+    images: Annotated[list[Photo], msgspec.Meta(min_length=1)]
+    categories: Annotated[list[_Category], msgspec.Meta(min_length=1)]
+    licenses: list[_Licence] = []
+    annotations: list[_Thing] = []  # what is on the photos
 
 
 def read_catalogue(annotations: Path) -> Catalogue:
-    """Read an instances JSON in bounded memory.
+    """Read an instances JSON, of which only what is needed gets into memory.
 
     Raises:
         DataError: no such file, no JSON, or a JSON of another kind.
     """
-    catalogue = Catalogue({}, {}, {}, {})
-    found: list[str] = []
     try:
-        with annotations.open(encoding="utf-8") as file:
-            for key, item in walk_json(file):
-                if not found or found[-1] != key:
-                    found.append(key)
-                if key == "images":
-                    catalogue.photos[item["id"]] = Photo(
-                        file=item["file_name"],
-                        licence=item.get("license", -1),
-                        flickr_url=item.get("flickr_url", ""),
-                    )
-                elif key == "categories":
-                    catalogue.categories[item["id"]] = item["name"]
-                elif key == "licenses":
-                    catalogue.licences[item["id"]] = f"{item['name']} ({item['url']})"
-                elif key == "annotations":
-                    catalogue.shown.setdefault(item["image_id"], []).append(item["category_id"])
+        with (
+            annotations.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text,
+        ):
+            return msgspec.json.decode(text, type=Catalogue)
     except OSError as error:
         raise DataError(f"{annotations} cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{annotations} is not UTF-8 text, so no JSON of COCO's") from error
-    except json.JSONDecodeError as error:
+    except msgspec.ValidationError as error:
         raise DataError(
-            f"{annotations} is not whole JSON ({error.msg}): download it again"
-        ) from error
-    except (KeyError, TypeError) as error:
-        raise DataError(
-            f"{annotations} is JSON of another kind (its {found[-1]!r} lack {error}): give "
-            "instances_train2017.json or instances_val2017.json"
-        ) from error
-    if not catalogue.photos or not catalogue.categories:
-        raise DataError(
-            f"{annotations} is JSON of another kind (it holds {', '.join(found) or 'nothing'}; "
-            "'images' and 'categories' were expected): give instances_train2017.json or "
+            f"{annotations} is JSON of another kind ({error}): give instances_train2017.json or "
             "instances_val2017.json"
-        )
-    return catalogue
+        ) from error
+    except ValueError as error:  # an empty file, too
+        raise DataError(f"{annotations} is not whole JSON ({error}): download it again") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sakuga.errors import DataError
+from sakuga.files import replacing
 
 
 class Journal:
@@ -85,8 +86,5 @@ def read_lines(path: Path, key: str) -> tuple[list[dict[str, Any]], int]:
 
 def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Write a JSONL file in one go: whole, or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        for line in lines:
-            file.write(as_line(line))
-    temporary.replace(path)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(map(as_line, lines))

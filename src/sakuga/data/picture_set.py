@@ -19,12 +19,12 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from sakuga.data.journal import Journal, read_lines
 from sakuga.data.split import split_of
 from sakuga.errors import DataError, OutputError
+from sakuga.files import write_bytes
 
 SET_FILE = "set.json"
 MANIFEST_FILE = "manifest.jsonl"
@@ -118,9 +118,7 @@ def claim_folder(folder: Path, made_by: dict[str, Any]) -> None:
             raise OutputError(
                 f"{folder} holds other files and no {SET_FILE}: choose an empty folder"
             )
-        temporary = folder / f".{SET_FILE}.tmp"
-        temporary.write_text(json.dumps(made_by, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_bytes(path, (json.dumps(made_by, indent=2) + "\n").encode())
     except ValueError:
         raise OutputError(
             f"{path} is damaged, so what the folder holds is not known: choose another folder"
@@ -242,12 +240,7 @@ class PictureSet:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._manifest.close()
         self._rejected.close()
         shutil.rmtree(self._parts, ignore_errors=True)

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sakuga.errors import OutputError, StyleError
 from sakuga.files import write_bytes
-from sakuga.styles.metadata import NotOnnxError, read_metadata
+from sakuga.styles.metadata import read_metadata
+from sakuga.styles.protobuf import MalformedError
 
 if TYPE_CHECKING:
     import onnx
@@ -131,7 +132,7 @@ def read_spec(path: Path) -> StyleSpec:
         raise StyleError(f"{path}: there is no such style file; check the spelling") from error
     except OSError as error:
         raise StyleError(f"{path}: cannot be read ({error.strerror})") from error
-    except NotOnnxError as error:
+    except MalformedError as error:
         raise StyleError(
             f"{path}: is not an ONNX file ({error}); a style is what `sakuga export` writes"
         ) from error

@@ -27,6 +27,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from sakuga.errors import OutputError
+from sakuga.files import replacing, write_bytes
 from sakuga.images.marks import Mark
 from sakuga.video.containers import ENCODERS, Encoder
 from sakuga.video.frames import Pixels, from_rgb
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 _BT709, _LIMITED = 1, 1  # AVCOL_PRI_BT709, AVCOL_TRC_BT709 and AVCOL_SPC_BT709; AVCOL_RANGE_MPEG
 # What a job writes into its folder, and nobody else.
-_OWN = re.compile(r"job\.json|\d{5}\.\w+|rehearsal[-.].*|(job|\d{5})\.(json\.tmp|tmp\.npz)")
+_OWN = re.compile(r"job\.json|\d{5}\.\w+|rehearsal[-.].*|\.(job|\d{5})-\w{8}\.tmp\.\w+")
 _DEEPEST_REORDERING = 64  # frames an encoder may put a frame before one that is shown earlier
 
 State = dict[str, NDArray[Any]]
@@ -103,7 +104,7 @@ class Parts:
             if self._description.exists():  # and not ours
                 foreign.insert(0, self._description.name)
             if not foreign:
-                _write_text(self._description, json.dumps(job, indent=1))
+                write_bytes(self._description, json.dumps(job, indent=1).encode())
         except OSError as error:
             raise OutputError(
                 f"{target}: cannot be written ({error.strerror}); choose another place"
@@ -155,12 +156,10 @@ class Parts:
 
     def keep(self, index: int, segment: Segment, state: State) -> None:
         """Record segment `index` as whole; only after this a resumed job counts it."""
-        memory = self._path(index, ".npz")
-        temporary = memory.with_suffix(".tmp.npz")
-        np.savez(temporary, allow_pickle=False, **state)
-        temporary.replace(memory)
+        with replacing(self._path(index, ".npz")) as temporary:
+            np.savez(temporary, allow_pickle=False, **state)
         record = {"file": segment.path.name, "begin": segment.begin, "times": segment.times}
-        _write_text(self._path(index, ".json"), json.dumps(record))
+        write_bytes(self._path(index, ".json"), json.dumps(record).encode())
         if index:
             self._path(index - 1, ".npz").unlink(missing_ok=True)
 
@@ -263,10 +262,3 @@ def describe(encoding: Encoding) -> dict[str, Any]:
 
 def _is_part(path: Path) -> bool:
     return _OWN.fullmatch(path.name) is not None and not path.is_dir()
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write a small file wholly or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
