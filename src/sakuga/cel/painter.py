@@ -99,7 +99,7 @@ class Easel:
         tones = self._once(_TONES, settings, lambda: lay_out(painted, settings))
         picture = self._once(_PICTURE, settings, lambda: self._flatten(painted, tones, settings))
         lines = self._once(_LINES, settings, lambda: self._draw_lines(painted, tones, settings))
-        return colour(picture, lines, settings), lines
+        return colour(picture, lines, self._face, settings), lines
 
     def _once(self, names: tuple[str, ...], settings: CelSettings, make: Callable[[], Map]) -> Map:
         """What a stage made of these values of its settings before, or makes now."""
@@ -182,12 +182,17 @@ def lay_out(painted: Map, settings: CelSettings) -> Map:
     return anisotropic_kuwahara(tones, borders, 2.0)
 
 
-def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:
-    """Grade, ink and print a painted picture: CIELAB to uint8 RGB."""
+def colour(picture: Map, lines: Map, face: Map, settings: CelSettings) -> Pixels:
+    """Grade, ink and print a painted picture: CIELAB to uint8 RGB.
+
+    Args:
+        face: 1 where paint stays thicker: washed out, a face loses its eyes.
+    """
     lab = picture.copy()
     lab[..., 1:] *= settings.vividness
+    if settings.wash != 1:
+        lab = thin_paint(lab, 1 + (settings.wash - 1) * (1 - 0.5 * blur(face, 8.0)))
     rgb: Map = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) ** settings.gamma
-    rgb = 1 - (1 - rgb) ** settings.wash
     if settings.bins:
         lab = few_lightnesses(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), settings.bins)
         rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
@@ -198,6 +203,18 @@ def colour(picture: Map, lines: Map, settings: CelSettings) -> Pixels:
     black, paper = (np.array(c, np.float32) for c in (settings.black, settings.paper))
     printed: Pixels = np.clip((black + rgb * (paper - black)) * 255 + 0.5, 0, 255).astype(np.uint8)
     return printed
+
+
+def thin_paint(lab: Map, wash: Map) -> Map:
+    """Let paper shine through: 1 - L becomes (1 - L)^wash, L in [0, 1], and hues stay.
+
+    Light tones become paper, dark ones stay. Chroma fades as the 0.3rd power of what 1 - L does:
+    with all of it, skies would be gone.
+    """
+    depth = np.clip(1 - lab[..., 0] / 100, 1e-3, 1)
+    thinned = depth**wash
+    fade = (thinned / depth) ** 0.3
+    return np.dstack([100 * (1 - thinned), lab[..., 1] * fade, lab[..., 2] * fade])
 
 
 def detail_map(photo: Map, painted: Map, texture: Map, foliage: Map, accent: float = 9.0) -> Map:
