@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sakuga.cel.painter import detail_map, paint_cel, without_short_strokes
+from sakuga.cel.painter import detail_map, paint_cel, s_curve, without_short_strokes
 from sakuga.cel.settings import CelSettings, load_settings, settings_from
 from sakuga.cel.skin import Face, skin_map
 from sakuga.cel.tones import few_lightnesses, shade_bands, soft_places, tone_regions
@@ -150,6 +150,23 @@ def test_a_thin_wash_leaves_paper_and_darks() -> None:
     assert 60 < drawing[24, -6:].mean() < 90
 
 
+def test_a_wash_keeps_hues_and_spares_faces() -> None:
+    blue = np.full((96, 96, 3), (90, 130, 200), np.uint8)
+    face = [Face(48, 48, 30, 36)]
+    washed, _ = paint_cel(blue, dataclasses.replace(PLAIN, wash=3.0, skin=0), face)
+    red, green, middle = washed[48, 48].astype(int)
+    assert red < green < middle
+    assert washed[2:6, 2:6].mean() > washed[44:52, 44:52].mean() + 8
+
+
+def test_contrast_is_odd_about_the_middle_and_keeps_ends() -> None:
+    values = np.linspace(0, 1, 11, dtype=np.float32)
+    curve = s_curve(values, 4.0)
+    assert np.allclose(curve + curve[::-1], 1, atol=1e-6)
+    assert np.allclose(curve[[0, 5, 10]], (0, 0.5, 1), atol=1e-6)
+    assert curve[2] < 0.1 and (np.diff(curve) > 0).all()
+
+
 def test_short_strokes_go_and_long_ones_stay() -> None:
     lines = np.zeros((60, 60), np.float32)
     lines[10, 5:55] = 1
@@ -211,7 +228,7 @@ def test_each_setting_changes_the_picture() -> None:
     other = {
         "brush": 4.0, "texture_brush": 9.0, "detail": 0.0, "flow": 8.0, "merge": 14.0,
         "shade": 6.0, "flatness": 0.2, "gradient": 0.0, "bins": 3, "skin": 0.0, "face_detail": 0.0,
-        "vividness": 0.5, "gamma": 1.3, "wash": 2.0,
+        "vividness": 0.5, "gamma": 1.3, "contrast": 3.0, "wash": 2.0,
         "paper": (1.0, 0.9, 0.8), "black": (0.2, 0.1, 0.0),
         "ink": 0.2, "line_width": 2.0, "line_level": 0.1, "line_slope": 0.5, "line_flow": 9.0,
         "line_length": 60.0, "crowding": 0.0, "line_colour": (0.5, 0.2, 0.0), "line_tone": 1.0,

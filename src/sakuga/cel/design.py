@@ -60,6 +60,7 @@ SLIDERS = (
     Slider("face_detail", "Eyes and mouths", 0.0, 1.0, ("painted over", "as in the photo")),
     Slider("vividness", "Vividness", 0.0, 2.5, ("grey", "vivid")),
     Slider("gamma", "Brightness", 1.6, 0.4, ("dark", "bright")),
+    Slider("contrast", "Contrast", 0.0, 6.0, ("as it is", "black and white")),
     Slider("wash", "Thin paint", 1.0, 4.0, ("opaque", "mostly paper")),
 )
 COLOURS = {"line_colour": "Lines", "paper": "Paper", "black": "Darkest tone"}

@@ -25,7 +25,7 @@ _POSITIVE = (
     "line_flow",
     "line_slope",
 )
-_NOT_NEGATIVE = ("merge", "shade", "vividness", "line_level", "line_length", "bins")
+_NOT_NEGATIVE = ("merge", "shade", "vividness", "line_level", "line_length", "bins", "contrast")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class CelSettings:
     # --- colour
     vividness: float = 1.3  # factor on a and b
     gamma: float = 0.88  # exponent on the colours; below 1 brightens
+    contrast: float = 0.0  # steepness of an S-curve on lightness: darks to black, lights to paper
     wash: float = 1.0  # above 1, thinner paint: light tones become paper, dark ones stay
     paper: tuple[float, ...] = (1.0, 1.0, 1.0)  # RGB in [0, 1] that white becomes
     black: tuple[float, ...] = (0.0, 0.0, 0.0)  # RGB in [0, 1] that black becomes
