@@ -1,6 +1,7 @@
 """What painting a clip costs beside the style itself, how steady the result is, and its memory.
 
     python benchmarks/video.py --style novel            cost and steadiness on the example clip
+    python benchmarks/video.py --fast                   instead, `--fast` at 1280 x 720
     python benchmarks/video.py --memory                 instead, 10 s against 10 min of a clip
 
 Steadiness needs `pip install 'sakuga[eval]'`.
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +25,7 @@ from unittest import mock
 
 import av
 import numpy as np
+from PIL import Image
 
 from sakuga import Stylizer
 from sakuga.video import VideoOptions, paint_video
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, default=EXAMPLE)
     parser.add_argument("--max-side", type=int, default=640, help="pixels of the longer side")
     parser.add_argument("--frames", type=int, default=100, help="how many to paint")
+    parser.add_argument("--fast", action="store_true", help="measure only what `--fast` gives")
     parser.add_argument(
         "--memory", action="store_true", help="measure only the memory of a long clip"
     )
@@ -50,6 +54,9 @@ def main() -> None:
         memory()
         return
     stylizer = Stylizer(arguments.style)
+    if arguments.fast:
+        fast(stylizer, first_frames(arguments.clip, 1280, arguments.frames))
+        return
     photos = first_frames(arguments.clip, arguments.max_side, arguments.frames)
     height, width = photos[0].shape[:2]
     print(
@@ -150,6 +157,45 @@ def flicker(frames: list[np.ndarray]) -> float:
     return float(np.mean(differences))
 
 
+def fast(stylizer: Stylizer, photos: list[np.ndarray]) -> None:
+    """The usual way and `--fast` at 1280 x 720: all of the picture moving, and a third of it."""
+    size = (1280, 720)
+    moving = [np.asarray(Image.fromarray(photo).resize(size)) for photo in photos]
+    partly = [np.concatenate([moving[0][:, :854], photo[:, 854:]], axis=1) for photo in moving]
+    print(f"\n{len(photos)} frames of {size[0]} x {size[1]}, enlarged from {photos[0].shape[1]}")
+    print("| what moves | | frames a second | CPU ms a frame | warp error | texture | edges |")
+    print("|---|---|--:|--:|--:|--:|--:|")
+    for label, frames in (("all", moving), ("the right third", partly)):
+        with tempfile.TemporaryDirectory() as folder:
+            source, out = Path(folder) / "in.mp4", Path(folder) / "out.mp4"
+            write_clip(source, size, frames)
+            shown = first_frames(source, 1280, len(frames))
+            for chosen in (False, True):
+                began_s, cpu_s = time.perf_counter(), time.process_time()
+                options = VideoOptions(fast=chosen)
+                paint_video(source, out, style=stylizer, options=options, overwrite=True)
+                rate = len(frames) / (time.perf_counter() - began_s)
+                cpu_ms = (time.process_time() - cpu_s) / len(frames) * 1e3
+                animes = first_frames(out, 1280, len(frames))
+                name = "--fast" if chosen else "usual"
+                told = "".join(f" {value:.2f} |" for value in looks(shown, animes))
+                print(f"| {label} | {name} | {rate:.2f} | {cpu_ms:.0f} |{told}", flush=True)
+
+
+def looks(photos: list[np.ndarray], animes: list[np.ndarray]) -> tuple[float, float, float]:
+    """Medians: the warp error by the clip's own, texture, edges."""
+    from sakuga.evaluate.statistics import picture_statistics, warp_errors
+
+    errors = warp_errors(photos, animes)
+    own, painted = (statistics.median(side) for side in zip(*errors, strict=True))
+    pairs = list(zip(photos, animes, strict=True))[::8]
+    found = [picture_statistics(photo, anime) for photo, anime in pairs]
+    texture, edges = (
+        statistics.median(one[name] for one in found) for name in ("texture", "edges")
+    )
+    return painted / own, texture, edges
+
+
 def memory() -> None:
     """Peak memory of a process that paints 640 x 360 for ten seconds, and for ten minutes.
 
@@ -175,13 +221,24 @@ def memory() -> None:
 
 def moving_clip(path: Path, seconds: int, rate: int = 25) -> Path:
     """A square that moves every tenth frame."""
-    with av.open(path, "w") as output:
-        stream = output.add_stream("libx264", rate=rate, width=640, height=360)
-        stream.codec_context.options = {"preset": "ultrafast"}
+
+    def pictures() -> Iterator[np.ndarray]:
         for index in range(seconds * rate):
             picture = np.full((360, 640, 3), 90, np.uint8)
             left = index // 10 * 8 % 560
             picture[140:220, left : left + 80] = (220, 120, 60)
+            yield picture
+
+    return write_clip(path, (640, 360), pictures(), rate)
+
+
+def write_clip(
+    path: Path, size: tuple[int, int], pictures: Iterable[np.ndarray], rate: int = 25
+) -> Path:
+    with av.open(path, "w") as output:
+        stream = output.add_stream("libx264", rate=rate, width=size[0], height=size[1])
+        stream.codec_context.options = {"preset": "ultrafast"}
+        for picture in pictures:
             output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         output.mux(stream.encode(None))
     return path

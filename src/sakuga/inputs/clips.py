@@ -46,7 +46,7 @@ def check_for_picture(video: VideoOptions, name: str, *, moves: bool) -> None:
     if moves:
         allowed |= {"start", "stop", "fps", "preview", "wipe", "aspect"}
     if moves and video.shows_otherwise:  # what is made is a clip before it is a picture
-        allowed |= {"steady", "resume", "discard", "segment_frames"}
+        allowed |= {"fast", "steady", "resume", "discard", "segment_frames"}
     for option in _unusual(video):
         if option not in allowed:
             called = {"start": "from", "stop": "to", "steady": "no-steady"}.get(option, option)

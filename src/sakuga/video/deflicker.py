@@ -25,7 +25,7 @@ from sakuga.video.frames import Pixels
 
 Planes = NDArray[np.float32]
 
-_BLOCK = 8  # pixels a side: smaller blocks mistake noise for change, larger ones blur the outlines
+BLOCK = 8  # pixels a side: smaller blocks mistake noise for change, larger ones blur the outlines
 _STRONGEST = 0.8  # share of the past in a block that did not change: noise falls to a third
 _NOISE_RANGE = (0.7, 4.0)  # grey levels a still block may differ; the actual noise is estimated
 _MEAN_LEVELS = 1.5  # grey levels the mean of a still block may move; twice that is a change
@@ -184,23 +184,23 @@ def _block_change(source: Planes, past: Planes | list[Planes]) -> Planes:
     absolute, signed = [], []
     for plane, past_plane in zip(source, past, strict=True):
         np.subtract(plane, past_plane, out=difference)
-        signed.append(np.abs(_block_means(difference)))
-        absolute.append(_block_means(np.abs(difference, out=difference)))
+        signed.append(np.abs(block_means(difference)))
+        absolute.append(block_means(np.abs(difference, out=difference)))
     return np.stack([np.maximum(*absolute), np.maximum(*signed)])
 
 
-def _block_means(plane: Planes) -> Planes:
+def block_means(plane: Planes) -> Planes:
     """(H, W) -> (rows, columns); blocks at the right and at the bottom may be smaller."""
-    rows, columns = (np.minimum(_BLOCK, side - np.arange(0, side, _BLOCK)) for side in plane.shape)
+    rows, columns = (np.minimum(BLOCK, side - np.arange(0, side, BLOCK)) for side in plane.shape)
     pixels: Planes = np.outer(rows, columns).astype(np.float32)
     return _sum_runs(_sum_runs(plane).T).T / pixels
 
 
 def _sum_runs(plane: Planes) -> Planes:
-    """Sum each `_BLOCK` rows; whole rows at a time is what numpy is quick at."""
-    sums = plane[::_BLOCK].copy()
-    for offset in range(1, _BLOCK):
-        rows = plane[offset::_BLOCK]
+    """Sum each `BLOCK` rows; whole rows at a time is what numpy is quick at."""
+    sums = plane[::BLOCK].copy()
+    for offset in range(1, BLOCK):
+        rows = plane[offset::BLOCK]
         sums[: len(rows)] += rows
     return sums
 
@@ -210,7 +210,7 @@ def _block_detail(plane: Planes) -> Planes:
     steep = np.zeros_like(plane)
     np.abs(plane[1:] - plane[:-1], out=steep[:-1])
     steep[:, :-1] += np.abs(plane[:, 1:] - plane[:, :-1])
-    return _block_means(steep)
+    return block_means(steep)
 
 
 def _share_of_past(change: Planes, slip: Planes) -> Planes:
@@ -249,9 +249,9 @@ def _spread(blocks: Planes, height: int) -> Planes:
     above = np.concatenate([blocks[:1], blocks[:-1]])
     below = np.concatenate([blocks[1:], blocks[-1:]])
     rows, width = blocks.shape
-    pixels = np.empty((rows, _BLOCK, width), np.float32)
-    for offset in range(_BLOCK):
-        away = (offset + 0.5) / _BLOCK - 0.5  # from the middle, in blocks
+    pixels = np.empty((rows, BLOCK, width), np.float32)
+    for offset in range(BLOCK):
+        away = (offset + 0.5) / BLOCK - 0.5  # from the middle, in blocks
         neighbours = above if away < 0 else below
         share = np.float32(abs(away))
         pixels[:, offset] = (1 - share) * blocks + share * neighbours

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # The options that decide what a video looks like -> what the command line calls them.
 _CALLED = {
     **{"start": "from", "stop": "to", "seconds": "seconds", "fps": "fps", "codec": "codec"},
-    **{"crf": "crf", "side_by_side": "side-by-side", "steady": "steady"},
+    **{"crf": "crf", "side_by_side": "side-by-side", "steady": "steady", "fast": "fast"},
     **{"wipe": "wipe", "aspect": "aspect"},
 }
 _AS_USUAL = VideoOptions()

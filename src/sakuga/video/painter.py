@@ -53,10 +53,12 @@ class Painting:
     photo: Pixels  # (H, W, 3), what is painted: the frame, or an earlier one that it looks like
     anime: Future[Pixels]  # (H, W, 3)
     repeated: bool  # the anime is that of the frame before
+    sketch: Future[Pixels] | None = None  # what became of `photo`, where `anime` is larger
 
     def state(self) -> dict[str, NDArray[np.uint8]]:
         """What to store so that a painter made by `restore` goes on as after this frame."""
-        return {"painter_photo": self.photo, "painter_anime": self.anime.result()}
+        state = {"painter_photo": self.photo, "painter_anime": self.anime.result()}
+        return state if self.sketch is None else state | {"painter_sketch": self.sketch.result()}
 
 
 class Painter:
@@ -94,9 +96,10 @@ class Painter:
     def restore(self, state: dict[str, NDArray[np.uint8]]) -> None:
         """Take up the memory of another painter."""
         if "painter_photo" in state:
-            anime: Future[Pixels] = Future()
-            anime.set_result(state["painter_anime"])
-            self._last = Painting(state["painter_photo"], anime, repeated=False)
+            anime, sketch = _known(state["painter_anime"]), None
+            if "painter_sketch" in state:
+                sketch = _known(state["painter_sketch"])
+            self._last = Painting(state["painter_photo"], anime, repeated=False, sketch=sketch)
 
     def close(self) -> None:
         """Wait for what is being painted; frames that were not begun are given up."""
@@ -111,6 +114,12 @@ def paint_frame(stylizer: Paints, photo: Pixels, options: PaintOptions) -> Pixel
         keep_colour=options.keep_colour,
         stroke=options.stroke,
     )
+
+
+def _known(picture: Pixels) -> Future[Pixels]:
+    future: Future[Pixels] = Future()
+    future.set_result(picture)
+    return future
 
 
 def _same(before: Pixels, now: Pixels) -> bool:

@@ -19,6 +19,7 @@ from sakuga.video.animated import AnimatedClip
 from sakuga.video.containers import choose_codec
 from sakuga.video.decode import Clip
 from sakuga.video.deflicker import describe_steady
+from sakuga.video.fast import FastPainter
 from sakuga.video.job import Job, Progress, VideoResult
 from sakuga.video.marks import video_mark
 from sakuga.video.options import (
@@ -119,12 +120,13 @@ def paint_clip(
     _refuse_target(source, target, overwrite=overwrite or options.resume)
     clip = open_clip(source, options, painting.max_side)
     try:
-        job = Job(clip, target, codec, options, Painter(stylizer, painting))
+        painter = (FastPainter if options.fast else Painter)(stylizer, painting)
+        job = Job(clip, target, codec, options, painter)
         if isinstance(stylizer, Stylizer):
             mark = video_mark(str(source), stylizer, painting, options)
             job.encoding = replace(job.encoding, mark=mark)
         described = {
-            "sakuga.video": 4,  # raised when the same job would give other frames
+            "sakuga.video": 5,  # raised when the same job would give other frames
             "source": _identity(source),
             "style": _style_identity(stylizer),
             **asdict(painting),
@@ -132,6 +134,7 @@ def paint_clip(
             "side_by_side": options.side_by_side,
             "wipe": options.wipe,
             "aspect": options.aspect,
+            "fast": options.fast,
             "steady": describe_steady() if options.steady else "no",
             "segment_frames": options.segment_frames,
             "encoding": describe(job.encoding),

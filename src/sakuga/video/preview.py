@@ -15,6 +15,7 @@ from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.write import write_picture
 from sakuga.painting.options import PaintOptions, Stroke
+from sakuga.video.fast import FastPainter
 from sakuga.video.frames import Pixels
 from sakuga.video.options import VideoOptions, is_live, parse_aspect
 from sakuga.video.painter import paint_frame
@@ -88,6 +89,7 @@ def preview_clip(
         raise OutputError(f"{target}: exists already; add --overwrite, or another name with --out")
     pairs: list[tuple[Pixels, Pixels]] = []
     painting_s = 0.0
+    fast = FastPainter(stylizer, painting) if options.fast else None
     for moment in _moments(source, options):
         try:
             part = replace(options, start=moment, stop=None, fps=None)
@@ -103,10 +105,15 @@ def preview_clip(
         assert photo is not None
         photo = crop_to(photo, parse_aspect(options.aspect), clip.pixel_aspect)
         began = time.monotonic()
-        anime = paint_frame(stylizer, photo, painting)
+        anime = (
+            paint_frame(stylizer, photo, painting) if fast is None else fast(photo).anime.result()
+        )
         painting_s += time.monotonic() - began
         pairs.append((_small(photo), _small(anime)))
     frame_s = painting_s / len(pairs)
+    if fast is not None:
+        fast.close()
+        frame_s /= fast.at_once
     clip = open_clip(source, options, painting.max_side)
     total_frames = clip.total_frames
     clip.close()
