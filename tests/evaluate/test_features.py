@@ -18,7 +18,8 @@ safetensors_torch = pytest.importorskip("safetensors.torch")
 
 from sakuga.errors import DataError, DeviceError  # noqa: E402
 from sakuga.evaluate import features  # noqa: E402
-from sakuga.evaluate.features import load_feature_network, preprocessing_of  # noqa: E402
+from sakuga.evaluate.features import load_feature_network  # noqa: E402
+from sakuga.models.readers.safetensors_file import preprocessing_of  # noqa: E402
 from sakuga.models.resnet import FEATURES, ResNet50  # noqa: E402
 
 METADATA = {"size": "32", "scale": "255", "mean": "10,20,30", "std": "2,4,5"}

@@ -62,7 +62,7 @@ def test_bad_files_are_refused(tmp_path):
         load_vgg(tmp_path / "absent.safetensors")
     text = tmp_path / "text.safetensors"
     text.write_text("hello")
-    with pytest.raises(DataError, match="not a safetensors file"):
+    with pytest.raises(DataError, match="not a whole safetensors file"):
         load_vgg(text)
     silent = write_vgg(tmp_path / "silent.safetensors", {"scale": "255"})
     with pytest.raises(DataError, match="mean, std missing"):

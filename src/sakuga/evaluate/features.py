@@ -27,6 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sakuga.errors import DataError, MissingExtraError, reason_of
+from sakuga.models.readers.safetensors_file import (
+    Preprocessing,
+    preprocessing_of,
+    read_safetensors,
+)
 from sakuga.models.resnet import ResNet50, Version
 
 INCEPTION = "inception"  # asks for the standard network of published FID and KID values
@@ -51,22 +56,6 @@ class FeatureNetwork:
     sha256: str  # of the file: features are cached under it
     size_pixels: int  # side of the squares it takes
     extract: Callable[[Squares], Vectors]
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a network wants its pixels, read from its file."""
-
-    size_pixels: int
-    scale: float
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-    def __call__(self, squares: Squares) -> NDArray[np.float32]:
-        """uint8 (B, S, S, 3) to float32 (B, 3, S, S) as the network takes it."""
-        values = squares.astype(np.float32) / 255 * self.scale
-        normal = (values - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
-        return np.ascontiguousarray(normal.transpose(0, 3, 1, 2), np.float32)
 
 
 def load_feature_network(source: str | Path, *, device: str = "auto") -> FeatureNetwork:
@@ -99,52 +88,12 @@ def load_feature_network(source: str | Path, *, device: str = "auto") -> Feature
     )
 
 
-def preprocessing_of(metadata: Mapping[str, str], path: Path) -> Preprocessing:
-    """Read the preprocessing that a file's metadata states.
-
-    Raises:
-        DataError: a key is missing or is not the numbers it should be.
-    """
-    missing = [key for key in ("size", "scale", "mean", "std") if not metadata.get(key)]
-    if missing:
-        raise DataError(
-            f"Feature network {path}: its metadata does not state its preprocessing "
-            f"({', '.join(missing)} missing), and scores under a guess mean nothing: write them "
-            "into the file, for example size='224', scale='255', mean='123.68,116.779,103.939', "
-            "std='1,1,1'."
-        )
-    try:
-        size = int(metadata["size"])
-        scale = float(metadata["scale"].split()[0])  # a remark may follow the number
-        mean, std = (
-            tuple(float(number) for number in metadata[key].split(",")) for key in ("mean", "std")
-        )
-    except ValueError as error:
-        raise DataError(
-            f"Feature network {path}: its preprocessing is not in numbers ({error})."
-        ) from error
-    if len(mean) != 3 or len(std) != 3 or size < 1 or scale <= 0 or min(std) <= 0:
-        raise DataError(
-            f"Feature network {path}: size {size}, scale {scale}, mean {mean}, std {std} make no "
-            "sense: mean and std are three numbers, all but the mean above 0."
-        )
-    return Preprocessing(size, scale, mean, std)
-
-
 def _safetensors(path: Path, device: str) -> FeatureNetwork:
     import torch
-    from safetensors import SafetensorError, safe_open
 
     from sakuga.models.devices import torch_device
 
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise DataError(
-            f"Feature network {path}: not a whole safetensors file ({error})."
-        ) from error
+    metadata, weights = read_safetensors(path)
     prepare = preprocessing_of(metadata, path)
     version = resnet_version(metadata, prepare, weights, path)
     network = ResNet50(version)

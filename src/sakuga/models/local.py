@@ -158,7 +158,7 @@ class LocalGenerator(nn.Module):
         blurred = F.avg_pool2d(photo, 5, 1, 2, count_include_pad=False)
         gated = torch.sigmoid(paint[:, 3:]) * (photo - blurred)
         base = blurred + gated + paint[:, :3]
-        base = drop_checkers(_luma(base).expand(-1, 3, -1, -1) if self.gray else base)
+        base = drop_checkers(luma(base).expand(-1, 3, -1, -1) if self.gray else base)
         return base, None if self.decisions is None else F.pixel_shuffle(self.decisions(x), 2)
 
 
@@ -189,11 +189,11 @@ def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
     """
     with torch.autocast(base.device.type, enabled=False):
         base, flat, calm = base.float(), flat.float(), calm.float()
-        square = _luma(base) ** 2
+        square = luma(base) ** 2
         moments = torch.cat([base, square], dim=1)
         moments = _window_mean(moments)
         mean = moments[:, :3]
-        variance = (moments[:, 3:] - _luma(mean) ** 2).clamp(min=0)
+        variance = (moments[:, 3:] - luma(mean) ** 2).clamp(min=0)
         unrest = variance + 1e-4
         weight = torch.exp(calm.clamp(-8, 8)) / (unrest * unrest * unrest)
         sums = _window_mean(torch.cat([mean * weight, weight], dim=1))
@@ -208,8 +208,8 @@ def _window_mean(maps: Tensor) -> Tensor:
     return F.avg_pool2d(rows, (side, 1), 1, (reach, 0), count_include_pad=False)
 
 
-def _luma(pictures: Tensor) -> Tensor:
-    """(B, 3, H, W) to (B, 1, H, W) (ITU-R BT.601)."""
+def luma(pictures: Tensor) -> Tensor:
+    """Weigh (B, 3, H, W) RGB into (B, 1, H, W) luma, same range (ITU-R BT.601)."""
     red, green, blue = pictures.chunk(3, dim=1)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sakuga.errors import DataError, MissingExtraError, reason_of
+from sakuga.models.readers.safetensors_file import preprocessing_of, read_safetensors
 
 # Layer names of VGG19 (Simonyan, Zisserman 2015), configuration E, as far as conv4_4; "pool"
 # halves the size. The number is the index in torchvision's `features`, by which weights are
@@ -135,33 +136,9 @@ def load_vgg(path: str | Path | None) -> VGGFeatures:
         )
     if path.suffix == ".pth":
         return _read_torchvision(path)
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise DataError(f"VGG19 weights {path}: not a safetensors file ({error})") from error
-    missing = [key for key in ("scale", "mean", "std") if key not in metadata]
-    if missing:
-        raise DataError(
-            f"VGG19 weights {path}: the metadata does not state the preprocessing "
-            f"({', '.join(missing)} missing): add it, for example "
-            "scale='255', mean='123.68,116.779,103.939', std='1,1,1'"
-        )
-    try:
-        scale = float(metadata["scale"].split()[0])
-        mean = [float(value) for value in metadata["mean"].split(",")]
-        std = [float(value) for value in metadata["std"].split(",")]
-    except (ValueError, IndexError):
-        mean, std = [], []
-    if len(mean) != 3 or len(std) != 3 or 0 in std:
-        raise DataError(
-            f"VGG19 weights {path}: the preprocessing in the metadata makes no sense: scale is one "
-            "number, mean and std are three, separated by commas"
-        )
-    return VGGFeatures(weights, scale, mean, std)
+    metadata, weights = read_safetensors(path)
+    own = preprocessing_of(metadata, path, sized=False)
+    return VGGFeatures(weights, own.scale, own.mean, own.std)
 
 
 def _download_torchvision() -> VGGFeatures:

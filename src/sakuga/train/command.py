@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from sakuga.console import ProgressBar
 from sakuga.errors import OptionError
@@ -31,20 +33,49 @@ LINE_EVERY_S = 60.0  # where there is no terminal for a bar
 
 @dataclass(frozen=True)
 class Request:
-    """One call of `sakuga train`."""
+    """One call of `sakuga train`; each field is an option of it.
 
-    config: str | None  # a TOML file, or a recipe's name
-    overrides: Sequence[str]
-    run: Path | None  # folder of the run; by default runs/NAME
-    resume: Path | None  # folder of a run to go on with
-    start_from: str | None  # training, style or published weights to fine-tune from
-    minutes: float | None  # that the training may take; None: as the config says
-    keep: int  # checkpoints of the last sheets
-    dry_run: bool
-    devices: int | str
-    nodes: int
-    accelerator: str
-    quiet: bool
+    Parameters
+    ----------
+    overrides
+        KEY=VALUE: settings to change.
+    run
+        Folder for the checkpoint, log and contact sheets; otherwise runs/NAME.
+    resume
+        Folder of a run to go on with, exactly as if it had never stopped.
+    start_from
+        A run, checkpoint, style or CartoonGAN weights whose generator to start from (fine-tuning).
+    minutes
+        Time to take from now on: a step is measured, and the schedule fitted to it.
+    keep
+        Checkpoints of so many last sheets stay in RUN/checkpoints, and the best; 0: none.
+    dry_run
+        Print the settings and the plan, and train nothing.
+    devices
+        How many devices of a machine to train on.
+    nodes
+        How many machines to train on.
+    accelerator
+        Where to train.
+    quiet
+        Tell nothing on the way.
+    """
+
+    # A TOML file, or a recipe's name: the verb's own argument.
+    config: Annotated[str | None, Parameter(parse=False)] = None
+    overrides: Annotated[
+        tuple[str, ...], Parameter(name="--set", consume_multiple=True, show_default=False)
+    ] = ()
+    run: Path | None = None
+    resume: Path | None = None
+    start_from: str | None = None
+    minutes: float | None = None
+    keep: int = 5
+    dry_run: bool = False
+    devices: int | Literal["auto"] = "auto"
+    nodes: int = 1
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    quiet: bool = False
 
 
 def resolve(request: Request) -> tuple[TrainConfig, Path]:

@@ -12,13 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sakuga.images.colour import LUMA
-
-
-def luma(pictures: Tensor) -> Tensor:
-    """Weigh (B, 3, H, W) RGB into (B, 1, H, W) luma, same range (ITU-R BT.601)."""
-    weights = torch.tensor(LUMA, device=pictures.device, dtype=pictures.dtype)
-    return (pictures * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+from sakuga.models.local import luma
 
 
 def gaussian_blur(pictures: Tensor, sigma: float) -> Tensor:

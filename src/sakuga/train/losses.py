@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sakuga.images.colour import D65_WHITE, LINEAR_TO_XYZ
-from sakuga.train.flatten import gaussian_blur, luma
+from sakuga.models.local import luma
+from sakuga.train.flatten import gaussian_blur
 
 EPSILON = 1e-6
 
