@@ -17,7 +17,6 @@ from starlette.responses import (
     FileResponse,
     HTMLResponse,
     JSONResponse,
-    PlainTextResponse,
     Response,
     StreamingResponse,
 )
@@ -55,6 +54,12 @@ class Endpoints:
         self.design = DesignEndpoints(settings, folder, self._pool)
         self._jobs = Jobs(folder, self._styles, settings)
         self._closing = threading.Event()
+        for name, meaning, value in (
+            ("pictures_waiting", "Pictures being uploaded or painted.", lambda: self._pool.taken),
+            ("videos_waiting", "Videos being uploaded or painted.", lambda: self._jobs.pool.taken),
+            ("video_jobs", "Video jobs known, ended ones included.", lambda: len(self._jobs)),
+        ):
+            metrics.watch(f"sakuga_{name}", meaning, value)
 
     def close(self) -> None:
         """Let everything that runs come to an end soon; may be called by a signal."""
@@ -115,7 +120,8 @@ class Endpoints:
                 return _GONE
             file_format, pixels, seconds = waiting.result()
             self._pool.note_seconds(seconds)
-            self._metrics.count_picture(pixels, seconds)
+            self._metrics.pixels.inc(pixels)
+            self._metrics.seconds.observe(seconds)
             cleaner = None
             return _Once(
                 target,
@@ -238,14 +244,7 @@ class Endpoints:
 
     async def metrics(self, _: Request) -> Response:
         """GET /metrics"""
-        gauges = {
-            "sakuga_pictures_waiting": ("Pictures being uploaded or painted.", self._pool.taken),
-            "sakuga_videos_waiting": ("Videos being uploaded or painted.", self._jobs.pool.taken),
-            "sakuga_video_jobs": ("Video jobs known, ended ones included.", len(self._jobs)),
-        }
-        return PlainTextResponse(
-            self._metrics.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8"
-        )
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi(self, _: Request) -> Response:
         """GET /openapi.json"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -32,55 +33,31 @@ _ERRORS = {
 
 def describe(settings: Settings) -> Schema:
     """The whole description, as OpenAPI 3.1."""
-    paths = {
-        "/api/styles": {
-            "get": _operation("listStyles", "The styles to paint with.", _json("Styles"), 401)
-        },
-        "/api/paint": {
-            "post": _operation(
-                "paint",
-                "Paint a picture. The answer has its size; alpha, EXIF data and frames are kept.",
-                {
-                    "200": {
-                        "description": "The painted picture.",
-                        "headers": {
-                            "X-Sakuga-Style": {"schema": _text()},
-                            "X-Sakuga-Seconds": {"schema": _text()},
-                        },
-                        "content": {kind: {"schema": {}} for kind in MEDIA_TYPES.values()},
-                    }
-                },
-                *(400, 401, 404, 408, 413, 415, 422, 429, 503),
-                parameters=[_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE, _FORMAT],
-                body=_upload(
-                    f"At most {settings.picture_bytes / 1e6:g} MB and "
-                    f"{settings.picture_pixels / 1e6:g} megapixels.",
-                    [_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE, _FORMAT],
-                ),
-            )
-        },
-        "/api/videos": {
-            "post": _operation(
-                "paintVideo",
-                "Upload a video and start a job that paints it, its sound kept, into an MP4.",
-                {
-                    "202": {
-                        "description": "The job that was started.",
-                        "headers": {"Location": {"schema": _text()}},
-                        "content": {"application/json": {"schema": _reference("Job")}},
-                    }
-                },
-                *(400, 401, 404, 408, 413, 415, 422, 429, 503),
-                parameters=[_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE, _MAX_SIDE],
-                body=_upload(
-                    f"MP4, MOV, MKV, WebM or AVI; at most {settings.video_bytes / 1e6:g} MB.",
-                    [_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE, _MAX_SIDE],
-                ),
-            )
-        },
+    picture_mb, video_mb = settings.picture_bytes / 1e6, settings.video_bytes / 1e6
+    paths: Schema = {
+        "/api/styles": _get("listStyles", "The styles to paint with.", _json("Styles"), 401),
+        "/api/paint": _post(
+            "paint",
+            "Paint a picture. The answer has its size; alpha, EXIF data and frames are kept.",
+            _answer("The painted picture.", *MEDIA_TYPES.values(), headers=("Style", "Seconds")),
+            *(400, 401, 404, 408, 413, 415, 422, 429, 503),
+            parameters=[*_PAINTING, _FORMAT],
+            body=f"At most {picture_mb:g} MB and {settings.picture_pixels / 1e6:g} megapixels.",
+        ),
+        "/api/videos": _post(
+            "paintVideo",
+            "Upload a video and start a job that paints it, its sound kept, into an MP4.",
+            {
+                "202": _json("Job", "The job that was started.")["200"]
+                | {"headers": {"Location": {"schema": _text()}}}
+            },
+            *(400, 401, 404, 408, 413, 415, 422, 429, 503),
+            parameters=[*_PAINTING, _MAX_SIDE],
+            body=f"MP4, MOV, MKV, WebM or AVI; at most {video_mb:g} MB.",
+        ),
         "/api/jobs/{id}": {
             "parameters": [_ID],
-            "get": _operation("getJob", "How far a job is.", _json("Job"), 401, 404),
+            **_get("getJob", "How far a job is.", _json("Job"), 401, 404),
             "delete": _operation(
                 "deleteJob",
                 "Cancel a job if it runs, and remove its files.",
@@ -90,28 +67,28 @@ def describe(settings: Settings) -> Schema:
         },
         "/api/jobs/{id}/events": {
             "parameters": [_ID],
-            "get": _operation(
+            **_get(
                 "watchJob",
                 "Server-sent events: the job, as JSON, whenever it changes, until it has ended.",
-                _content("text/event-stream", "Events."),
+                _answer("Events.", "text/event-stream"),
                 *(401, 404),
             ),
         },
         "/api/jobs/{id}/preview": {
             "parameters": [_ID],
-            "get": _operation(
+            **_get(
                 "getPreview",
                 "A sheet of ten moments, painted before the whole is.",
-                _content("image/png", "The sheet."),
+                _answer("The sheet.", "image/png"),
                 *(401, 404),
             ),
         },
         "/api/jobs/{id}/result": {
             "parameters": [_ID],
-            "get": _operation(
+            **_get(
                 "getResult",
                 "The painted video; ranges work.",
-                _content("video/mp4", "The video.")
+                _answer("The video.", "video/mp4")
                 | {
                     "206": {"description": "A part of the video."},
                     "416": {"description": "The video has no such part."},
@@ -120,78 +97,61 @@ def describe(settings: Settings) -> Schema:
                 *(401, 404),
             ),
         },
-        "/api/design": {
-            "get": _operation(
-                "listSliders",
-                "The painter's settings as sliders, its presets, and the user's own photos.",
-                _json("Design"),
-                401,
-            )
-        },
+        "/api/design": _get(
+            "listSliders",
+            "The painter's settings as sliders, its presets, and the user's own photos.",
+            _json("Design"),
+            401,
+        ),
         "/api/design/photos/{number}": {
             "parameters": [_NUMBER],
-            "get": _operation(
+            **_get(
                 "getDesignPhoto",
                 "One of the photos that  sakuga design  was given, at preview size.",
-                _content("image/png", "The photo."),
+                _answer("The photo.", "image/png"),
                 *(401, 404, 413, 415),
             ),
         },
-        "/api/design/preview": {
-            "post": _operation(
-                "paintPreview",
-                f"Paint a photo, at most {PREVIEW_SIDE} pixels large, by settings, not a style.",
-                {
-                    "200": {
-                        "description": "The painted picture.",
-                        "headers": {"X-Sakuga-Seconds": {"schema": _text()}},
-                        "content": {"image/png": {"schema": {}}},
-                    }
-                },
-                *(400, 401, 408, 413, 415, 422, 429, 501),
-                parameters=_DESIGN,
-                body=_upload(f"At most {settings.picture_bytes / 1e6:g} MB.", []),
-            )
-        },
-        "/api/design/recipe": {
-            "get": _operation(
-                "getRecipe",
-                "The settings as a TOML file that  sakuga prepare cel  and  sakuga train  read.",
-                _content("application/toml", "The recipe."),
-                *(401, 422),
-                parameters=[
-                    *_DESIGN,
-                    *(
-                        _query(name, {"type": "string", "maxLength": most}, "Of the style.")
-                        for name, most in CREDITS.items()
-                    ),
-                ],
-            )
-        },
-        "/api/session": {
-            "post": _operation(
-                "logIn",
-                "Turn the token into a cookie, for a page that shows pictures and videos.",
-                {"204": {"description": "The cookie is set, if a token is needed at all."}},
-                401,
-            )
-        },
-        "/healthz": {
-            "get": _operation(
-                "getHealth",
-                "Whether the server takes requests.",
-                _content("application/json", "It does."),
-                503,
-            )
-        },
-        "/metrics": {
-            "get": _operation(
-                "getMetrics",
-                "Counters in Prometheus' text format.",
-                _content("text/plain", "The counters."),
-                401,
-            )
-        },
+        "/api/design/preview": _post(
+            "paintPreview",
+            f"Paint a photo, at most {PREVIEW_SIDE} pixels large, by settings, not a style.",
+            _answer("The painted picture.", "image/png", headers=("Seconds",)),
+            *(400, 401, 408, 413, 415, 422, 429, 501),
+            parameters=_DESIGN,
+            body=f"At most {picture_mb:g} MB.",
+            in_form=False,
+        ),
+        "/api/design/recipe": _get(
+            "getRecipe",
+            "The settings as a TOML file that  sakuga prepare cel  and  sakuga train  read.",
+            _answer("The recipe.", "application/toml"),
+            *(401, 422),
+            parameters=[
+                *_DESIGN,
+                *(
+                    _query(name, {"type": "string", "maxLength": most}, "Of the style.")
+                    for name, most in CREDITS.items()
+                ),
+            ],
+        ),
+        "/api/session": _post(
+            "logIn",
+            "Turn the token into a cookie, for a page that shows pictures and videos.",
+            {"204": {"description": "The cookie is set, if a token is needed at all."}},
+            401,
+        ),
+        "/healthz": _get(
+            "getHealth",
+            "Whether the server takes requests.",
+            _answer("It does.", "application/json"),
+            503,
+        ),
+        "/metrics": _get(
+            "getMetrics",
+            "Counters in Prometheus' text format.",
+            _answer("The counters.", "text/plain"),
+            401,
+        ),
     }
     return {
         "openapi": "3.1.0",
@@ -212,6 +172,10 @@ def describe(settings: Settings) -> Schema:
 
 def _text() -> Schema:
     return {"type": "string"}
+
+
+def _texts() -> Schema:
+    return {"type": "array", "items": _text()}
 
 
 def _reference(name: str) -> Schema:
@@ -235,7 +199,7 @@ _SCHEMAS: dict[str, Schema] = {
                 "type": "string",
                 "description": "What was wrong, what was found, what to do.",
             },
-            "styles": {"type": "array", "items": _text()},
+            "styles": _texts(),
         },
     },
     "Style": _object(
@@ -243,7 +207,7 @@ _SCHEMAS: dict[str, Schema] = {
         version=_text(),
         description=_text(),
         licence=_text(),
-        attribution={"type": "array", "items": _text()},
+        attribution=_texts(),
         default={"type": "boolean"},
     ),
     "Design": _object(
@@ -251,7 +215,7 @@ _SCHEMAS: dict[str, Schema] = {
         colours={"type": "object"},
         tones={"type": "array", "items": {"type": "integer"}},
         presets={"type": "object"},
-        photos={"type": "array", "items": _text()},
+        photos=_texts(),
         missing=_maybe("string"),
     ),
     "Styles": _object(styles={"type": "array", "items": _reference("Style")}),
@@ -266,7 +230,7 @@ _SCHEMAS: dict[str, Schema] = {
         preview=_maybe("string"),
         result=_maybe("string"),
         error=_maybe("string"),
-        notes={"type": "array", "items": _text()},
+        notes=_texts(),
     ),
 }
 
@@ -292,6 +256,7 @@ _STROKE = _query(
     {"anyOf": [{"type": "string", "enum": list(STROKES)}, _SIDE], "default": "auto"},
     "Weight of strokes in large photos: auto, fine, bold, or the longer side to paint at.",
 )
+_PAINTING = [_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE]
 _FORMAT = _query(
     "format", {"type": "string", "enum": list(WRITABLE)}, "Otherwise that of the photo."
 )
@@ -329,37 +294,27 @@ _ID = {
 }
 
 
-def _content(kind: str, description: str) -> Schema:
-    return {"200": {"description": description, "content": {kind: {"schema": {}}}}}
-
-
-def _json(name: str) -> Schema:
-    return {
-        "200": {
-            "description": "Found.",
-            "content": {"application/json": {"schema": _reference(name)}},
-        }
+def _answer(description: str, *kinds: str, headers: tuple[str, ...] = ()) -> Schema:
+    answer: Schema = {
+        "description": description,
+        "content": {kind: {"schema": {}} for kind in kinds},
     }
+    if headers:
+        answer["headers"] = {f"X-Sakuga-{name}": {"schema": _text()} for name in headers}
+    return {"200": answer}
 
 
-def _upload(limits: str, parameters: list[Schema]) -> Schema:
-    """The two ways to send a file: as the body, or as a part of a form."""
-    form = {
-        "type": "object",
-        "required": ["file"],
-        "properties": {
-            "file": {"type": "string", "contentMediaType": "application/octet-stream"},
-            **{parameter["name"]: parameter["schema"] for parameter in parameters},
-        },
-    }
-    return {
-        "required": True,
-        "description": limits,
-        "content": {
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {"schema": form},
-        },
-    }
+def _json(name: str, description: str = "Found.") -> Schema:
+    content = {"application/json": {"schema": _reference(name)}}
+    return {"200": {"description": description, "content": content}}
+
+
+def _get(name: str, summary: str, answers: Schema, *errors: int, **more: Any) -> Schema:
+    return {"get": _operation(name, summary, answers, *errors, **more)}
+
+
+def _post(name: str, summary: str, answers: Schema, *errors: int, **more: Any) -> Schema:
+    return {"post": _operation(name, summary, answers, *errors, **more)}
 
 
 def _operation(
@@ -367,9 +322,16 @@ def _operation(
     summary: str,
     answers: Schema,
     *errors: int,
-    parameters: list[Schema] | None = None,
-    body: Schema | None = None,
+    parameters: Sequence[Schema] = (),
+    body: str = "",
+    in_form: bool = True,
 ) -> Schema:
+    """One operation.
+
+    Args:
+        body: limits of the file to send; empty: nothing is sent.
+        in_form: the parameters may also be fields of the form with the file.
+    """
     content = {"application/json": {"schema": _reference("Error")}}
     operation: Schema = {
         "operationId": name,
@@ -381,7 +343,17 @@ def _operation(
         },
     }
     if parameters:
-        operation["parameters"] = parameters
+        operation["parameters"] = list(parameters)
     if body:
-        operation["requestBody"] = body
+        fields = {one["name"]: one["schema"] for one in parameters} if in_form else {}
+        file = {"type": "string", "contentMediaType": "application/octet-stream"}
+        form = {**_object(file=file), "properties": {"file": file, **fields}}
+        operation["requestBody"] = {
+            "required": True,
+            "description": body,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+                "multipart/form-data": {"schema": form},
+            },
+        }
     return operation

@@ -89,7 +89,7 @@ class Guards:
             # The route's own path, "/api/jobs/{id}", so that clients cannot invent labels.
             route = getattr(scope.get("route"), "path", "other")
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.count_request(method, route, status)
+            self._metrics.requests.labels(method, route, status).inc()
 
     def refuse(self, method: str, path: str, headers: Headers) -> Problem | None:
         """The reason not to hear this request, or None."""
