@@ -218,7 +218,7 @@ def test_the_command_writes_a_page_that_needs_nothing_else(
     # Ten statistics and content of the style, nine and content of the results: three pairs each.
     assert page.count("data:image/webp;base64,") == (11 + 10) * 3 * 2
     # The photos' own values stand in the table, unjudged, and in the plots of these four.
-    own = re.search(r"<tr class=baseline>.*?</tr>", page).group()
+    own = re.search(r"<tr class=baseline>.*?</tr>", page, re.S).group()
     assert own.count("&ndash;") == 8 and "class=good" not in own and "class=bad" not in own
     assert len(re.findall(r'class="name">photos<', page)) == 2 + 11 + 4
     document = json.loads(out.with_suffix(".json").read_text())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from sakuga.evaluate import plots
@@ -19,7 +20,7 @@ from sakuga.evaluate.statistics import BARS, Picture, fit
 
 THUMBNAIL_PIXELS = 480
 THUMBNAIL_QUALITY = 82
-STYLE_SHEET = Path(__file__).with_name("report.css")
+TEMPLATES = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -106,33 +107,36 @@ def html_report(evaluation: Evaluation, pair: Pair, *, title: str = "How the sty
         title: the page's heading.
     """
     systems = [row for row in evaluation.rows if row.kind == "system"]
-    shown = [name for name in COLUMNS if any(name in row.numbers for row in systems)]
-    body = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p class=lead>{len(evaluation.photos)} photos, {evaluation.total_drawings} reference "
-        f"drawings ({escape(evaluation.selection)}); photos painted with the long side at most "
-        f"{evaluation.max_side} pixels. Medians over the pictures; "
-        "<span class=good>green</span> meets the bar for a style worth shipping.</p>",
-        _table(evaluation, shown),
-        _similarity(evaluation),
-        _plots(evaluation, systems, shown),
-        *(_gallery(row, number, evaluation, pair) for number, row in enumerate(systems)),
-        f"<footer>{escape(evaluation.score_name('KID'))} and {escape(evaluation.score_name('FID'))}"
-        f" are seen through the network file of SHA-256 <code>{evaluation.network_sha256}</code>."
-        " Scores through other networks, views or photos cannot be compared with these.</footer>",
-    ]
-    return html_page(title, body)
-
-
-def html_page(title: str, body: Sequence[str]) -> str:
-    """A whole page around its parts; the style sheet is inside."""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE_SHEET.read_text()}</style></head><body>"
-        + "\n".join(body)
-        + "</body></html>\n"
+    shown = {
+        name: column
+        for name, column in COLUMNS.items()
+        if any(name in row.numbers for row in systems)
+    }
+    return render(
+        TEMPLATES / "report.html",
+        title=title,
+        evaluation=evaluation,
+        shown=shown,
+        bar_text=_bar_text,
+        meets_bar=meets_bar,
+        nan=math.nan,
+        figures=_figures(evaluation, systems, shown),
+        galleries=[
+            (row.name, _gallery(row, number, evaluation, pair))
+            for number, row in enumerate(systems)
+        ],
     )
+
+
+def render(template: Path, **values: Any) -> str:
+    """Fill a template, which may extend page.html."""
+    environment = Environment(
+        loader=FileSystemLoader([template.parent, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template(template.name).render(values)
 
 
 def chosen_pictures(values: list[float], cost: Callable[[float], float]) -> dict[str, int]:
@@ -152,79 +156,19 @@ def meets_bar(name: str, value: float) -> bool | None:
     return low <= value <= high
 
 
-def _table(evaluation: Evaluation, shown: list[str]) -> str:
-    heads = [
-        f"<th>{escape(evaluation.score_name('KID'))} &times; 1000<small>95 % interval</small></th>",
-        f"<th>{escape(evaluation.score_name('FID'))}<small>&nbsp;</small></th>",
-    ]
-    heads += [
-        f'<th title="{escape(COLUMNS[name].meaning)}">{COLUMNS[name].title}'
-        f"<small>{_bar_text(name)}</small></th>"
-        for name in shown
-    ]
-    lines = []
-    for row in evaluation.rows:
-        kid, gain = row.kid, row.kid_gain
-        below = ""
-        if gain is not None:
-            below = (
-                f"<small>{gain.value * 1000:.1f} below the photos&rsquo; "
-                f"({gain.low * 1000:.1f} to {gain.high * 1000:.1f})</small>"
-            )
-        cells = [
-            f"<td><b>{kid.value * 1000:.1f}</b><small>{kid.low * 1000:.1f} to "
-            f"{kid.high * 1000:.1f}</small>{below}</td><td>{row.fid:.1f}</td>"
-        ]
-        for name in shown:
-            value = row.numbers.get(name, math.nan)
-            met = meets_bar(name, value) if row.kind == "system" else None
-            verdict = {True: " class=good", False: " class=bad", None: ""}[met]
-            cells.append(f"<td{verdict}>{'&ndash;' if math.isnan(value) else f'{value:.2f}'}</td>")
-        lines.append(
-            f"<tr class={row.kind}><th>{escape(row.name)}<small>{escape(row.about)}</small></th>"
-            + "".join(cells)
-            + "</tr>"
-        )
-    meanings = "".join(
-        f"<dt>{COLUMNS[name].title}</dt><dd>{escape(COLUMNS[name].meaning)}</dd>" for name in shown
-    )
-    return (
-        f"<div class=wide><table><thead><tr><th></th>{''.join(heads)}</tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
-        f"<details><summary>What the columns mean</summary><dl>{meanings}"
-        "<dt>KID, FID</dt><dd>How far the results as a set are from the drawings, as a network "
-        "sees them. Lower is closer; the photos' row is where one starts and the drawings' row is "
-        "where nothing can be told apart. FID grows as pictures get fewer: compare it within this "
-        "table only.</dd></dl></details>"
-    )
-
-
-def _similarity(evaluation: Evaluation) -> str:
-    """How alike the systems are, two by two; nothing where there is one only."""
-    if not evaluation.similarity:
-        return ""
-    lines = "".join(
-        f"<tr><th>{escape(one.first)}</th><th>{escape(one.second)}</th>"
-        f"<td>{'&ndash;' if math.isnan(one.median) else f'{one.median:.3f}'}</td></tr>"
-        for one in evaluation.similarity
-    )
-    return (
-        "<h2>How alike they are</h2><p>Correlation of the lightness of two results, median over "
-        "the pictures. 1: one drawing in two tints.</p>"
-        f"<div class=wide><table><tbody>{lines}</tbody></table></div>"
-    )
-
-
 def _bar_text(name: str) -> str:
     if name not in BARS:
-        return "&nbsp;"
+        return ""
     low, high = BARS[name]
     if math.isinf(high):
-        return f"&ge; {low:g}"
-    return f"&le; {high:.3g}" if low == 0 else f"{low:g} to {high:g}"
+        return f"≥ {low:g}"
+    return f"≤ {high:.3g}" if low == 0 else f"{low:g} to {high:g}"
 
 
-def _plots(evaluation: Evaluation, systems: list[Row], shown: list[str]) -> str:
+def _figures(
+    evaluation: Evaluation, systems: list[Row], shown: dict[str, Column]
+) -> list[tuple[str, str]]:
+    """What a plot shows, and its SVG."""
     coloured = [
         (row, plots.colour_of(systems.index(row)) if row in systems else plots.QUIET)
         for row in evaluation.rows
@@ -236,11 +180,8 @@ def _plots(evaluation: Evaluation, systems: list[Row], shown: list[str]) -> str:
         )
         for row, colour in coloured
     ]
-    figures = [
-        f"<figure><figcaption>{escape(name)}, lower is closer to the drawings</figcaption>"
-        f"{plots.interval_plot(intervals, name)}</figure>"
-    ]
-    for statistic in shown:
+    figures = [(f"{name}, lower is closer to the drawings", plots.interval_plot(intervals, name))]
+    for statistic, column in shown.items():
         if statistic == "flicker":  # one number a system: the table says it
             continue
         groups = [
@@ -248,34 +189,32 @@ def _plots(evaluation: Evaluation, systems: list[Row], shown: list[str]) -> str:
             for row, colour in coloured
             if row.kind == "system" or statistic in row.medians
         ]
-        title = COLUMNS[statistic].title
-        figures.append(
-            f"<figure><figcaption>{title}: a dot for each picture, a line at the median"
-            f"{', the bar shaded' if statistic in BARS else ''}</figcaption>"
-            f"{plots.strip_plot(groups, title, BARS.get(statistic))}</figure>"
-        )
-    return f"<h2>Plots</h2><div class=plots>{''.join(figures)}</div>"
+        bar = BARS.get(statistic)
+        told = f"{column.title}: a dot for each picture, a line at the median"
+        told += ", the bar shaded" if bar else ""
+        figures.append((told, plots.strip_plot(groups, column.title, bar)))
+    return figures
 
 
-def _gallery(row: Row, number: int, evaluation: Evaluation, pair: Pair) -> str:
+Shown = tuple[str, float, str, str]  # a picture's rank, value, name, and the <img> of both
+
+
+def _gallery(
+    row: Row, number: int, evaluation: Evaluation, pair: Pair
+) -> list[tuple[str, list[Shown]]]:
     """The best, median and worst pictures of each statistic of a system."""
     embedded: dict[int, str] = {}
     sections = []
     for name, column in COLUMNS.items():
         values = [numbers.get(name, math.nan) for numbers in row.pictures]
-        figures = []
+        pictures = []
         for rank, photo in chosen_pictures(values, column.cost).items():
             if photo not in embedded:
-                embedded[photo] = "".join(
-                    embedded_image(picture) for picture in pair(number, photo)
-                )
-            figures.append(
-                f"<figure>{embedded[photo]}<figcaption><b>{rank}</b> {values[photo]:.2f}"
-                f"<small>{escape(evaluation.photos[photo])}</small></figcaption></figure>"
-            )
-        if figures:
-            sections.append(f"<h3>{column.title}</h3><div class=pairs>{''.join(figures)}</div>")
-    return f"<h2>{escape(row.name)}: photo and result</h2>{''.join(sections)}"
+                embedded[photo] = "".join(map(embedded_image, pair(number, photo)))
+            pictures.append((rank, values[photo], evaluation.photos[photo], embedded[photo]))
+        if pictures:
+            sections.append((column.title, pictures))
+    return sections
 
 
 def embedded_image(picture: Picture) -> str:

@@ -78,7 +78,7 @@ def evaluate(*, request: Annotated[Request, Parameter(name="*")], json: bool = F
     json
         Print the measurements as JSON.
     """
-    need("sakuga evaluate", "eval", "torch", "safetensors", "cv2")
+    need("sakuga evaluate", "eval", "torch", "safetensors", "cv2", "jinja2")
     from sakuga.evaluate import command
 
     evaluation = command.evaluate(request)

@@ -40,7 +40,7 @@ def tune(
     quiet
         No progress bars.
     """
-    modules = ("optuna", "filelock", "torch", "lightning_fabric", "safetensors", "cv2")
+    modules = ("optuna", "filelock", "torch", "lightning_fabric", "safetensors", "cv2", "jinja2")
     need("sakuga tune", "tune", *modules)
     from sakuga.tune import study
 
