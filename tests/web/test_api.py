@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,29 @@ def test_a_video_is_painted(client: TestClient, folder: Path, tmp_path: Path) ->
     assert client.delete(f"/api/jobs/{job['id']}").status_code == 204
     assert client.get(f"/api/jobs/{job['id']}").status_code == 404
     assert list(folder.iterdir()) == []
+
+
+def test_a_part_of_a_video_is_painted(client: TestClient, tmp_path: Path) -> None:
+    video = clips.make_clip(tmp_path / "clip.mp4", frames=50).read_bytes()
+    whole = clips.look(tmp_path / "clip.mp4")
+    begin, end = Fraction("0.4"), Fraction("1.2")  # seconds
+    asked = "start=0.4&stop=1.2&strength=0"
+    job = client.post(f"/api/videos?{asked}", content=video).json()
+    done = wait_for(client, job, "done", "failed")
+    assert done["state"] == "done", done
+    (tmp_path / "part.mp4").write_bytes(client.get(done["result"]).content)
+    wanted = [index for index, time in enumerate(whole.times) if begin <= time < end]
+    part = clips.look(tmp_path / "part.mp4").pictures
+    assert len(part) == len(wanted) < 50
+    for shown, index in zip(part[::5], wanted[::5], strict=True):
+        near = [abs(shown.astype(int) - other).mean() for other in whole.pictures]
+        assert abs(near.index(min(near)) - index) <= 1
+    late = client.post("/api/videos?start=99", content=video).json()
+    failed = wait_for(client, late, "done", "failed")
+    assert "its pictures last until 2.00s; give an earlier time" in failed["error"]
+    for query in ("start=2&stop=1", "stop=0", "start=-1", "start=nan", "stop=1m"):
+        answer = client.post(f"/api/videos?{query}", content=video)
+        assert answer.status_code == 422, query
 
 
 def test_a_video_whose_sound_has_no_layout_is_painted(client: TestClient, tmp_path: Path) -> None:

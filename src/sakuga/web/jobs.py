@@ -201,6 +201,7 @@ class Jobs:
             job.preview,
             style=stylizer,
             painting=replace(painting, max_side=side),
+            options=job.question.video,
         )
         job.has_preview = True
         job.state = "painting"
@@ -214,6 +215,7 @@ class Jobs:
             job.result,
             style=stylizer,
             painting=painting,
+            options=job.question.video,
             on_progress=note,
         )
         job.notes = [self._plainly(job, note) for note in result.notes]

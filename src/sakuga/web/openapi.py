@@ -10,7 +10,7 @@ from sakuga.cel.design import COLOURS, PRESETS, PREVIEW_SIDE, SLIDERS, TONES
 from sakuga.images.formats import WRITABLE
 from sakuga.painting.options import STROKES
 from sakuga.web.design import CREDITS, MOST_PHOTOS
-from sakuga.web.parameters import MEDIA_TYPES
+from sakuga.web.parameters import LONGEST_S, MEDIA_TYPES
 from sakuga.web.settings import Settings
 
 Schema = dict[str, Any]
@@ -52,7 +52,7 @@ def describe(settings: Settings) -> Schema:
                 | {"headers": {"Location": {"schema": _text()}}}
             },
             *(400, 401, 404, 408, 413, 415, 422, 429, 503),
-            parameters=[*_PAINTING, _MAX_SIDE],
+            parameters=[*_PAINTING, _MAX_SIDE, _START, _STOP],
             body=f"MP4, MOV, MKV, WebM or AVI; at most {video_mb:g} MB.",
         ),
         "/api/jobs/{id}": {
@@ -261,6 +261,9 @@ _FORMAT = _query(
     "format", {"type": "string", "enum": list(WRITABLE)}, "Otherwise that of the photo."
 )
 _MAX_SIDE = _query("max_side", _SIDE, "Larger frames are shrunk to this many pixels.")
+_TIME: Schema = {"type": "number", "minimum": 0, "maximum": LONGEST_S}  # seconds
+_START = _query("start", _TIME, "Paint from this second of the video.")
+_STOP = _query("stop", _TIME, "Paint up to this second of the video.")
 _DESIGN = [
     _query("preset", {"type": "string", "enum": list(PRESETS)}, "Where the settings start."),
     *(

@@ -5,15 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from sakuga.images.formats import WRITABLE
 from sakuga.painting.options import STROKES, PaintOptions, Stroke
+from sakuga.video.options import VideoOptions
 from sakuga.web.errors import Problem
 
 _YES_NO = {"true": True, "1": True, "false": False, "0": False}
 MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
 PICTURE_NAMES = ("style", "strength", "keep_colour", "stroke", "format")
-VIDEO_NAMES = ("style", "strength", "keep_colour", "stroke", "max_side")
+VIDEO_NAMES = ("style", "strength", "keep_colour", "stroke", "max_side", "start", "stop")
+LONGEST_S = 360_000  # a hundred hours: no time of a video lies further in
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Question:
     style: str | None  # None: the server's first
     painting: PaintOptions
     file_format: str | None  # of a picture; None: that of the photo
+    video: VideoOptions  # the part of a video
 
 
 def read_question(values: Iterable[tuple[str, str]], known: tuple[str, ...]) -> Question:
@@ -44,6 +48,9 @@ def read_question(values: Iterable[tuple[str, str]], known: tuple[str, ...]) -> 
     if file_format is not None and file_format not in WRITABLE:
         raise Problem(422, f"format {file_format[:40]!r} is not one of {', '.join(WRITABLE)}")
     max_side = given.get("max_side")
+    start, stop = (_seconds(name, given.get(name)) for name in ("start", "stop"))
+    if stop is not None and stop <= (start or 0):
+        raise Problem(422, f"stop {float(stop):g} is not after start {float(start or 0):g}")
     return Question(
         style=given.get("style"),
         painting=PaintOptions(
@@ -53,6 +60,7 @@ def read_question(values: Iterable[tuple[str, str]], known: tuple[str, ...]) -> 
             _stroke(given.get("stroke", "auto")),
         ),
         file_format=file_format,
+        video=VideoOptions(start=start, stop=stop),
     )
 
 
@@ -78,6 +86,19 @@ def _stroke(text: str) -> Stroke:
         if text == name:
             return name
     return _side("stroke", text, "auto, fine, bold or ")
+
+
+def _seconds(name: str, text: str | None) -> Fraction | None:
+    """A time of a video, to the millisecond."""
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = float("nan")
+    if not 0 <= seconds <= LONGEST_S:
+        raise Problem(422, f"{name} {text[:40]!r} is not a time in seconds from 0 to {LONGEST_S}")
+    return Fraction(round(seconds * 1000), 1000)
 
 
 def _side(name: str, text: str, instead: str = "") -> int:
