@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import time
 import zipfile
@@ -10,6 +11,7 @@ from typing import Any
 
 import clips
 import httpx2 as httpx
+import numpy as np
 import pytest
 from browsing import (
     PHONE,
@@ -226,31 +228,112 @@ def test_all_of_it_by_keyboard(shown: Any) -> None:
         shown.keyboard.press("Enter")
 
 
-def test_a_video_is_sent_painted_and_watched(shown: Any, tmp_path: Path) -> None:
-    clip = clips.make_clip(tmp_path / "clip.mp4", frames=15, sounds=[clips.Sound()])
+def choose_video(page: Any, clip: Path) -> None:
+    """Choose a video, and wait until one of its frames is painted in every style."""
+    page.set_input_files("#video-file", clip)
+    wait_until(page, "document.querySelectorAll('#video-styles .unpainted').length === 0")
+    page.wait_for_selector("#video-frame .compare:not(.waiting)")
+
+
+def pixels_in(page: Any, selector: str) -> Any:
+    """The pixels of an image of the page."""
+    address = page.locator(selector).evaluate(
+        """async (image) => {
+            await image.decode();
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+            canvas.getContext("2d").drawImage(image, 0, 0);
+            return canvas.toDataURL();
+        }"""
+    )
+    return pixels_of(base64.b64decode(address.split(",")[1]))
+
+
+def far(one: Any, other: Any) -> float:
+    """The mean difference of two pictures, in grey levels."""
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+def test_a_video_is_seen_in_every_style_cut_painted_and_watched(
+    shown: Any, tiny_style: Path, tmp_path: Path
+) -> None:
+    clip = clips.make_clip(tmp_path / "beach.day.mp4", frames=50, sounds=[clips.Sound()])
+    frames = clips.look(clip).pictures
     shown.click("nav a[href='#video']")
-    shown.set_input_files("#video-file", clip)
+    choose_video(shown, clip)
+
+    # The tiles and the stage show a frame of the clip itself, painted by the styles.
+    set_slider(shown, "#video-start", 500)
+    shown.dispatch_event("#video-start", "change")
+    middle = frames[25]
+    until = time.monotonic() + 30
+    while far(seen := pixels_in(shown, "#video-frame .photo"), middle) > 6:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    wait_until(shown, "document.querySelectorAll('#video-styles .unpainted').length === 0")
+    tile = pixels_in(shown, '#video-styles label:has(input[value="tiny"]) img')
+    assert (tile == sakuga.paint(seen, tiny_style)).all()
+    shown.locator('input[name="video-style"][value="tiny"]').check(force=True)
+    set_slider(shown, "#video-strength", 40)
+    opacity = "side => side.style.opacity"
+    assert shown.locator("#video-frame .painted-side").evaluate(opacity) == "0.4"
+    set_slider(shown, "#video-stop", 800)
+    assert shown.inner_text("#video-stop-value") == "0:01.6"
+    set_slider(shown, "#video-strength", 0)
+
     shown.click("#video-form button[type=submit]")
     shown.wait_for_selector("#job-download:visible")
-    assert shown.locator("#job-state").inner_text().startswith("Done.")
-    assert shown.locator("#job-preview img").evaluate("image => image.naturalWidth") > 0
-    wait_until(shown, "document.getElementById('job-result').readyState >= 2")
-    assert shown.locator("#job-result").evaluate("video => video.videoWidth") == 64
+    assert shown.inner_text("#job-title") == "Done"
     name, content = download(shown, "#job-download")
-    assert (name, content[4:8]) == ("anime.mp4", b"ftyp")
-    shown.click("#job-again")
-    assert shown.locator("#video-form").is_visible()
+    assert name == "beach.day-tiny.mp4"
+    (tmp_path / name).write_bytes(content)
+    part = clips.look(tmp_path / name).pictures
+    assert len(part) == 15  # from 1 s to 1.6 s; of no strength, so they are those of the clip
+    assert far(part[0], middle) < 6
+
+    # Before and after play in step, under a divider or side by side.
+    wait_until(shown, "document.querySelector('#video-watch .painted').readyState >= 2")
+    set_slider(shown, ".seek", 500)
+    times = "[...document.querySelectorAll('#video-watch video')].map((v) => v.currentTime)"
+    wait_until(shown, f"{times}.every((t) => t > 0.2)")
+    wait_until(shown, f"(([clip, anime]) => Math.abs(clip - anime - 1) < 0.05)({times})")
+    shown.click(".play")
+    wait_until(shown, "document.querySelector('#video-watch .painted').ended")
+    left, right = (
+        shown.locator(f"#video-watch .{side}").bounding_box() for side in ("photo", "painted")
+    )
+    assert left == right
+    shown.click("#video-watch .sides")
+    left, right = (
+        shown.locator(f"#video-watch .{side}").bounding_box() for side in ("photo", "painted")
+    )
+    assert right["x"] == pytest.approx(left["x"] + left["width"], abs=1)
+    assert left["width"] == pytest.approx(right["width"], abs=1)
+    shown.click("#job-back")
+    assert shown.locator("#video-form").is_visible() and shown.locator("#video-part").is_visible()
+
+
+def test_what_becomes_of_a_video_is_told_plainly(shown: Any, tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"no video")
+    shown.click("nav a[href='#video']")
+    shown.set_input_files("#video-file", tmp_path / "clip.mp4")
+    shown.wait_for_selector("#status:has-text('cannot show this video')")
+    shown.click("#video-form button[type=submit]")
+    shown.wait_for_selector("#job-back:visible")
+    assert shown.inner_text("#job-title") == "Not painted"
+    assert "video holds text" in shown.inner_text("#job-state")
+    assert shown.locator("#job-progress").is_hidden()
 
 
 def test_a_video_can_be_cancelled(shown: Any, served: Running, tmp_path: Path) -> None:
     clip = clips.make_clip(tmp_path / "clip.mp4", frames=3000)
     shown.goto(f"{served.address}#video")
-    shown.set_input_files("#video-file", clip)
+    choose_video(shown, clip)
     shown.click("#video-form button[type=submit]")
     shown.wait_for_selector("#job-state:has-text(' left')")
     assert shown.locator("#job-progress").get_attribute("value") is not None
     shown.click("#job-cancel")
-    assert shown.locator("#job-state").inner_text() == "Cancelled."
+    assert shown.inner_text("#job-title") == "Cancelled"
     until = time.monotonic() + 30
     while time.monotonic() < until:
         if "sakuga_videos_waiting 0" in httpx.get(f"{served.address}metrics").text:

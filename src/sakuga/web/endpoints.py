@@ -210,12 +210,7 @@ class Endpoints:
         job = self._jobs.get(request.path_params["id"])
         if job.state != "done":
             raise Problem(404, f"there is no result yet; the job is {job.state}")
-        return FileResponse(
-            job.result,
-            media_type="video/mp4",
-            filename="anime.mp4",
-            content_disposition_type="inline",
-        )
+        return FileResponse(job.result, media_type="video/mp4")  # who saves it names it
 
     async def log_in(self, request: Request) -> Response:
         """POST /api/session"""

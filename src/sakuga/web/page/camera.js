@@ -20,10 +20,12 @@ class CameraView {
   constructor(takePhoto) {
     this.stream = null;
     this.starting = null; // an object of its own for each start, until the camera is there
+    this.wanted = { facingMode: "user" }; // which camera
     this.level = 2;
     this.video = find("camera-video");
     this.canvas = find("camera-canvas");
     find("camera-start").addEventListener("click", () => (this.stream ? this.stop() : this.start()));
+    find("camera-switch").addEventListener("click", () => this.switch());
     find("camera-snap").addEventListener("click", async () => {
       const photo = await this.#still();
       this.stop();
@@ -37,9 +39,9 @@ class CameraView {
     this.#tell("Waiting for the camera…");
     let stream = null;
     try {
-      if (!navigator.mediaDevices) throw new Error("this page must come from this machine, or over https");
+      if (!navigator.mediaDevices) throw new Error("it needs https, or a page from this computer");
       stream = await navigator.mediaDevices.getUserMedia({
-        video: { width: { ideal: 1280 }, facingMode: "user" },
+        video: { width: { ideal: 1280 }, ...this.wanted },
       });
       if (this.starting === start) {
         this.video.srcObject = stream;
@@ -49,7 +51,7 @@ class CameraView {
       release(stream);
       if (this.starting !== start) return;
       this.starting = null;
-      this.#tell(`There is no camera to use: ${error.message}`);
+      this.#tell(`The camera cannot be used: ${error.message}`);
       return;
     }
     if (this.starting !== start) {
@@ -61,7 +63,25 @@ class CameraView {
     this.#tell("Painting the first frame…");
     find("camera-start").textContent = "Stop the camera";
     find("camera-snap").disabled = false;
+    this.#offerSwitch();
     this.#run(this.stream);
+  }
+
+  async #offerSwitch() {
+    const several = (await cameras()).length > 1;
+    find("camera-switch").hidden = this.stream === null || !several;
+  }
+
+  /** From the front to the back of a phone; elsewhere from each camera to the next. */
+  async switch() {
+    const { deviceId, facingMode } = this.stream.getVideoTracks()[0].getSettings();
+    const all = await cameras();
+    const next = all[(all.findIndex((camera) => camera.deviceId === deviceId) + 1) % all.length];
+    if (facingMode) this.wanted = { facingMode: facingMode === "user" ? "environment" : "user" };
+    else this.wanted = { deviceId: { exact: next.deviceId } };
+    this.stop(); // phones open one camera at a time
+    await this.start();
+    find("camera-switch").focus();
   }
 
   stop() {
@@ -71,6 +91,7 @@ class CameraView {
     this.video.srcObject = null;
     find("camera-start").textContent = "Start the camera";
     find("camera-snap").disabled = true;
+    find("camera-switch").hidden = true;
     this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
     find("camera-fps").hidden = true;
     this.#tell("The camera is off.");
@@ -133,6 +154,11 @@ class CameraView {
     const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
     return new File([blob], "camera.png", { type: "image/png" });
   }
+}
+
+/** All cameras; browsers tell of them once one is allowed. */
+async function cameras() {
+  return (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
 }
 
 /** Let go of the camera; its light goes out. */

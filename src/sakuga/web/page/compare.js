@@ -1,21 +1,29 @@
-// The photo and the painting on top of each other, with a divider to drag, and a zoom.
+// Before and after, pictures or videos: on top of each other with a divider to drag and a zoom, or
+// side by side.
 
-const HTML = `
+const still = (name, what) => `<img class="${name}" alt="${what}" draggable="false">`;
+const moving = (name, what) => `<video class="${name}" aria-label="${what}" muted playsinline></video>`;
+
+const html = (layer, before) => `
   <div class="viewport" tabindex="-1">
     <div class="layers">
-      <img class="photo" alt="The photo" draggable="false">
+      ${layer("photo", `The ${before}`)}
+      ${still("under", "")}
       <div class="painted-side">
-        <img class="painted" alt="The painting" draggable="false">
-        <img class="kept" alt="" draggable="false">
+        ${layer("painted", "The painting")}
+        ${still("kept", "")}
       </div>
     </div>
   </div>
   <input class="split" type="range" min="0" max="1000" value="500"
-    aria-label="Divider: photo to its left, painting to its right">
+    aria-label="Divider: ${before} to its left, painting to its right">
   <div class="knob"></div>
-  <span class="tag left" aria-hidden="true">Photo</span>
+  <span class="tag left" aria-hidden="true">${before}</span>
   <span class="tag right" aria-hidden="true">Anime</span>
-  <button class="zoom" type="button" aria-pressed="false">100 %</button>
+  <div class="tools">
+    <button class="sides" type="button" aria-pressed="false">Side by side</button>
+    <button class="zoom" type="button" aria-pressed="false">100 %</button>
+  </div>
   <p class="busy" hidden></p>`;
 
 const GRIP = 24; // pixels around the divider where it is dragged though the picture is zoomed
@@ -24,24 +32,27 @@ const DOUBLE = 2.5; // times: what a double click does
 const STEP = 1.25; // times: what a key does
 
 export class Compare {
-  /** Build it into an element. */
-  constructor(place) {
+  /** Build it into an element; `videos`: it shows those, not pictures. */
+  constructor(place, { videos = false, before = "photo" } = {}) {
     this.box = document.createElement("div");
     this.box.className = "compare waiting";
     this.box.setAttribute("role", "group");
-    this.box.setAttribute("aria-label", "Photo and painting");
-    this.box.innerHTML = HTML;
+    this.box.setAttribute("aria-label", `The ${before} and its painting`);
+    this.box.innerHTML = html(videos ? moving : still, before);
     place.append(this.box);
     const find = (name) => this.box.querySelector(`.${name}`);
     this.viewport = find("viewport");
     this.layers = find("layers");
     this.photo = find("photo");
+    this.under = find("under"); // the photo behind a painting beside it that is not at full strength
     this.side = find("painted-side");
     this.painted = find("painted");
     this.kept = find("kept");
     this.split = find("split");
     this.busy = find("busy");
     this.zoom = find("zoom");
+    this.tools = find("tools");
+    this.sides = find("sides");
     this.strength = 1;
     this.keep = 0;
     this.subject = null; // what is shown; another one begins unzoomed
@@ -50,9 +61,10 @@ export class Compare {
     this.pointers = new Map(); // those that are down, by their ids
     this.split.addEventListener("input", () => this.#place());
     this.zoom.addEventListener("click", () => this.#zoomTo(this.scale > 1 ? 1 : this.#full()));
+    this.sides.addEventListener("click", () => this.#setBeside(!this.beside));
     this.box.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.box.addEventListener("dblclick", (event) => {
-      if (event.target !== this.zoom) this.#zoomTo(this.scale > 1 ? 1 : Math.max(DOUBLE, this.#full()), event);
+      if (!this.tools.contains(event.target)) this.#zoomTo(this.scale > 1 ? 1 : Math.max(DOUBLE, this.#full()), event);
     });
     this.viewport.addEventListener("keydown", (event) => this.#key(event));
     this.box.addEventListener("pointerdown", (event) => this.#down(event));
@@ -72,6 +84,7 @@ export class Compare {
     this.height = height;
     this.box.style.setProperty("--ratio", width / height);
     set(this.photo, photo);
+    set(this.under, this.photo.tagName === "IMG" ? photo : null);
     set(this.painted, painted);
     set(this.kept, kept);
     this.box.classList.toggle("waiting", painted === null);
@@ -95,6 +108,16 @@ export class Compare {
     this.#blend();
   }
 
+  get beside() {
+    return this.box.classList.contains("beside");
+  }
+
+  #setBeside(beside) {
+    this.box.classList.toggle("beside", beside);
+    this.sides.setAttribute("aria-pressed", String(beside));
+    this.#zoomTo(1);
+  }
+
   /** Zoom in or out by keys; 0: all of it. */
   zoomBy(steps) {
     this.#zoomTo(steps === 0 ? 1 : this.scale * STEP ** steps);
@@ -116,7 +139,8 @@ export class Compare {
     const box = this.viewport.getBoundingClientRect();
     const x = at ? at.clientX - box.left : box.width / 2;
     const y = at ? at.clientY - box.top : box.height / 2;
-    const wanted = Math.min(Math.max(1, scale), Math.max(DOUBLE, this.#full() * CLOSEST));
+    const closest = this.beside ? 1 : Math.max(DOUBLE, this.#full() * CLOSEST);
+    const wanted = Math.min(Math.max(1, scale), closest);
     const change = wanted / this.scale;
     this.scale = wanted;
     this.#panTo(x - (x - this.left) * change, y - (y - this.top) * change);
@@ -130,7 +154,8 @@ export class Compare {
     this.layers.style.transform = `translate(${this.left}px, ${this.top}px) scale(${this.scale})`;
     const zoomed = this.scale > 1;
     this.box.classList.toggle("zoomed", zoomed);
-    this.zoom.hidden = this.painted.hidden || (!zoomed && this.#full() <= 1);
+    this.sides.hidden = this.painted.hidden || zoomed;
+    this.zoom.hidden = this.painted.hidden || this.beside || (!zoomed && this.#full() <= 1);
     this.zoom.setAttribute("aria-pressed", String(zoomed));
     this.zoom.textContent = zoomed ? "Fit" : "100 %";
     this.viewport.tabIndex = zoomed ? 0 : -1;
@@ -143,12 +168,12 @@ export class Compare {
     const share = this.split.value / 1000;
     this.box.style.setProperty("--split", `${share * 100}%`);
     const left = (share * this.viewport.clientWidth - this.left) / this.scale;
-    this.side.style.clipPath = `inset(0 0 0 ${left}px)`;
+    this.side.style.clipPath = this.beside ? "none" : `inset(0 0 0 ${left}px)`;
     this.split.setAttribute("aria-valuetext", `${Math.round((1 - share) * 100)} % painting`);
   }
 
   #wheel(event) {
-    if (this.photo.hidden) return;
+    if (this.photo.hidden || this.beside) return;
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 16 : 1;
     this.#zoomTo(this.scale * Math.exp((-event.deltaY * lines) / 400), event);
@@ -165,7 +190,7 @@ export class Compare {
 
   /** One pointer drags the divider, or the zoomed picture; two pinch. */
   #down(event) {
-    if (event.target === this.zoom || event.button !== 0) return;
+    if (this.tools.contains(event.target) || this.beside || event.button !== 0) return;
     const box = this.viewport.getBoundingClientRect();
     const x = event.clientX - box.left;
     const near = Math.abs(x - (this.split.value / 1000) * box.width) < GRIP;
@@ -199,8 +224,14 @@ export class Compare {
   }
 }
 
-function set(image, address) {
-  image.hidden = address === null;
-  if (address === null) image.removeAttribute("src");
-  else if (image.src !== address) image.src = address;
+/** Let a picture or video show what is at an address; null: nothing. */
+function set(layer, address) {
+  layer.hidden = address === null;
+  if (address !== null) {
+    const whole = new URL(address, location).href;
+    if (layer.src !== whole) layer.src = whole;
+  } else if (layer.hasAttribute("src")) {
+    layer.removeAttribute("src");
+    layer.load?.(); // a video lets go of its file
+  }
 }

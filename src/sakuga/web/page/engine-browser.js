@@ -16,7 +16,7 @@ export const engine = {
       navigator.serviceWorker.register("sw.js").catch((error) => console.warn(error.message));
     }
     const { how } = await calls.call({ task: "begin" });
-    this.label = `In this browser, ${how}`;
+    this.label = `Painted in this browser, ${how}`;
   },
 
   async styles() {

@@ -89,8 +89,8 @@ function question(entries) {
 }
 
 export const engine = {
-  label: "Painted by this page’s Sakuga",
-  privacy: "Your pictures are painted by the Sakuga that serves this page, and go nowhere else.",
+  label: "Painted by this server",
+  privacy: "Your pictures go to this server and nowhere else.",
 
   async begin() {
     // Takes photos that a phone's gallery shares to this page, where it may (https, or this machine).

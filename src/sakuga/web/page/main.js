@@ -20,6 +20,7 @@ function show() {
     else link.removeAttribute("aria-current");
   }
   if (name !== "camera") parts.camera?.stop();
+  if (name !== "video") parts.video?.stop?.();
 }
 
 /** Take pictures that are dropped or pasted anywhere. */
@@ -51,7 +52,7 @@ async function takeLink(text) {
   else if (new URL(link, location).origin === location.origin) {
     const blob = await (await fetch(link)).blob();
     take([new File([blob], link.split("/").at(-1), { type: blob.type })]);
-  } else say("Only the address of that picture came along. Copy the picture itself (right click) and paste it here, or save it first.");
+  } else say("That was only a link. Copy the picture (right click), then paste it here.");
 }
 
 function fileOfData(address) {
@@ -70,7 +71,7 @@ function take(files) {
   if (pictures.length > 0) {
     location.hash = "#pictures";
     parts.pictures.add(pictures);
-    if (video) say(`${video.name} waits under Video.`);
+    if (video) say(`${video.name} is ready under Video.`);
   } else if (video) location.hash = "#video";
 }
 

@@ -6,14 +6,15 @@ export function fillStyles(place, styles, first, change, group = "style") {
   for (const style of styles) {
     const label = document.createElement("label");
     label.className = "style";
-    label.title = style.description;
     label.innerHTML = `<input type="radio"><img alt="" draggable="false"><span></span>`;
     const input = label.querySelector("input");
     input.name = group;
     input.value = style.name;
     input.checked = style.name === first;
     input.addEventListener("change", () => change(style.name));
-    label.querySelector("span").textContent = style.name;
+    const description = document.createElement("small");
+    description.textContent = style.description;
+    label.querySelector("span").append(style.name, description);
     images.set(style.name, label.querySelector("img"));
     place.append(label);
   }

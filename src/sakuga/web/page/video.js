@@ -1,168 +1,335 @@
-// A video: uploaded, looked at, painted, watched beside the original, saved.
+// A video: its styles on one of its frames, its part and size chosen, painted, watched beside itself, saved.
 
+import { blender } from "./blender.js";
+import { Compare } from "./compare.js";
 import { engine } from "./engine.js";
+import { Item } from "./item.js";
 import { say } from "./messages.js";
-import { fillSelect } from "./style-picker.js";
+import { clock, Player } from "./player.js";
+import { fillStyles } from "./style-picker.js";
 
+const STEPS = 1000; // of the sliders of time
 const find = (id) => document.getElementById(id);
 
 export function openVideo(styles, firstStyle) {
   if (engine.videos === null) {
     find("video-elsewhere").hidden = false;
-    find("video-form").hidden = true;
-    return { choose: () => say("A video needs the app; this page paints pictures.") };
+    find("video-empty").hidden = true;
+    return { choose: () => say("Videos need the app. This page paints pictures.") };
   }
-  fillSelect(find("video-style"), styles, firstStyle);
-  const view = new VideoView();
-  return { choose: (file) => view.choose(file) };
+  const view = new VideoView(styles, firstStyle);
+  return { choose: (file) => view.choose(file), stop: () => view.player.stop() };
 }
 
 class VideoView {
-  constructor() {
-    this.file = null; // dropped rather than picked
+  constructor(styles, firstStyle) {
+    this.file = null;
+    this.style = firstStyle;
+    this.item = null; // a frame of the video, as a picture
+    this.busy = null; // an AbortController of its painting
     this.job = null;
     this.upload = null;
-    find("video-form").addEventListener("submit", (event) => {
+    this.clip = document.createElement("video"); // where frames are taken from
+    this.clip.muted = true;
+    this.clip.preload = "auto";
+    this.compare = new Compare(find("video-frame"), { before: "frame" });
+    this.watch = new Compare(find("video-watch"), { videos: true, before: "video" });
+    this.player = new Player(this.watch, find("video-player"));
+    this.picker = fillStyles(find("video-styles"), styles, firstStyle, (style) => this.#chooseStyle(style), "video-style");
+    const on = (id, name, act) => find(id).addEventListener(name, act);
+    on("video-empty", "click", (event) => event.target.closest("input") ?? find("video-file").click());
+    on("video-file", "change", ({ target }) => {
+      if (target.files.length > 0) this.choose(target.files[0]);
+      target.value = "";
+    });
+    on("video-strength", "input", () => this.#blend());
+    on("video-keep", "change", () => this.#blend());
+    on("video-side", "change", () => this.#look());
+    for (const id of ["video-start", "video-stop"]) {
+      on(id, "input", () => this.#trim(id));
+      on(id, "change", () => this.#look(this.#time(id)));
+    }
+    on("video-form", "submit", (event) => {
       event.preventDefault();
       this.start();
     });
-    find("video-file").addEventListener("change", () => (this.file = null));
-    find("job-cancel").addEventListener("click", () => this.cancel());
-    find("job-again").addEventListener("click", () => this.again());
-    find("job-play").addEventListener("click", () => this.play());
-    this.#playTogether();
+    on("job-cancel", "click", () => this.cancel());
+    on("job-back", "click", () => this.#back());
+    for (const id of ["video-other", "job-other"]) on(id, "click", () => find("video-file").click());
   }
 
-  choose(file) {
-    const list = new DataTransfer();
-    list.items.add(file);
-    find("video-file").files = list.files;
+  /** Take a video, and show a frame of it. */
+  async choose(file) {
+    if (this.upload !== null || this.#runs()) {
+      say("One video at a time: cancel this one, or wait for it.");
+      return;
+    }
     this.file = file;
+    this.stem = file.name.replace(/\.[^.]*$/, "");
+    find("video-empty").hidden = true;
+    find("video-studio").hidden = false;
+    find("video-name").textContent = file.name;
+    URL.revokeObjectURL(this.address);
+    this.address = URL.createObjectURL(file);
+    this.#drop();
+    this.clip.src = this.address;
+    this.duration = await new Promise((resolve) => {
+      this.clip.onloadedmetadata = () => resolve(this.clip.videoWidth > 0 ? this.clip.duration : null);
+      this.clip.onerror = () => resolve(null); // a kind that only the server reads
+    });
+    [find("video-start").value, find("video-stop").value] = [0, STEPS];
+    this.#back();
+    this.#trim();
+    if (this.duration === null) say("This browser cannot show this video. It can be painted all the same.");
+    else await this.#look(this.#trims ? this.duration / 3 : 0);
+  }
+
+  /** Seconds that a slider of time stands at. */
+  #time(id) {
+    return (find(id).value / STEPS) * this.duration;
+  }
+
+  /** Keep the end after the start, whichever is moved, and tell the times. */
+  #trim(moved = "video-start") {
+    const [start, stop] = [find("video-start"), find("video-stop")];
+    if (Number(stop.value) <= Number(start.value)) {
+      if (moved === "video-start") start.value = stop.value - 1;
+      else stop.value = Number(start.value) + 1;
+    }
+    for (const { id, value } of [start, stop]) {
+      const text = clock((value / STEPS) * (this.duration ?? 0));
+      find(`${id}-value`).textContent = text;
+      find(id).setAttribute("aria-valuetext", text);
+    }
+  }
+
+  /** Take the frame at a time, as large as it will be painted, for the stage and the tiles of styles. */
+  async #look(seconds = this.clip.currentTime) {
+    if (this.duration === null) return;
+    const turn = (this.turn = {});
+    if (this.clip.currentTime !== seconds || this.clip.readyState < 2) {
+      await new Promise((resolve) => {
+        this.clip.onseeked = resolve;
+        this.clip.currentTime = Math.min(seconds, (this.duration || 0) - 0.05);
+      });
+    }
+    const { videoWidth: width, videoHeight: height } = this.clip;
+    const scale = Math.min(1, Number(find("video-side").value || Infinity) / Math.max(width, height));
+    const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
+    canvas.getContext("2d").drawImage(this.clip, 0, 0, canvas.width, canvas.height);
+    const item = new Item(new File([await canvas.convertToBlob()], `${this.stem}.png`, { type: "image/png" }));
+    await item.open();
+    if (turn !== this.turn) return item.close(); // another frame is wanted by now
+    this.#drop();
+    this.item = item;
+    this.update();
+  }
+
+  #drop() {
+    this.busy?.abort();
+    this.busy = null;
+    this.item?.close();
+    this.item = null;
+    this.update();
+  }
+
+  #chooseStyle(style) {
+    this.style = style;
+    this.update();
+  }
+
+  /** Show the frame, and paint it in the style chosen, then in the others. */
+  update() {
+    const item = this.item;
+    const painting = item?.seen(this.style) ?? null;
+    const problem = item?.failures.get(this.style) ?? null;
+    this.picker.show(item?.address ?? null, (style) => item?.seen(style)?.address ?? null);
+    find("video-frame").hidden = item === null;
+    if (item === null) return;
+    const kept = painting?.kept?.address ?? null;
+    this.compare.show({
+      subject: this.file,
+      photo: item.address,
+      painted: painting?.address ?? null,
+      kept,
+      width: item.width,
+      height: item.height,
+      busy: problem ? `It cannot be painted: ${problem}` : painting ? null : "Painting this frame…",
+      failed: problem !== null,
+      draft: false,
+    });
+    this.#blend();
+    this.#paintNext(item);
+  }
+
+  async #paintNext(item) {
+    if (this.busy !== null) return; // it calls update when it ends
+    const styles = [this.style, ...this.picker.images.keys()];
+    const style = styles.find((name) => !item.seen(name) && !item.failures.has(name));
+    const keeps = find("video-keep").checked && item.seen(this.style) && item.seen(this.style).kept === null;
+    if (style === undefined && !keeps) return;
+    const busy = (this.busy = new AbortController());
+    try {
+      if (keeps) await this.#keep(item, item.seen(this.style));
+      else {
+        const blob = await engine.draft(item.photo, style, { signal: busy.signal });
+        item.drafts.set(style, { blob, address: URL.createObjectURL(blob), kept: null });
+      }
+    } catch (error) {
+      if (error.name !== "AbortError") item.failures.set(style ?? this.style, error.message);
+    }
+    if (busy !== this.busy) return item.close();
+    this.busy = null;
+    this.update();
+  }
+
+  /** The frame's painting in the video's own colours. */
+  async #keep(item, painting) {
+    const draft = item.large ? painting.blob : null;
+    const { blob } = await blender.call({ task: "keep", photo: item.photo, anime: painting.blob, draft });
+    painting.kept = { blob, address: URL.createObjectURL(blob) };
+  }
+
+  #blend() {
+    const text = `${find("video-strength").value} %`;
+    find("video-strength-value").textContent = text;
+    find("video-strength").setAttribute("aria-valuetext", text);
+    this.compare.blend(find("video-strength").value / 100, find("video-keep").checked ? 1 : 0);
+    if (this.item && this.busy === null) this.#paintNext(this.item);
+  }
+
+  /** True for a video whose length is known. */
+  get #trims() {
+    return Number.isFinite(this.duration ?? NaN);
+  }
+
+  /** What is asked of the server. */
+  #options() {
+    const trims = this.#trims;
+    const [start, stop] = [find("video-start").value, find("video-stop").value].map(Number);
+    return {
+      style: this.style,
+      strength: find("video-strength").value / 100,
+      max_side: find("video-side").value,
+      keep_colour: find("video-keep").checked,
+      start: trims && start > 0 ? this.#time("video-start").toFixed(3) : "",
+      stop: trims && stop < STEPS ? this.#time("video-stop").toFixed(3) : "",
+    };
   }
 
   async start() {
-    const file = this.file ?? find("video-file").files[0];
+    this.busy?.abort(); // the frame's other styles
+    const options = this.#options();
+    this.player.offset = Number(options.start);
+    find("job-download").download = `${this.stem}-${options.style}.mp4`;
     this.upload = new AbortController();
-    this.original = URL.createObjectURL(file);
     this.#open();
-    const options = {
-      style: find("video-style").value,
-      max_side: find("video-side").value,
-      keep_colour: find("video-keep").checked,
-    };
     try {
-      this.job = await engine.videos.start(file, options, {
+      this.job = await engine.videos.start(this.file, options, {
         signal: this.upload.signal,
-        progress: (share) => this.#tell(`Sending, ${Math.round(share * 100)} %`, share),
+        progress: (share) => this.#tell("Sending", `${Math.round(share * 100)} %`, share),
       });
       engine.videos.watch(
         this.job,
         (job) => this.#update(job),
-        () => this.#end("The server does not answer any more."),
+        () => this.#end("Not painted", "The server does not answer any more."),
       );
     } catch (error) {
-      this.#end(error.name === "AbortError" ? "Cancelled." : `It cannot be painted: ${error.message}`);
+      if (error.name === "AbortError") this.#end("Cancelled", "");
+      else this.#end("Not painted", `${error.message}.`);
     }
     this.upload = null;
   }
 
   #open() {
-    find("video-form").hidden = true;
+    find("video-form").hidden = find("video-part").hidden = true;
     find("video-job").hidden = false;
-    for (const id of ["job-pair", "job-preview", "job-play", "job-download", "job-again"]) find(id).hidden = true;
+    for (const id of ["job-preview", "job-download", "job-back", "job-other"]) find(id).hidden = true;
     find("job-cancel").hidden = find("job-progress").hidden = false;
+    this.#tell("Sending", "", 0);
     find("job-title").focus();
-    this.#tell("Sending", 0);
   }
 
   /** Say what happens; `share` null: nobody knows how long it takes. */
-  #tell(sentence, share) {
+  #tell(title, sentence, share) {
+    find("job-title").textContent = title;
     find("job-state").textContent = sentence;
     if (share === null) find("job-progress").removeAttribute("value");
     else find("job-progress").value = share;
   }
 
+  #runs() {
+    return this.job !== null && ["queued", "preview", "painting"].includes(this.job.state);
+  }
+
   #update(job) {
     if (this.job === null) return; // cancelled here already
     this.job = job;
-    if (job.preview !== null && find("job-preview").hidden) {
+    if (job.preview !== null && job.state === "painting" && find("job-preview").hidden) {
       find("job-preview").querySelector("img").src = job.preview.slice(1);
       find("job-preview").hidden = false;
     }
-    if (job.state === "queued") this.#tell("Waiting for another video", null);
-    else if (job.state === "preview") this.#tell("Painting a few moments to look at", null);
-    else if (job.state === "painting") this.#tell(progressOf(job), shareOf(job));
+    if (job.state === "queued") this.#tell("Waiting", "Another video is being painted.", null);
+    else if (job.state === "preview") this.#tell("Painting", "First ten moments, to look at.", null);
+    else if (job.state === "painting") this.#tell("Painting", progressOf(job), shareOf(job));
     else if (job.state === "done") this.#done(job);
-    else this.#end(job.state === "failed" ? `It cannot be painted: ${job.error}` : "Cancelled.");
+    else if (job.state === "failed") this.#end("Not painted", `${job.error}.`);
+    else this.#end("Cancelled", "");
   }
 
   #done(job) {
     const address = job.result.slice(1);
-    find("job-source").src = this.original;
-    find("job-result").src = address;
+    const painted = this.watch.painted;
+    painted.onloadedmetadata = () => this.#show(address, painted.videoWidth, painted.videoHeight);
+    this.#show(address, 16, 9);
     find("job-download").href = address;
-    for (const id of ["job-pair", "job-play", "job-download"]) find(id).hidden = false;
-    this.#end(["Done.", ...job.notes].join(" "));
+    find("job-download").hidden = false;
+    find("job-preview").hidden = true;
+    this.#end("Done", [find("job-download").download, ...job.notes].join(". "));
   }
 
-  #end(sentence) {
-    find("job-state").textContent = sentence;
+  /** Show the result over the video; where the browser cannot play that, the result alone. */
+  #show(painted, width, height) {
+    find("video-frame").hidden = true;
+    find("video-result").hidden = false;
+    const photo = this.duration === null ? null : this.address;
+    this.watch.show({ subject: painted, photo, painted, kept: null, width, height, busy: null, failed: false, draft: false });
+  }
+
+  #end(title, sentence) {
+    this.#tell(title, sentence, 0);
     find("job-cancel").hidden = find("job-progress").hidden = true;
-    find("job-again").hidden = false;
+    find("job-back").hidden = find("job-other").hidden = false;
   }
 
   async cancel() {
     this.upload?.abort();
     const job = this.job;
-    if (job === null) return;
     this.job = null;
-    this.#end("Cancelled.");
+    this.#end("Cancelled", "");
     await this.#forget(job);
   }
 
-  async again() {
+  /** From a result, or from what failed, to the settings again. */
+  #back() {
     const job = this.job;
     this.job = null;
-    for (const id of ["job-source", "job-result"]) {
-      find(id).removeAttribute("src");
-      find(id).load();
-    }
-    URL.revokeObjectURL(this.original);
-    find("video-job").hidden = true;
+    this.player.stop();
+    this.watch.show({ photo: null, painted: null, kept: null, width: 16, height: 9, busy: null, failed: false, draft: false });
+    find("video-result").hidden = find("video-job").hidden = true;
     find("video-form").hidden = false;
-    find("video-file").focus();
-    if (job !== null) await this.#forget(job);
+    find("video-part").hidden = !this.#trims;
+    this.update();
+    this.#forget(job);
   }
 
   async #forget(job) {
+    if (job === null) return;
     try {
       await engine.videos.remove(job);
     } catch (error) {
       say(error.message);
     }
-  }
-
-  play() {
-    const result = find("job-result");
-    if (result.paused) result.play();
-    else result.pause();
-  }
-
-  /** The painted video leads, and the original follows. */
-  #playTogether() {
-    const [lead, other] = [find("job-result"), find("job-source")];
-    const follow = () => (other.currentTime = lead.currentTime);
-    lead.addEventListener("play", () => {
-      follow();
-      other.play();
-      find("job-play").textContent = "Pause both";
-    });
-    lead.addEventListener("pause", () => {
-      other.pause();
-      follow();
-      find("job-play").textContent = "Play both";
-    });
-    lead.addEventListener("seeked", follow);
   }
 }
 
