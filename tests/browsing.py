@@ -15,6 +15,7 @@ import pytest
 from serving import pixels_of
 
 NODE_MODULES = Path(__file__).parents[1] / "web" / "node_modules"
+DESK: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
     "has_touch": True,
@@ -116,6 +117,11 @@ def set_slider(page: Any, name: str, value: float) -> None:
 def furthest(content: bytes, expected: np.ndarray[Any, Any]) -> int:
     """The greatest difference of two pictures, in grey levels."""
     return int(np.abs(pixels_of(content).astype(int) - expected.astype(int)).max())
+
+
+def far(one: Any, other: Any) -> float:
+    """The mean difference of two pictures, in grey levels."""
+    return float(np.abs(np.asarray(one, np.float32) - np.asarray(other, np.float32)).mean())
 
 
 def faults_of(page: Any) -> list[str]:

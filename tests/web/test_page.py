@@ -11,14 +11,16 @@ from typing import Any
 
 import clips
 import httpx2 as httpx
-import numpy as np
 import pytest
 from browsing import (
+    DESK,
     PHONE,
     add_photo,
     download,
+    far,
     faults_of,
     furthest,
+    launch,
     page,
     set_slider,
     wait_until,
@@ -54,19 +56,19 @@ def test_a_dropped_photo_is_painted_and_saved(shown: Any, tiny_style: Path) -> N
 
 def test_the_divider_uncovers_the_photo(shown: Any) -> None:
     add_photo(shown, picture(200, 150))
-    box = shown.locator(".compare").bounding_box()
+    box = shown.locator("#stage .compare").bounding_box()
     middle = box["y"] + box["height"] / 2
     for share in (0.5, 0.2):
         shown.mouse.move(box["x"] + box["width"] * 0.5, middle)
         shown.mouse.down()
         shown.mouse.move(box["x"] + box["width"] * share, middle, steps=4)
         shown.mouse.up()
-        clip = shown.locator(".painted-side").evaluate("side => side.style.clipPath")
+        clip = shown.locator("#stage .painted-side").evaluate("side => side.style.clipPath")
         left = float(clip.removeprefix("inset(0px 0px 0px ").removesuffix("px)"))
         assert left == pytest.approx(box["width"] * share, abs=box["width"] * 0.03)
     left_of_it = {"x": box["x"] + 8, "y": middle, "width": 4, "height": 4}
     photo = pixels_of(shown.screenshot(clip=left_of_it))
-    set_slider(shown, ".split", 0)
+    set_slider(shown, "#stage .split", 0)
     painted = pixels_of(shown.screenshot(clip=left_of_it))
     assert (photo != painted).any()
 
@@ -82,7 +84,7 @@ def test_strength_and_colour_are_blended_as_python_does(
     pixels = pixels_of(photo)
     began = time.monotonic()
     set_slider(shown, "#strength", 40)
-    assert shown.locator(".painted-side").evaluate("side => side.style.opacity") == "0.4"
+    assert shown.locator("#stage .painted-side").evaluate("side => side.style.opacity") == "0.4"
     assert time.monotonic() - began < 2
     _, content = download(shown)
     assert furthest(content, sakuga.paint(pixels, tiny_style, strength=0.4)) <= 1
@@ -104,10 +106,10 @@ def test_styles_are_thumbnails_of_the_photo_and_can_be_switched(
 ) -> None:
     photo = picture(96, 64)
     add_photo(shown, photo)
-    wait_until(shown, "document.querySelectorAll('.style.unpainted').length === 0")
-    wait_until(shown, "[...document.querySelectorAll('.style img')].every(i => i.complete)")
-    sizes = shown.locator(".style img").evaluate_all("all => all.map(i => i.naturalWidth)")
-    assert sizes == [96] * shown.locator(".style").count()
+    wait_until(shown, "document.querySelectorAll('#styles .unpainted').length === 0")
+    wait_until(shown, "[...document.querySelectorAll('#styles img')].every(i => i.complete)")
+    sizes = shown.locator("#styles img").evaluate_all("all => all.map(i => i.naturalWidth)")
+    assert sizes == [96] * shown.locator("#styles .style").count()
     for name, style in (("whole", whole_style), ("tiny", tiny_style)):
         choose_style(shown, name)
         shown.wait_for_selector("#download:not([disabled])")
@@ -144,10 +146,10 @@ def test_what_is_no_picture_is_told(shown: Any) -> None:
 
 def test_zoom(shown: Any) -> None:
     add_photo(shown, picture(2400, 900))
-    box = shown.locator(".viewport").bounding_box()
+    box = shown.locator("#stage .viewport").bounding_box()
 
     def layers() -> dict[str, float]:
-        return dict(shown.locator(".layers").bounding_box())
+        return dict(shown.locator("#stage .layers").bounding_box())
 
     def covers() -> bool:
         now = layers()
@@ -158,7 +160,7 @@ def test_zoom(shown: Any) -> None:
             and now["y"] + now["height"] >= box["y"] + box["height"] - 0.5
         )
 
-    shown.click(".zoom")
+    shown.click("#stage .zoom")
     assert layers()["width"] == pytest.approx(2400, abs=0.5)
     middle = layers()["x"] + 1200
     assert middle == pytest.approx(box["x"] + box["width"] / 2, abs=1)
@@ -181,7 +183,7 @@ def test_zoom(shown: Any) -> None:
     wait_until(shown, "document.querySelector('.compare.zoomed') !== null")
     assert covers()
     add_photo(shown, picture(300, 200), "next.png")
-    assert shown.locator(".compare.zoomed").count() == 0  # another picture begins whole
+    assert shown.locator("#stage .compare.zoomed").count() == 0  # another picture begins whole
     shown.mouse.move(right, top)
     shown.mouse.wheel(0, -300)
     wait_until(shown, "document.querySelector('.compare.zoomed') !== null")
@@ -204,11 +206,11 @@ def test_all_of_it_by_keyboard(shown: Any) -> None:
     photo = {"name": "k.png", "mimeType": "image/png", "buffer": picture(80, 60)}
     chooser.value.set_files(photo)
     shown.wait_for_selector("#download:not([disabled])")
-    shown.focus(".split")
-    before = shown.locator(".split").input_value()
+    shown.focus("#stage .split")
+    before = shown.locator("#stage .split").input_value()
     for _ in range(3):
         shown.keyboard.press("ArrowRight")
-    assert int(shown.locator(".split").input_value()) == int(before) + 3
+    assert int(shown.locator("#stage .split").input_value()) == int(before) + 3
     seen = {}
     for _ in range(14):
         shown.keyboard.press("Tab")
@@ -247,11 +249,6 @@ def pixels_in(page: Any, selector: str) -> Any:
         }"""
     )
     return pixels_of(base64.b64decode(address.split(",")[1]))
-
-
-def far(one: Any, other: Any) -> float:
-    """The mean difference of two pictures, in grey levels."""
-    return float(np.abs(one.astype(int) - other).mean())
 
 
 def test_a_video_is_seen_in_every_style_cut_painted_and_watched(
@@ -372,23 +369,86 @@ def test_a_phone_shows_it_without_sideways_scrolling(chromium: Any, served: Runn
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(chromium: Any, served: Running, scheme: str) -> None:
-    with page(chromium, served.address, color_scheme=scheme, bypass_csp=True) as shown:
-        found = {}
+@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing_anywhere(
+    chromium: Any, served: Running, tmp_path: Path, screen: dict[str, Any], scheme: str
+) -> None:
+    clip = clips.make_clip(tmp_path / "clip.mp4", frames=4)
+    look: dict[str, Any] = {"color_scheme": scheme, "bypass_csp": True, **screen}
+    found = {}
+    with page(chromium, served.address, **look) as shown:
         found["empty"] = faults_of(shown)
         add_photo(shown, picture(200, 150))
+        shown.click("#stage .sides")
         found["studio"] = faults_of(shown)
-        for part in ("video", "camera"):
-            shown.click(f"nav a[href='#{part}']")
-            found[part] = faults_of(shown)
-        shown.evaluate("document.getElementById('login').showModal()")
-        found["login"] = faults_of(shown)
-    context = chromium.new_context(color_scheme=scheme, bypass_csp=True)
+        shown.click("#share")
+        shown.wait_for_selector("#share-save:not([disabled])")
+        found["share"] = faults_of(shown)
+        shown.click("#share-close")
+        for dialog in ("keys-dialog", "login"):
+            shown.evaluate(f"document.getElementById('{dialog}').showModal()")
+            found[dialog] = faults_of(shown)
+            shown.evaluate(f"document.getElementById('{dialog}').close()")
+        shown.click("nav a[href='#video']")
+        found["no video"] = faults_of(shown)
+        choose_video(shown, clip)
+        found["video chosen"] = faults_of(shown)
+        shown.click("#video-form button[type=submit]")
+        shown.wait_for_selector("#job-download:visible")
+        found["video painted"] = faults_of(shown)
+        shown.click("nav a[href='#camera']")
+        found["camera"] = faults_of(shown)
+    with page(chromium, f"{served.address}design", **look) as shown:
+        wait_until(shown, "document.querySelectorAll('[data-painted]').length === 2")
+        found["design"] = faults_of(shown)
+    context = chromium.new_context(**look)
     manual = context.new_page()
     manual.goto(f"{served.address}api")
     found["manual"] = faults_of(manual)
     context.close()
     assert {part: faults for part, faults in found.items() if faults} == {}
+
+
+def test_a_video_by_keyboard_alone(shown: Any, tmp_path: Path) -> None:
+    clip = clips.make_clip(tmp_path / "clip.mp4", frames=20)
+    shown.focus("nav a[href='#video']")
+    shown.keyboard.press("Enter")
+    press_until(shown, "video-choose")
+    with shown.expect_file_chooser() as chooser:
+        shown.keyboard.press("Enter")
+    chooser.value.set_files(clip)
+    shown.wait_for_selector("#video-frame .compare:not(.waiting)")
+    press_until(shown, "video-stop")
+    for key in ("Home", "PageUp", "PageUp"):
+        shown.keyboard.press(key)
+    assert shown.inner_text("#video-stop-value") == "0:00.2"
+    press_until(shown, "video-style")
+    style = shown.evaluate("document.activeElement.value")
+    shown.keyboard.press("ArrowDown")
+    assert shown.evaluate("document.activeElement.value") != style
+    press_until(shown, "", "Paint the video")
+    shown.keyboard.press("Enter")
+    assert shown.evaluate("document.activeElement.id") == "job-title"
+    shown.wait_for_selector("#job-download:visible")
+    press_until(shown, "job-download")
+    with shown.expect_download():
+        shown.keyboard.press("Enter")
+    shown.focus(".play")
+    shown.keyboard.press("Enter")
+    wait_until(shown, "document.querySelector('#video-watch .painted').ended")
+    assert shown.inner_text(".play") == "Play"
+
+
+def press_until(page: Any, name: str, text: str = "") -> None:
+    """Press Tab until what has that id or name, and begins with that text, has the focus."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        focused, says = page.evaluate(
+            "(({ id, name, innerText }) => [id || name || '', innerText])(document.activeElement)"
+        )
+        if focused == name and says.startswith(text):
+            return
+    raise AssertionError(f"Tab never came to {name or text}")
 
 
 def test_a_token_lets_the_page_in(
@@ -478,3 +538,23 @@ def test_the_camera_starts_once_and_never_hidden(shown: Any) -> None:
     wait_until(shown, "window.given.length === 2")
     shown.evaluate("window.grant()")
     shown.wait_for_selector("#camera-fps:has-text('fps')")
+
+
+def test_the_camera_can_be_switched_where_there_are_several(chromium: Any, served: Running) -> None:
+    several = "--use-fake-device-for-media-stream=device-count=2"
+    video = "document.getElementById('camera-video')"
+    seen = f"{video}.srcObject?.getVideoTracks()[0].getSettings().deviceId"
+    with (
+        launch(chromium.browser_type, several) as launched,
+        page(launched, served.address) as shown,
+    ):
+        shown.click("nav a[href='#camera']")
+        assert shown.locator("#camera-switch").is_hidden()
+        shown.click("#camera-start")
+        shown.wait_for_selector("#camera-switch:visible")
+        first = shown.evaluate(seen)
+        shown.click("#camera-switch")
+        wait_until(shown, f"({seen} ?? {first!r}) !== {first!r}")
+        shown.wait_for_selector("#camera-fps:has-text('fps')")
+        shown.click("#camera-switch")
+        wait_until(shown, f"{seen} === {first!r}")

@@ -10,7 +10,7 @@ from typing import Any
 import clips
 import httpx2 as httpx
 import numpy as np
-from browsing import PHONE, add_photo, download, furthest, page, wait_until
+from browsing import PHONE, add_photo, download, far, furthest, page, wait_until
 from PIL import Image, ImageOps
 from serving import Running, picture, pixels_of
 
@@ -25,11 +25,6 @@ def smooth(width: int = 320, height: int = 240) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def far(one: Any, other: Any) -> float:
-    """The mean difference of two pictures, in grey levels."""
-    return float(np.abs(np.asarray(one, np.float32) - np.asarray(other, np.float32)).mean())
 
 
 def shared(page: Any, what: str, shape: str) -> tuple[str, bytes]:
@@ -148,17 +143,17 @@ def test_a_large_photo_is_seen_before_it_is_finished(shown: Any, tiny_style: Pat
 
     shown.route("**/api/paint*", hold)
     shown.set_input_files("#files", {"name": "a.png", "mimeType": "image/png", "buffer": photo})
-    shown.wait_for_selector(".compare.draft .painted:visible")
-    wide = shown.locator(".painted").evaluate(
+    shown.wait_for_selector("#stage .compare.draft .painted:visible")
+    wide = shown.locator("#stage .painted").evaluate(
         "async (i) => { await i.decode(); return i.naturalWidth; }"
     )
     assert wide == 1182  # the size it is painted at, so its lines are as heavy as they will be
-    shown.wait_for_selector(".busy:has-text('s left')")
+    shown.wait_for_selector("#stage .busy:has-text('s left')")
     assert shown.locator("#download").is_disabled()
     shown.click("#cancel")
-    shown.wait_for_selector(".busy:has-text('Cancelled')")
-    wait_until(shown, "document.querySelectorAll('.style.unpainted').length === 0")
-    widths = shown.locator(".style img").evaluate_all("all => all.map(i => i.naturalWidth)")
+    shown.wait_for_selector("#stage .busy:has-text('Cancelled')")
+    wait_until(shown, "document.querySelectorAll('#styles .unpainted').length === 0")
+    widths = shown.locator("#styles img").evaluate_all("all => all.map(i => i.naturalWidth)")
     assert set(widths) == {1182}
     shown.unroute("**/api/paint*")
     assert held
@@ -181,10 +176,10 @@ def test_a_phone_has_styles_share_and_save_at_hand(chromium: Any, served: Runnin
             chooser.value.set_files(taken)
             assert chooser.value.element.get_attribute("capture") == "environment"
             shown.wait_for_selector("#download:not([disabled])")
-            for name in (".style", "#share", "#download", ".compare"):
+            for name in ("#styles .style", "#share", "#download", "#stage .compare"):
                 box = shown.locator(name).first.bounding_box()
                 assert box["y"] >= 0 and box["y"] + box["height"] <= 844, name
-            assert shown.locator(".style").first.bounding_box()["width"] >= 150
+            assert shown.locator("#styles .style").first.bounding_box()["width"] >= 150
             shown.tap("#share")
             shown.wait_for_selector("#share-save:not([disabled])")
             box = shown.locator("#share-dialog").bounding_box()
@@ -291,7 +286,9 @@ def test_every_kind_of_file_is_handled_or_named(shown: Any, tmp_path: Path) -> N
     assert "clip.mp4 is ready under Video." in said
     assert shown.locator("#video-name").text_content() == "clip.mp4"
     shown.locator(".pick").nth(2).click()
-    size = shown.locator(".compare .photo").evaluate("i => [i.naturalWidth, i.naturalHeight]")
+    size = shown.locator("#stage .compare .photo").evaluate(
+        "i => [i.naturalWidth, i.naturalHeight]"
+    )
     assert size == [1600, 800]
 
 

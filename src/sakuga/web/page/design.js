@@ -48,7 +48,7 @@ async function paint(side) {
       figure.querySelector("span").textContent = `${seconds.toFixed(2)} s`;
       figure.dataset.painted = Number(figure.dataset.painted ?? 0) + 1;
     } catch (error) {
-      say(`This cannot be painted: ${error.message}`);
+      say(`It cannot be painted: ${error.message}`);
     }
   } while (side.again);
   side.busy = false;
@@ -89,7 +89,7 @@ function showSettings() {
     of(`side-${side.name}`).classList.toggle("chosen", side === chosen);
   }
   const other = chosen === sides.A ? "B" : "A";
-  of("copy").textContent = `Make ${other} the same as ${chosen.name}`;
+  of("copy").textContent = `Copy ${chosen.name} to ${other}`;
 }
 
 function describe({ ends, setting }, input) {
@@ -131,7 +131,7 @@ function buildControls() {
     row.append(label, output, input, ends);
     of("sliders").append(row);
   }
-  for (const tones of design.tones) of("bins").append(new Option(tones === 0 ? "As many as it has" : tones, tones));
+  for (const tones of design.tones) of("bins").append(new Option(tones === 0 ? "All" : tones, tones));
   for (const [id, label] of Object.entries(design.colours)) {
     const input = element(["input", { id, type: "color" }]);
     input.addEventListener("input", () => change(id, input.value));
@@ -181,7 +181,7 @@ async function saveRecipe() {
     const answer = await ask(`api/design/recipe?${query(chosen, credits)}`);
     save(await answer.blob(), `${credits.name}.toml`);
   } catch (error) {
-    say(`This cannot be saved: ${error.message}`);
+    say(`It cannot be saved: ${error.message}`);
     return;
   }
   of("commands").textContent = [

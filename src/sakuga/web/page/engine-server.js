@@ -5,8 +5,8 @@ import { blender } from "./blender.js";
 const LOGIN = `
   <dialog id="login" aria-labelledby="login-title">
     <form method="dialog" id="login-form">
-      <h2 id="login-title">This server wants its token</h2>
-      <p>Whoever started it chose one.</p>
+      <h2 id="login-title">Token</h2>
+      <p>This server asks for a token. Whoever started it has it.</p>
       <label for="token">Token</label>
       <input id="token" type="password" autocomplete="current-password" required>
       <p id="login-error" role="alert"></p>

@@ -1,6 +1,7 @@
 // A video: its styles on one of its frames, its part and size chosen, painted, watched beside itself, saved.
 
 import { blender } from "./blender.js";
+import { Clip } from "./clip.js";
 import { Compare } from "./compare.js";
 import { engine } from "./engine.js";
 import { Item } from "./item.js";
@@ -29,9 +30,8 @@ class VideoView {
     this.busy = null; // an AbortController of its painting
     this.job = null;
     this.upload = null;
-    this.clip = document.createElement("video"); // where frames are taken from
-    this.clip.muted = true;
-    this.clip.preload = "auto";
+    this.clip = new Clip();
+    this.moment = 0; // of the frame that is looked at, seconds
     this.compare = new Compare(find("video-frame"), { before: "frame" });
     this.watch = new Compare(find("video-watch"), { videos: true, before: "video" });
     this.player = new Player(this.watch, find("video-player"));
@@ -69,24 +69,18 @@ class VideoView {
     find("video-empty").hidden = true;
     find("video-studio").hidden = false;
     find("video-name").textContent = file.name;
-    URL.revokeObjectURL(this.address);
-    this.address = URL.createObjectURL(file);
     this.#drop();
-    this.clip.src = this.address;
-    this.duration = await new Promise((resolve) => {
-      this.clip.onloadedmetadata = () => resolve(this.clip.videoWidth > 0 ? this.clip.duration : null);
-      this.clip.onerror = () => resolve(null); // a kind that only the server reads
-    });
+    await this.clip.open(file);
     [find("video-start").value, find("video-stop").value] = [0, STEPS];
     this.#back();
     this.#trim();
-    if (this.duration === null) say("This browser cannot show this video. It can be painted all the same.");
-    else await this.#look(this.#trims ? this.duration / 3 : 0);
+    if (this.clip.duration === null) say("This browser cannot show this video. It can be painted all the same.");
+    else await this.#look(this.clip.duration / 3);
   }
 
   /** Seconds that a slider of time stands at. */
   #time(id) {
-    return (find(id).value / STEPS) * this.duration;
+    return (find(id).value / STEPS) * this.clip.duration;
   }
 
   /** Keep the end after the start, whichever is moved, and tell the times. */
@@ -97,27 +91,19 @@ class VideoView {
       else stop.value = Number(start.value) + 1;
     }
     for (const { id, value } of [start, stop]) {
-      const text = clock((value / STEPS) * (this.duration ?? 0));
+      const text = clock((value / STEPS) * (this.clip.duration ?? 0));
       find(`${id}-value`).textContent = text;
       find(id).setAttribute("aria-valuetext", text);
     }
   }
 
-  /** Take the frame at a time, as large as it will be painted, for the stage and the tiles of styles. */
-  async #look(seconds = this.clip.currentTime) {
-    if (this.duration === null) return;
+  /** Show the frame at a time, as large as it will be painted, on the stage and the tiles of styles. */
+  async #look(seconds = this.moment) {
+    if (this.clip.duration === null) return;
+    this.moment = seconds;
     const turn = (this.turn = {});
-    if (this.clip.currentTime !== seconds || this.clip.readyState < 2) {
-      await new Promise((resolve) => {
-        this.clip.onseeked = resolve;
-        this.clip.currentTime = Math.min(seconds, (this.duration || 0) - 0.05);
-      });
-    }
-    const { videoWidth: width, videoHeight: height } = this.clip;
-    const scale = Math.min(1, Number(find("video-side").value || Infinity) / Math.max(width, height));
-    const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
-    canvas.getContext("2d").drawImage(this.clip, 0, 0, canvas.width, canvas.height);
-    const item = new Item(new File([await canvas.convertToBlob()], `${this.stem}.png`, { type: "image/png" }));
+    const frame = await this.clip.frame(seconds, Number(find("video-side").value || Infinity));
+    const item = new Item(new File([frame], `${this.stem}.png`, { type: "image/png" }));
     await item.open();
     if (turn !== this.turn) return item.close(); // another frame is wanted by now
     this.#drop();
@@ -198,14 +184,9 @@ class VideoView {
     if (this.item && this.busy === null) this.#paintNext(this.item);
   }
 
-  /** True for a video whose length is known. */
-  get #trims() {
-    return Number.isFinite(this.duration ?? NaN);
-  }
-
   /** What is asked of the server. */
   #options() {
-    const trims = this.#trims;
+    const trims = this.clip.hasTimes;
     const [start, stop] = [find("video-start").value, find("video-stop").value].map(Number);
     return {
       style: this.style,
@@ -292,7 +273,7 @@ class VideoView {
   #show(painted, width, height) {
     find("video-frame").hidden = true;
     find("video-result").hidden = false;
-    const photo = this.duration === null ? null : this.address;
+    const photo = this.clip.duration === null ? null : this.clip.address;
     this.watch.show({ subject: painted, photo, painted, kept: null, width, height, busy: null, failed: false, draft: false });
   }
 
@@ -318,7 +299,7 @@ class VideoView {
     this.watch.show({ photo: null, painted: null, kept: null, width: 16, height: 9, busy: null, failed: false, draft: false });
     find("video-result").hidden = find("video-job").hidden = true;
     find("video-form").hidden = false;
-    find("video-part").hidden = !this.#trims;
+    find("video-part").hidden = !this.clip.hasTimes;
     this.update();
     this.#forget(job);
   }
