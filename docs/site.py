@@ -1,8 +1,9 @@
 """Builds the documentation's site from docs/ and the pages at the root:  python docs/site.py
 
 Links that leave docs/ are turned towards the copies of those pages, or to the repository. The API's
-page is made from the docstrings, llms.txt from the menu in zensical.toml. A built page that paints
-in the browser (web/dist) goes along as the folder try/. Needs zensical (pip install zensical).
+page is made from the docstrings, llms.txt from the menu in zensical.toml, the home's pictures by
+the styles in the box. The page that paints in the browser is built into the folder try/, where the
+home's demo looks for it. Needs zensical (pip install zensical) and Node.js.
 """
 
 from __future__ import annotations
@@ -19,12 +20,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SOURCE = PROJECT["urls"]["Source"]
 STAGED = ROOT / CONFIG["docs_dir"]
 SITE = ROOT / CONFIG["site_dir"]
+WEB = ROOT / "web"
+HOME = ROOT / "examples" / "landscape_picos.jpg"  # what the home's slider shows
+HOME_SIZE = (1080, 608)  # pixels
 
 # Pages outside docs/ -> their place in the site.
 OUTSIDE = {
-    "README.md": "index.md",
+    "README.md": "overview.md",
     "MODEL_CARD.md": "model-card.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -66,7 +72,7 @@ def turned(text: str, source: str, place: str) -> str:
         elif path.startswith("docs/") and not path.endswith(".jsonl"):
             new = path.removeprefix("docs/")
         else:
-            return f"{found[1]}{CONFIG['repo_url']}/blob/main/{path}"
+            return f"{found[1]}{SOURCE}/blob/main/{path}"
         return found[1] + Path(os.path.relpath(new, Path(place).parent)).as_posix()
 
     return _LINKS.sub(turn, text)
@@ -113,20 +119,41 @@ def menu(entries: list[dict[str, object]]) -> Iterator[tuple[str, str]]:
                 yield title, str(page)
 
 
+def paint_home(folder: Path) -> None:
+    """Write the home's photo, and what each style in the box makes of it."""
+    from PIL import Image, ImageOps
+
+    import sakuga
+
+    folder.mkdir()
+    with Image.open(HOME) as image:
+        photo = ImageOps.fit(image.convert("RGB"), HOME_SIZE)
+    shown = {"photo": photo}
+    for style in sakuga.styles.installed():
+        if style.origin == "shipped":
+            shown[style.spec.name] = sakuga.paint(photo, style=style)
+    for name, picture in shown.items():
+        picture.save(folder / f"{name}.jpg", quality=85, optimize=True)
+
+
 def build() -> int:
     """Build the site into SITE; the status is 0 if nothing was warned of."""
     stage()
-    done = subprocess.run(["zensical", "build", "--clean", "--strict"], cwd=ROOT)
+    paint_home(STAGED / "home")
+    zensical = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
+    done = subprocess.run(zensical, cwd=ROOT)
     if done.returncode:
         return done.returncode
     for path in [*STAGED.rglob("*.md"), STAGED / "llms.txt"]:  # for language models, as they are
         shutil.copyfile(path, SITE / path.relative_to(STAGED))
-    page = ROOT / "web" / "dist"
-    if page.is_dir():
-        shutil.copytree(page, SITE / "try", dirs_exist_ok=True)
-    else:
-        print("no page to try: web/dist is missing, see docs/web.md", file=sys.stderr)
-    return 0
+    npm = shutil.which("npm")
+    if npm is None:
+        print("docs/site.py: the home's demo needs npm; install Node.js", file=sys.stderr)
+        return 1
+    if not (WEB / "node_modules").is_dir():
+        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=WEB, check=True)
+    page = [npm, "run", "build", "--silent", "--", "--out", str(SITE / "try")]
+    return subprocess.run(page, cwd=WEB).returncode
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -63,7 +66,9 @@ def launch(kind: Any, *flags: str) -> Iterator[Any]:
 
 
 @contextmanager
-def page(browser: Any, address: str, **context: Any) -> Iterator[Any]:
+def page(
+    browser: Any, address: str, *, ready: str = "body[data-ready]", **context: Any
+) -> Iterator[Any]:
     """A page in a context of its own; errors of its scripts, and of its policy, fail the test."""
     faults: list[str] = []
     opened = browser.new_context(**context)
@@ -79,10 +84,36 @@ def page(browser: Any, address: str, **context: Any) -> Iterator[Any]:
         ),
     )
     shown.goto(address)
-    shown.wait_for_selector("body[data-ready]")
+    shown.wait_for_selector(ready)
     yield shown
     opened.close()
     assert faults == []
+
+
+class Host(http.server.SimpleHTTPRequestHandler):
+    """A static host that sends no header of its own, as most do."""
+
+    extensions_map: ClassVar[dict[str, str]] = {
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+    }
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def hosted(folder: Path) -> Iterator[str]:
+    """The address of a static host of the folder."""
+    handler = functools.partial(Host, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def wait_until(page: Any, expression: str) -> None:

@@ -7,10 +7,16 @@ import re
 import shutil
 import subprocess
 import sys
+from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from browsing import NODE_MODULES, faults_of, furthest, hosted, page
+from serving import picture, pixels_of
 
 import sakuga
 
@@ -37,13 +43,13 @@ def test_the_menu_has_every_page(site: ModuleType) -> None:
 
 def test_every_link_of_the_site_leads_to_a_file_of_it(site: ModuleType) -> None:
     count = 0
-    for page in site.STAGED.rglob("*.md"):
-        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
-            if target.startswith(site.CONFIG["repo_url"] + "/blob/main/"):
-                path = target.removeprefix(site.CONFIG["repo_url"] + "/blob/main/")
-                assert (ROOT / path).exists(), f"{page}: {target}"
+    for path in site.STAGED.rglob("*.md"):
+        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
+            if target.startswith(site.SOURCE + "/blob/main/"):
+                inside = target.removeprefix(site.SOURCE + "/blob/main/")
+                assert (ROOT / inside).exists(), f"{path}: {target}"
             elif "://" not in target:
-                assert (page.parent / target).exists(), f"{page}: {target}"
+                assert (path.parent / target).exists(), f"{path}: {target}"
             count += 1
     assert count > 80
 
@@ -62,11 +68,99 @@ def test_language_models_are_told_of_every_page(site: ModuleType) -> None:
     assert told.count("\n- [") == len(list(site.STAGED.rglob("*.md")))
 
 
-@pytest.mark.skipif(shutil.which("zensical") is None, reason="needs zensical")
-def test_the_site_builds_without_a_warning() -> None:
-    done = subprocess.run(
-        [sys.executable, "docs/site.py"], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+@pytest.fixture(scope="module")
+def built() -> Path:
+    """The folder that the command of docs/site.py gives."""
+    if find_spec("zensical") is None or shutil.which("npm") is None:
+        pytest.skip("the site cannot be built: pip install zensical, and install Node.js")
+    if not (NODE_MODULES / "onnxruntime-web").exists():
+        pytest.skip("the site's demo cannot be built: run  npm ci  in the folder web")
+    command = [sys.executable, "docs/site.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     assert "warning" not in (done.stdout + done.stderr).lower()
-    assert (ROOT / "build" / "html" / "index.html").exists()
+    return ROOT / "build" / "html"
+
+
+class Links(HTMLParser):
+    """Where a page leads, what it loads, and the names of its parts."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.names: set[str] = set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if name := given.get("id") or given.get("name"):
+            self.names.add(name)
+        for kind in ("href", "src", "data-page"):
+            if (target := given.get(kind)) and given.get("rel") != "canonical":
+                self.targets.append(target)
+
+
+def test_no_link_of_the_built_site_is_broken(built: Path) -> None:
+    pages = {path: Links(path) for path in built.rglob("*.html") if path.name != "404.html"}
+    count = 0
+    for path, links in pages.items():
+        if path.is_relative_to(built / "try") or path.name == "report.html":
+            continue  # the page has its own tests, the report its own parts
+        for target in links.targets:
+            address, _, part = unquote(target).partition("#")
+            if re.match(r"\w+:", address):
+                continue
+            lead = (path.parent / address).resolve() if address else path
+            assert lead.exists(), f"{path}: {target}"
+            if part and lead in pages:
+                assert part in pages[lead].names, f"{path}: {target}"
+            count += 1
+    assert count > 1000
+
+
+def test_the_site_and_its_demo_ask_no_other_host(built: Path, chromium: Any) -> None:
+    photo = picture(120, 90)
+    with hosted(built) as address, page(chromium, f"{address}index.html", ready="main") as home:
+        elsewhere: list[str] = []
+        context = home.context
+        context.on("request", lambda asked: elsewhere.append(asked.url))
+        home.reload()
+        assert home.locator(".wipe img").nth(1).evaluate("image => image.naturalWidth") == 1080
+        slider = home.locator(".wipe input")
+        slider.focus()
+        home.keyboard.press("End")
+        shown = home.locator(".wipe").evaluate("wipe => wipe.style.getPropertyValue('--photo')")
+        assert shown == "100%"
+        home.click(".demo button")
+        demo = home.frame_locator(".demo iframe")
+        demo.locator("body[data-ready]").wait_for()
+        context.set_offline(True)
+        demo.locator("#files").set_input_files(
+            {"name": "holiday.png", "mimeType": "image/png", "buffer": photo}
+        )
+        demo.locator("#download:not([disabled])").wait_for()
+        with home.expect_download() as saved:
+            demo.locator("#download").click()
+        painted = Path(saved.value.path()).read_bytes()
+        assert furthest(painted, sakuga.paint(pixels_of(photo))) <= 2
+        context.set_offline(False)
+        ours = (address, "blob:", "data:")
+        assert [url for url in elsewhere if not url.startswith(ours)] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_site(built: Path, chromium: Any, scheme: str) -> None:
+    with hosted(built) as address:
+        for name in ("index", "start", "painting", "api", "gallery/index"):
+            look: dict[str, Any] = {"color_scheme": scheme}
+            with page(chromium, f"{address}{name}.html", ready="main", **look) as shown:
+                assert faults_of(shown) == [], name
+
+
+def test_search_works_in_files_that_no_server_serves(built: Path, chromium: Any) -> None:
+    with page(chromium, (built / "index.html").as_uri(), ready="main") as shown:
+        shown.keyboard.press("Control+k")
+        field = shown.locator("input:focus")
+        field.wait_for()
+        field.fill("interlaced")
+        shown.locator("a", has_text="What is kept, and what is not").first.wait_for()

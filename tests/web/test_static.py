@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import http.server
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from browsing import (
@@ -19,6 +15,7 @@ from browsing import (
     add_photo,
     download,
     furthest,
+    hosted,
     launch,
     page,
     set_slider,
@@ -27,18 +24,6 @@ from PIL import Image
 from serving import picture, pixels_of
 
 import sakuga
-
-
-class Host(http.server.SimpleHTTPRequestHandler):
-    """A static host that sends no header of its own, as most do."""
-
-    extensions_map: ClassVar[dict[str, str]] = {
-        **http.server.SimpleHTTPRequestHandler.extensions_map,
-        ".mjs": "text/javascript",
-    }
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +36,6 @@ def built(tmp_path_factory: pytest.TempPathFactory, styles: Path) -> Path:
     command = [node, "build.js", "--styles", str(styles), "--out", str(out)]
     subprocess.run(command, cwd=NODE_MODULES.parent, check=True, stdout=subprocess.DEVNULL)
     return out
-
-
-@contextlib.contextmanager
-def hosted(folder: Path) -> Iterator[str]:
-    """The address of a static host of the folder."""
-    handler = functools.partial(Host, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")
