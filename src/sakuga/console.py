@@ -191,17 +191,17 @@ def told_if_slow(what: str, *, quiet: bool = False) -> Iterator[None]:
     Also where somebody points stderr elsewhere meanwhile, as Ray's start does.
     """
     try:
-        mouth = None if quiet else os.dup(2)
+        stderr = None if quiet else os.dup(2)
     except OSError:  # closed: nobody would read it
-        mouth = None
-    if mouth is None:
+        stderr = None
+    if stderr is None:
         yield
         return
     words = f"sakuga: still waiting for {what}; Ctrl-C ends it\n".encode()
 
     def tell() -> None:
         with contextlib.suppress(OSError):  # nobody reads it any more
-            os.write(mouth, words)
+            os.write(stderr, words)
 
     timer = threading.Timer(WAIT_S, tell)
     timer.daemon = True
@@ -211,7 +211,7 @@ def told_if_slow(what: str, *, quiet: bool = False) -> Iterator[None]:
     finally:
         timer.cancel()
         timer.join()
-        os.close(mouth)
+        os.close(stderr)
 
 
 class ProgressBar:

@@ -58,7 +58,7 @@ def test_ranks_share_what_one_would_draw():
                           (32, 96), CPU)  # fmt: skip
     (whole,) = sampler.draw(6, dice())
     for rank in range(2):
-        (share,) = sampler.draw(6, dice(), rank=rank, world=2)
+        (share,) = sampler.draw(6, dice(), rank=rank, world_size=2)
         torch.testing.assert_close(share, whole[rank::2], rtol=0, atol=0)
 
 

@@ -83,7 +83,9 @@ def test_faces_are_drawn_as_often_as_asked() -> None:
 def test_ranks_cut_the_crops_of_one() -> None:
     sampler = PairSampler([marked_pair()], 32, 0.3, torch.device("cpu"))
     whole, _, _ = sampler.draw(6, torch.Generator().manual_seed(2))
-    parts = [sampler.draw(6, torch.Generator().manual_seed(2), rank=r, world=2)[0] for r in (0, 1)]
+    parts = [
+        sampler.draw(6, torch.Generator().manual_seed(2), rank=r, world_size=2)[0] for r in (0, 1)
+    ]
     assert torch.equal(whole[0::2], parts[0]) and torch.equal(whole[1::2], parts[1])
 
 

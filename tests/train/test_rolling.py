@@ -25,8 +25,8 @@ def sources(tmp_path: Path) -> list[Path]:
     ]
 
 
-def rolling(sources: list[Path], *, share: int = 0, shares: int = 1) -> RollingSampler:
-    stream = PictureStream(sources, seed=3, share=share, shares=shares)
+def rolling(sources: list[Path], *, rank: int = 0, world_size: int = 1) -> RollingSampler:
+    stream = PictureStream(sources, seed=3, rank=rank, world_size=world_size)
     return RollingSampler(
         stream, lambda name, p: [p], 8, (8, 16), CPU, pool=40, renewed=5, total=99
     )
@@ -73,7 +73,7 @@ def test_the_pool_rolls_over_every_picture_for_training(sources: list[Path]) -> 
 
 
 def test_ranks_hold_different_pictures(sources: list[Path]) -> None:
-    samplers = [rolling(sources, share=rank, shares=2) for rank in range(2)]
+    samplers = [rolling(sources, rank=rank, world_size=2) for rank in range(2)]
     for sampler in samplers:
         sampler.move_to(0)
     assert not set(held(samplers[0])) & set(held(samplers[1]))

@@ -79,7 +79,7 @@ def test_workers_share_an_epoch_without_repeats(
     sources: list[str], shares: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "WINDOW_PICTURES", 96)
-    parts = [epoch_of(sources, share=share, shares=shares) for share in range(shares)]
+    parts = [epoch_of(sources, rank=rank, world_size=shares) for rank in range(shares)]
     assert sorted(number for part in parts for number in part) == list(range(1000))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 

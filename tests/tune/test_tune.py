@@ -190,9 +190,9 @@ def test_the_score_is_the_documented_sum():
 def test_the_bars_of_the_table_are_those_of_the_score(config):
     changed(config, "photos = 3", 'photos = 3\nbars = ["ink"]')
     settings = load_settings(config)
-    judge = objective.Judge.prepare(settings, load_feature_network(settings.network))
+    scorer = objective.Scorer.prepare(settings, load_feature_network(settings.network))
     copy = System("copy", "", lambda item, photo: photo, lambda photo: photo)
-    terms, numbers = judge.judge(copy)
+    terms, numbers = scorer.score(copy)
     assert set(terms) == {"kid", "ink"}
     assert {"soft_shading", "ink", "noise_gain"} <= set(numbers)
 
@@ -238,7 +238,7 @@ def test_another_search_in_the_same_folder_is_refused(config, tmp_path):
 def test_trials_that_lag_are_stopped_early(config, tmp_path, monkeypatch):
     scores = iter([*[0.1] * 2 * search.STARTUP_TRIALS, 9.0])
     monkeypatch.setattr(
-        search.Judge, "judge", lambda self, system: ({"kid": next(scores)}, {"kid": 0.5})
+        search.Scorer, "score", lambda self, system: ({"kid": next(scores)}, {"kid": 0.5})
     )
     study = search.tune(
         config, tmp_path / "s", trials=search.STARTUP_TRIALS + 1, device="cpu", quiet=True

@@ -35,7 +35,7 @@ from sakuga.batch.results import is_own_name, write_parquet, write_shard, write_
 from sakuga.batch.source import Source, find_source
 from sakuga.batch.stages import Painter, encode, read
 from sakuga.batch.storage import Place, open_place
-from sakuga.batch.summary import SHOWN_FAILURES, Summary, Telling
+from sakuga.batch.summary import SHOWN_FAILURES, Summary
 from sakuga.console import ProgressBar, told_if_slow
 from sakuga.errors import OptionError, SakugaError
 from sakuga.images.marks import Mark
@@ -45,6 +45,7 @@ from sakuga.styles import DEFAULT_STYLE, find
 from sakuga.styles.session import Device
 
 TASK_PICTURES = (4, 256)  # least and most that one task reads from a list or folder
+LINE_EVERY_S = 60.0  # where there is no terminal for a bar
 _WRITERS = {"tree": write_tree, "shards": write_shard, "parquet": write_parquet}
 
 
@@ -148,22 +149,23 @@ def _paint(
         return
     with (
         joined(options.address, options.workers, options.device, quiet=options.quiet) as cluster,
-        ProgressBar("Painting", None, quiet=options.quiet) as bar,
+        ProgressBar("Painting", None, quiet=options.quiet, line_every_s=LINE_EVERY_S) as bar,
     ):
         with told_if_slow("the machines of the cluster to answer", quiet=options.quiet):
             check_nodes([origin.root, target])
-        telling = Telling(bar, summary, options.quiet)
+        began_s, total = time.monotonic(), None
         while window is not None:
             following = next(windows, None)
             if following is None and origin.kind != "shards":
-                telling.total = summary.done + len(window)
+                total = summary.done + len(window)
             for rows in _stream(window, origin, target, job, options, cluster):
                 manifest.add(rows)
                 counts = Counter(rows["status"].to_pylist())
                 summary.failed += counts["failed"]
                 summary.painted += counts["painted"]
                 summary.left_out += counts["left out"]
-                telling.update()
+                note = summary.note(time.monotonic() - began_s)
+                bar.update(summary.done, note, total)
             window = following
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from dataclasses import asdict, dataclass, field
 
-from sakuga.console import ProgressBar, tell
+from sakuga.console import tell
 
-TELL_S = 60.0  # between lines where there is no terminal
 SHOWN_FAILURES = 10
 
 
@@ -30,6 +27,11 @@ class Summary:
         """Of this run."""
         return self.painted + self.failed + self.left_out
 
+    def note(self, elapsed_s: float) -> str:
+        """How fast it goes, for the progress bar."""
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.done / max(1e-3, elapsed_s):.1f} pictures/s{failed}"
+
     def tell(self, *, as_json: bool, quiet: bool) -> int:
         """Print it; gives the exit status, 1 if OUT lacks pictures that failed."""
         if as_json:
@@ -47,25 +49,3 @@ class Summary:
         if len(self.failures) == SHOWN_FAILURES:
             tell(f"sakuga: all failures are in {self.out}/manifest; --retry tries them again")
         return 1 if self.failures else 0
-
-
-class Telling:
-    """Says how far a run is: a bar on a terminal, else a line a minute."""
-
-    def __init__(self, bar: ProgressBar, summary: Summary, quiet: bool) -> None:
-        self.total: int | None = None  # pictures of this run, once known
-        self._bar, self._summary = bar, summary
-        self._lines = not quiet and not sys.stderr.isatty()
-        self._started_s = self._told_s = time.monotonic()
-
-    def update(self) -> None:
-        """Show the summary as it is now."""
-        now_s = time.monotonic()
-        done = self._summary.done
-        rate = done / max(1e-3, now_s - self._started_s)
-        failed = f", {self._summary.failed} failed" if self._summary.failed else ""
-        self._bar.update(done, f"{rate:.1f} pictures/s{failed}", total=self.total)
-        if self._lines and now_s - self._told_s > TELL_S:
-            self._told_s = now_s
-            of = f" of {self.total}" if self.total else ""
-            tell(f"{done}{of} pictures{failed}, {rate:.1f}/s")

@@ -179,7 +179,7 @@ def largest_difference(network: nn.Module, content: bytes, spec: StyleSpec) -> f
     They are noise over squares of 16 pixels, whose borders ask for strokes.
     """
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    dice = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     worst = 0.0
     for rows, columns in ((3, 5), (7, 4), (11, 13)):
         smallest = -(-spec.minimum_side // spec.size_multiple)
@@ -188,7 +188,7 @@ def largest_difference(network: nn.Module, content: bytes, spec: StyleSpec) -> f
             max(columns, smallest) * spec.size_multiple,
         )
         fine, squares = (
-            torch.rand(1, 3, *(-(-side // pixels) for side in shape), generator=dice)
+            torch.rand(1, 3, *(-(-side // pixels) for side in shape), generator=rng)
             for pixels in (1, 16)
         )
         squares = F.interpolate(squares, scale_factor=16)[..., : shape[0], : shape[1]]

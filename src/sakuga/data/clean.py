@@ -223,15 +223,6 @@ def _keep(folder: Path, item: Measured, facts: dict[str, Any], pictures: Picture
             encode_picture(upright, sink, suffix[1:], name=item.file)
     else:
         shutil.copyfile(folder / item.file, part)
-    content = part.read_bytes()
-    entry = Entry(
-        file=file,
-        source=item.file,
-        sha256=hashlib.sha256(content).hexdigest(),
-        bytes=len(content),
-        width=item.width,
-        height=item.height,
-        facts={**facts, "hash": item.hash, "source_sha256": item.sha256},
-    )
-    pictures.keep(part, entry)
+    about = {**facts, "hash": item.hash, "source_sha256": item.sha256}
+    pictures.keep(part, Entry.of(part, file, item.file, (item.width, item.height), **about))
     return file

@@ -143,21 +143,16 @@ def _keep(
     part = pictures.part(file)
     with part.open("wb") as sink:
         encode_picture(Picture((Frame(picture),)), sink, "jpg", name=file)
-    content = part.read_bytes()
     seconds = round(float(candidate.seconds), 3)
-    entry = Entry(
-        file=file,
-        source=f"{video}#t={seconds:.3f}",
-        sha256=hashlib.sha256(content).hexdigest(),
-        bytes=len(content),
-        width=picture.shape[1],
-        height=picture.shape[0],
-        facts={
-            "film": str(video),
-            "seconds": seconds,
-            "sharpness": round(candidate.sharpness, 1),
-            "hash": f"{candidate.hash:016x}",
-        },
+    entry = Entry.of(
+        part,
+        file,
+        f"{video}#t={seconds:.3f}",
+        (picture.shape[1], picture.shape[0]),
+        film=str(video),
+        seconds=seconds,
+        sharpness=round(candidate.sharpness, 1),
+        hash=f"{candidate.hash:016x}",
     )
     pictures.keep(part, entry)
 

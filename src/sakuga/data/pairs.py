@@ -186,18 +186,10 @@ def _paint_file(job: _Job) -> Entry | Reject:
         found = f"{still.width} x {still.height} pixels, at least {MIN_SIDE} are needed"
         return Reject(job.name, "too small", found)
     pair = paint_pair(scale_photo(still.colour, job.sides, job.sha256), job.settings)
-    content = pair.encode()
-    job.part.write_bytes(content)
+    job.part.write_bytes(pair.encode())
     height, width = pair.photo.shape[:2]
-    return Entry(
-        file=job.file,
-        source=job.name,
-        sha256=hashlib.sha256(content).hexdigest(),
-        bytes=len(content),
-        width=width,
-        height=3 * height,
-        facts={"photo": job.sha256, "faces": len(pair.faces)},
-    )
+    facts = {"photo": job.sha256, "faces": len(pair.faces)}
+    return Entry.of(job.part, job.file, job.name, (width, 3 * height), **facts)
 
 
 def scale_photo(photo: Pixels, sides: tuple[int, int], sha256: str) -> Pixels:

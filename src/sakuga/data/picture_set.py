@@ -13,6 +13,7 @@ again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import threading
@@ -50,6 +51,12 @@ class Entry:
     width: int  # pixels, upright
     height: int  # pixels, upright
     facts: dict[str, Any] = field(default_factory=dict)  # licence, tags, time in the film ...
+
+    @classmethod
+    def of(cls, part: Path, file: str, source: str, size: tuple[int, int], **facts: Any) -> Entry:
+        """The entry of a finished picture of (width, height) that is to be `file` in the set."""
+        content = part.read_bytes()
+        return cls(file, source, hashlib.sha256(content).hexdigest(), len(content), *size, facts)
 
     def line(self) -> dict[str, Any]:
         """Give the line of the manifest; the split is written for readers, never read back."""

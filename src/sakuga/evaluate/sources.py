@@ -7,9 +7,9 @@ are matched with their photos by name.
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -18,7 +18,7 @@ from sakuga.data.split import split_of
 from sakuga.errors import DataError
 from sakuga.evaluate.statistics import Picture
 from sakuga.images.read import read_picture
-from sakuga.images.sources import is_picture_name, list_files
+from sakuga.images.sources import list_files, tar_pictures, tars_below
 from sakuga.paths import kind_of
 
 Kind = Literal["photos", "drawings", "results"]
@@ -104,48 +104,24 @@ def _in_folder(folder: Path) -> list[Item]:
     loose = [
         _item(name, str(folder / name), (folder / name).read_bytes) for name in list_files(folder)
     ]
-    tars = [path for path in sorted(folder.rglob("*.tar")) if not path.name.startswith(".")]
     return loose + [
         item
-        for path in tars
+        for path in tars_below(folder)
         for item in _in_tar(path, path.relative_to(folder).with_suffix("").as_posix() + "/")
     ]
 
 
 def _in_tar(path: Path, prefix: str = "") -> list[Item]:
-    try:
-        with tarfile.open(path, "r:") as archive:
-            members = [
-                member
-                for member in archive
-                if member.isfile() and is_picture_name(_tidy(member.name))
-            ]
-    except tarfile.TarError as error:
-        raise DataError(
-            f"{path}: not a plain tar file ({error}): give a folder, or a tar without compression."
-        ) from error
     return [
-        _item(
-            prefix + _tidy(member.name),
-            f"{path}:{member.name}",
-            _slice_reader(path, member.offset_data, member.size),
-        )
-        for member in members
+        _item(prefix + name, f"{path}:{name}", partial(_read_part, path, start, size))
+        for name, start, size in tar_pictures(path)
     ]
 
 
-def _tidy(name: str) -> str:
-    """A member's name without the "./" that `tar c .` writes."""
-    return PurePosixPath(name).as_posix()
-
-
-def _slice_reader(path: Path, start: int, size: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with path.open("rb") as file:
-            file.seek(start)
-            return file.read(size)
-
-    return read
+def _read_part(path: Path, start: int, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(size)
 
 
 def _item(name: str, origin: str, content: Callable[[], bytes]) -> Item:

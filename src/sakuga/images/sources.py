@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import numpy as np
@@ -61,31 +61,43 @@ class Tar:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        offsets, sizes = [], []
-        try:
-            with tarfile.open(path, "r:") as archive:
-                while member := archive.next():
-                    if member.isfile() and is_picture_name(member.name):
-                        offsets.append(member.offset_data)
-                        sizes.append(member.size)
-                    # A TarFile keeps every header it has seen.
-                    archive.members.clear()  # type: ignore[attr-defined]
-        except (tarfile.TarError, OSError) as error:
-            raise DataError(
-                f"{path}: is not a plain tar file ({error}); unpack a compressed one first"
-            ) from error
-        self._offsets: NDArray[np.int64] = np.array(offsets, np.int64)
-        self._sizes: NDArray[np.int64] = np.array(sizes, np.int64)
+        places = [(start, size) for _, start, size in tar_pictures(path)]
+        self._places: NDArray[np.int64] = np.array(places, np.int64).reshape(-1, 2)
 
     def __len__(self) -> int:
-        return len(self._offsets)
+        return len(self._places)
 
     def read(self, numbers: Sequence[int]) -> Iterator[tuple[str, bytes]]:
         """Give (name for errors, content of the file) of each."""
         with self.path.open("rb") as file:
             for number in numbers:
-                file.seek(self._offsets[number])
-                yield f"{self.path}, picture {number}", file.read(self._sizes[number])
+                start, size = self._places[number]
+                file.seek(start)
+                yield f"{self.path}, picture {number}", file.read(size)
+
+
+def tar_pictures(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, place and size in bytes of each picture file in a plain tar file.
+
+    Raises:
+        DataError: no tar file, a compressed one, or a damaged one.
+    """
+    try:
+        with tarfile.open(path, "r:") as archive:
+            while member := archive.next():
+                name = PurePosixPath(member.name).as_posix()  # without the "./" of `tar c .`
+                if member.isfile() and is_picture_name(name):
+                    yield name, member.offset_data, member.size
+                archive.members.clear()  # type: ignore[attr-defined]  # it keeps every header
+    except (tarfile.TarError, OSError) as error:
+        raise DataError(
+            f"{path}: is not a plain tar file ({error}); unpack a compressed one first"
+        ) from error
+
+
+def tars_below(folder: Path) -> list[Path]:
+    """The tar files of a folder and its sub-folders, but for hidden ones."""
+    return [path for path in sorted(folder.rglob("*.tar")) if not path.name.startswith(".")]
 
 
 def is_picture_name(name: str) -> bool:
@@ -152,5 +164,4 @@ def files_of(folder: Path, out: Path) -> list[str]:
 
 
 def _in_folder(folder: Path) -> list[Container]:
-    tars = [path for path in sorted(folder.rglob("*.tar")) if not path.name.startswith(".")]
-    return [Folder(folder, list_files(folder)), *(Tar(path) for path in tars)]
+    return [Folder(folder, list_files(folder)), *map(Tar, tars_below(folder))]

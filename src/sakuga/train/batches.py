@@ -29,7 +29,7 @@ def open_samplers(
         "seed": config.seed,
         "crops_a_step": config.batch // fabric.world_size,
         "rank": fabric.global_rank,
-        "world": fabric.world_size,
+        "world_size": fabric.world_size,
     }
     photos: CropSampler | PairSampler
     if config.pairs:
@@ -62,26 +62,26 @@ def draw_batch(
 ) -> Batch:
     """This rank's pictures of a step: a function of (seed, step), whatever came before."""
     seed = (config.seed * 1_000_003 + step) % 2**62
-    dice = torch.Generator().manual_seed(seed)
-    share = {"rank": fabric.global_rank, "world": fabric.world_size}
+    rng = torch.Generator().manual_seed(seed)
+    ranks = {"rank": fabric.global_rank, "world_size": fabric.world_size}
     drawing = strokes = drawn = smooth = None
     if isinstance(photos, PairSampler):
-        photo, drawing, strokes = photos.draw(config.batch, dice, **share)
+        photo, drawing, strokes = photos.draw(config.batch, rng, **ranks)
     else:
         photos.move_to(step)
-        (photo,) = photos.draw(config.batch, dice, **share)
+        (photo,) = photos.draw(config.batch, rng, **ranks)
     if anime is not None:
         anime.move_to(step)
-        drawn, smooth = anime.draw(config.batch, dice, **share)
+        drawn, smooth = anime.draw(config.batch, rng, **ranks)
     noisy = photo
     if config.photo_noise:
         # Sigma differs from crop to crop, 0 to photo_noise grey levels: half of the range is mild.
         sigma = (
-            torch.rand(config.batch, 1, 1, 1, generator=dice).square() * config.photo_noise / 127.5
+            torch.rand(config.batch, 1, 1, 1, generator=rng).square() * config.photo_noise / 127.5
         )
-        noise_dice = torch.Generator(fabric.device).manual_seed(seed)
+        noise_rng = torch.Generator(fabric.device).manual_seed(seed)
         shape = (config.batch, *photo.shape[1:])
-        noise = torch.randn(shape, generator=noise_dice, device=fabric.device)
+        noise = torch.randn(shape, generator=noise_rng, device=fabric.device)
         noise = noise * sigma.to(fabric.device)
         noisy = photo + noise[fabric.global_rank :: fabric.world_size]
     batch = Batch(photo, noisy, drawn, smooth, drawing, strokes)

@@ -152,17 +152,17 @@ class CropSampler:
         """Get ready for a step: nothing to do, all pictures are here (see `RollingSampler`)."""
 
     def draw(
-        self, count: int, generator: torch.Generator, *, rank: int = 0, world: int = 1
+        self, count: int, generator: torch.Generator, *, rank: int = 0, world_size: int = 1
     ) -> list[Tensor]:
-        """Draw `count` crops, of which a rank cuts every `world`-th.
+        """Draw `count` crops, of which a rank cuts every `world_size`-th.
 
         Returns:
-            One float (count / world, 3, crop, crop) in [-1, 1] a layer.
+            One float (count / world_size, 3, crop, crop) in [-1, 1] a layer.
         """
         # index, scale, top, left, mirror of each crop, on every rank the same.
         places = torch.rand(count, 5, generator=generator, dtype=torch.float64)
         crops: list[list[Tensor]] = [[] for _ in self.layers]
-        for place in places[rank::world].tolist():
+        for place in places[rank::world_size].tolist():
             index = int(place[0] * len(self.layers[0]))
             height, width = self.layers[0][index].shape[1:]
             low, high = self.sides
@@ -228,18 +228,18 @@ class PairSampler:
         self.faces = [(i, face) for i, pair in enumerate(pairs) for face in pair.faces]
 
     def draw(
-        self, count: int, generator: torch.Generator, *, rank: int = 0, world: int = 1
+        self, count: int, generator: torch.Generator, *, rank: int = 0, world_size: int = 1
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw `count` crops, of which a rank cuts every `world`-th.
+        """Draw `count` crops, of which a rank cuts every `world_size`-th.
 
         Returns:
-            Photos and drawings, float (count / world, 3, crop, crop) in [-1, 1], and strokes,
-            (count / world, 1, crop, crop) in [0, 1].
+            Photos and drawings, float (count / world_size, 3, crop, crop) in [-1, 1], and strokes,
+            (count / world_size, 1, crop, crop) in [0, 1].
         """
         # face or not, index, top, left, mirror of each crop, on every rank the same.
         places = torch.rand(count, 5, generator=generator, dtype=torch.float64)
         crops = []
-        for face, which, down, along, mirror in places[rank::world].tolist():
+        for face, which, down, along, mirror in places[rank::world_size].tolist():
             if self.faces and face < self.face_share:
                 index, found = self.faces[int(which * len(self.faces))]
                 height, width = self.pictures[index].shape[1:]

@@ -42,7 +42,7 @@ def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
 
     def listen() -> None:
         nonlocal count
-        while (byte := ear.recv(1)) != _END:
+        while (byte := receiver.recv(1)) != _END:
             if byte != bytes([signal.SIGINT]):
                 continue
             count += 1
@@ -52,22 +52,22 @@ def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
                 _say("sakuga: stopped" + SHOW_CURSOR * sys.stderr.isatty())
                 os._exit(130)
 
-    ear, mouth = socket.socketpair()
-    mouth.setblocking(False)
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
     listener = threading.Thread(target=listen, name="ctrl-c", daemon=True)
     listener.start()
-    previous_mouth = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+    previous_sender = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     previous = signal.signal(signal.SIGINT, note)
     try:
         yield asked
     finally:
         heard.set()  # whatever comes now, this is being left
         signal.signal(signal.SIGINT, previous)
-        signal.set_wakeup_fd(previous_mouth)
-        mouth.send(_END)
+        signal.set_wakeup_fd(previous_sender)
+        sender.send(_END)
         listener.join()
-        ear.close()
-        mouth.close()
+        receiver.close()
+        sender.close()
 
 
 def _say(text: str) -> None:

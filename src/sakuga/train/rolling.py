@@ -98,7 +98,7 @@ def open_sampler(
     seed: int,
     crops_a_step: int,
     rank: int = 0,
-    world: int = 1,
+    world_size: int = 1,
 ) -> CropSampler:
     """Open a set: in memory if it fits, else as a pool that rolls over it.
 
@@ -110,7 +110,7 @@ def open_sampler(
         memory_gb: for decoded pictures, each layer counted.
         seed: of the order in which a pool meets the pictures.
         crops_a_step: that one rank cuts.
-        rank, world: this process and how many there are.
+        rank, world_size: this process and how many there are.
 
     Raises:
         DataError: sources that are missing or empty, or pictures that do not decode.
@@ -131,7 +131,7 @@ def open_sampler(
         sampler = CropSampler(list(zip(*made, strict=True)), crop, sides, device)
         sampler.note = note
         return sampler
-    stream = PictureStream(sources, seed=seed, share=rank, shares=world)
+    stream = PictureStream(sources, seed=seed, rank=rank, world_size=world_size)
     pool = min(POOL_PICTURES, stream.places, max(1, int(memory_gb / picture_gb)))
     renewed = max(1, crops_a_step // CROPS_OF_A_PICTURE)
     return RollingSampler(

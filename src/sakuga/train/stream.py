@@ -1,4 +1,4 @@
-"""Pictures from sets of any size, shuffled, shared between workers, without one of them twice.
+"""Pictures from sets of any size, shuffled, shared between processes, without one of them twice.
 
 A permutation of the whole set would make every read a seek. So runs of pictures that lie together
 are shuffled, and then the pictures within windows of many runs: a window is read in the order of
@@ -28,22 +28,22 @@ WINDOW_PICTURES = 1024  # shuffled among themselves; their files, not their pixe
 
 
 class PictureStream:
-    """One worker's endless sequence of pictures.
+    """One process's endless sequence of pictures.
 
     The set is gone through epoch after epoch, each in a new order. In each epoch every picture
-    comes once, at one worker. A place in the sequence is a number, so a resumed training goes on
+    comes once, in one process. A place in the sequence is a number, so a resumed training goes on
     exactly where it stopped; pictures of the other split keep their places, but are not given.
 
     Args:
         sources: folders, tar files, folders of shards; each may be several, separated by commas.
         seed: of the order.
-        share: this worker's number, from 0: rank * workers + worker.
-        shares: how many workers there are in all: ranks * workers.
+        rank: this process's number, from 0.
+        world_size: how many processes there are.
         split: which pictures are given, by their content (`sakuga.data.split`).
         threads: that decode.
 
     Raises:
-        DataError: sources that are missing or empty, or fewer pictures than shares.
+        DataError: sources that are missing or empty, or fewer pictures than processes.
     """
 
     def __init__(
@@ -51,24 +51,24 @@ class PictureStream:
         sources: Sequence[str | Path],
         *,
         seed: int,
-        share: int = 0,
-        shares: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
         split: Split | Literal["all"] = "train",
         threads: int = 2,
     ) -> None:
-        if not 0 <= share < shares:
-            raise ValueError(f"share {share} of {shares}")
+        if not 0 <= rank < world_size:
+            raise ValueError(f"rank {rank} of {world_size}")
         self._containers = open_sources(sources)
         self._starts = np.cumsum([0] + [len(container) for container in self._containers])
         self.total = int(self._starts[-1])  # pictures of both splits
-        if self.total < shares:
-            raise DataError(f"{self.total} pictures cannot be shared by {shares} workers")
+        if self.total < world_size:
+            raise DataError(f"{self.total} pictures cannot be shared by {world_size} processes")
         self._seed = seed
-        self._share = share
-        self._shares = shares
+        self._rank = rank
+        self._world_size = world_size
         self._split = split
         self._last_order = (-1, np.empty(0, np.int64))
-        self.places = len(self._order(0))  # in an epoch of this worker
+        self.places = len(self._order(0))  # in an epoch of this process
         self._windows: dict[int, Future[list[tuple[str, bytes]]]] = {}
         self._reader = ThreadPoolExecutor(1, "read")
         self._decoders = ThreadPoolExecutor(threads, "decode")
@@ -104,19 +104,19 @@ class PictureStream:
         self._decoders.shutdown(cancel_futures=True)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
-        """This worker's pictures in an epoch, numbered through all sources."""
+        """This process's pictures in an epoch, numbered through all sources."""
         if self._last_order[0] == epoch:
             return self._last_order[1]
-        dice = np.random.default_rng([self._seed % 2**63, epoch])
+        rng = np.random.default_rng([self._seed % 2**63, epoch])
         runs = [
             np.arange(first, min(first + RUN_PICTURES, end))
             for start, end in zip(self._starts[:-1], self._starts[1:], strict=True)
             for first in range(start, end, RUN_PICTURES)
         ]
-        order = np.concatenate([runs[i] for i in dice.permutation(len(runs))])
+        order = np.concatenate([runs[i] for i in rng.permutation(len(runs))])
         for start in range(0, len(order), WINDOW_PICTURES):
-            dice.shuffle(order[start : start + WINDOW_PICTURES])
-        mine = np.array_split(order, self._shares)[self._share]
+            rng.shuffle(order[start : start + WINDOW_PICTURES])
+        mine = np.array_split(order, self._world_size)[self._rank]
         self._last_order = (epoch, mine)
         return mine
 

@@ -55,7 +55,7 @@ def shortfall(value: float, low: float, high: float) -> float:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Scorer:
     """Held-out photos and the drawings, seen once: scores any number of trials."""
 
     settings: TuneSettings
@@ -66,8 +66,8 @@ class Judge:
     baseline: float  # KID of the untouched photos
 
     @classmethod
-    def prepare(cls, settings: TuneSettings, network: FeatureNetwork) -> Judge:
-        """List and look at the pictures that all trials are judged on.
+    def prepare(cls, settings: TuneSettings, network: FeatureNetwork) -> Scorer:
+        """List and look at the pictures that all trials are scored on.
 
         Raises:
             DataError: too few pictures, or photos that are already as near as drawings.
@@ -102,7 +102,7 @@ class Judge:
             )
         return cls(settings, network, photos, seen_photos, seen_drawings, baseline)
 
-    def judge(self, system: System) -> tuple[dict[str, float], dict[str, float]]:
+    def score(self, system: System) -> tuple[dict[str, float], dict[str, float]]:
         """Let a system paint the photos: the terms of its score, and what was measured."""
         seen, pictures = painted_pictures(system, self.photos, self.seen_photos, self.network)
         numbers = medians(pictures)

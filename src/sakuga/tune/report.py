@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sakuga.evaluate import plots
 from sakuga.evaluate.report import embedded_image, meets_bar, render
 from sakuga.evaluate.statistics import fit
-from sakuga.tune.objective import Judge, painter_of
+from sakuga.tune.objective import Scorer, painter_of
 from sakuga.tune.settings import Choice, Dimension, TuneSettings
 
 SHOWN_TRIALS = 3  # whose pictures are shown
@@ -25,7 +25,7 @@ RunFolder = Callable[[int], Path]
 
 
 def html_report(
-    study: optuna.Study, judge: Judge, run_folder: RunFolder, device: torch.device
+    study: optuna.Study, scorer: Scorer, run_folder: RunFolder, device: torch.device
 ) -> str:
     """The page: best trials with their pictures, importances, every field against the score."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -33,9 +33,9 @@ def html_report(
     importances = _importances(study, ranked)
     return render(
         Path(__file__).with_name("tuning.html"),
-        title=f"Tuning {judge.settings.base.name}",
-        settings=judge.settings,
-        judge=judge,
+        title=f"Tuning {scorer.settings.base.name}",
+        settings=scorer.settings,
+        scorer=scorer,
         ranked=ranked,
         pruned=study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)),
         names=list(ranked[0].user_attrs["numbers"]),
@@ -45,10 +45,10 @@ def html_report(
         importances=importances,
         figures=[
             *importances,
-            *(_slice(key, one, ranked) for key, one in judge.settings.space.items()),
+            *(_slice(key, one, ranked) for key, one in scorer.settings.space.items()),
         ],
         galleries=[
-            (trial, _pictures(trial, judge, run_folder, device)) for trial in ranked[:SHOWN_TRIALS]
+            (trial, _pictures(trial, scorer, run_folder, device)) for trial in ranked[:SHOWN_TRIALS]
         ],
     )
 
@@ -120,9 +120,9 @@ def _slice(key: str, one: Dimension, trials: list[FrozenTrial]) -> tuple[str, st
 
 
 def _pictures(
-    trial: FrozenTrial, judge: Judge, run_folder: RunFolder, device: torch.device
+    trial: FrozenTrial, scorer: Scorer, run_folder: RunFolder, device: torch.device
 ) -> list[tuple[str, str]]:
     """Names of photos, and the <img> of each beside its result."""
     paint = painter_of(run_folder(trial.number), device)
-    photos = [(item.name, fit(item.read())) for item in judge.photos[:SHOWN_PHOTOS]]
+    photos = [(item.name, fit(item.read())) for item in scorer.photos[:SHOWN_PHOTOS]]
     return [(name, embedded_image(photo) + embedded_image(paint(photo))) for name, photo in photos]

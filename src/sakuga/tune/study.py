@@ -17,7 +17,7 @@ from sakuga.evaluate.features import load_feature_network
 from sakuga.files import write_bytes
 from sakuga.models.devices import torch_device
 from sakuga.train.loop import train
-from sakuga.tune.objective import Judge, system_of
+from sakuga.tune.objective import Scorer, system_of
 from sakuga.tune.report import best_toml, html_report
 from sakuga.tune.settings import Choice, TuneSettings, fingerprint, load_settings
 
@@ -60,18 +60,18 @@ def tune(
     if total < 1:
         raise OptionError(f"--trials {total}: at least 1.")
     network = load_feature_network(settings.network, device=device)
-    judge = Judge.prepare(settings, network)
+    scorer = Scorer.prepare(settings, network)
     study = _open_study(out, settings)
 
     # Counted anew before each trial: other processes add to the same study.
     while len(study.get_trials(deepcopy=False, states=DONE)) < total:
-        study.optimize(lambda trial: _run_trial(trial, judge, out, device, quiet), n_trials=1)
+        study.optimize(lambda trial: _run_trial(trial, scorer, out, device, quiet), n_trials=1)
 
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not finished:
         reason = study.get_trials(deepcopy=False)[-1].user_attrs.get("stopped", "stopped early")
         raise TrainingError(f"None of the {total} trials came to its end; the last one: {reason}")
-    report = html_report(study, judge, run_folder(out), torch_device(device))
+    report = html_report(study, scorer, run_folder(out), torch_device(device))
     write_bytes(out / "report.html", report.encode())
     best = best_toml(config_path, settings, study.best_trial)
     write_bytes(out / "best.toml", best.encode())
@@ -98,9 +98,9 @@ def suggest(trial: optuna.Trial, settings: TuneSettings) -> dict[str, Any]:
     return values
 
 
-def _run_trial(trial: optuna.Trial, judge: Judge, out: Path, device: str, quiet: bool) -> float:
+def _run_trial(trial: optuna.Trial, scorer: Scorer, out: Path, device: str, quiet: bool) -> float:
     """Train with one choice of values; score it now and then, and give its last score."""
-    settings = judge.settings
+    settings = scorer.settings
     config = settings.trial_config(suggest(trial, settings))
     run = run_folder(out)(trial.number)
     score = float("nan")
@@ -109,7 +109,7 @@ def _run_trial(trial: optuna.Trial, judge: Judge, out: Path, device: str, quiet:
         nonlocal score
         if step % settings.scored_every == 0:
             # The loop has just saved this step's checkpoint.
-            terms, numbers = judge.judge(system_of(run, torch_device(device)))
+            terms, numbers = scorer.score(system_of(run, torch_device(device)))
             score = sum(terms.values())
             trial.report(score, step)
             trial.set_user_attr("terms", terms)

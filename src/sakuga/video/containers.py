@@ -68,22 +68,9 @@ ENCODERS = {
 _MP4_AUDIO = frozenset(["aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"])
 _MOV_AUDIO = frozenset(
     [
-        "aac",
-        "mp3",
-        "ac3",
-        "eac3",
-        "alac",
-        "pcm_s16le",
-        "pcm_s16be",
-        "pcm_s24le",
-        "pcm_s24be",
-        "pcm_s32le",
-        "pcm_s32be",
-        "pcm_f32le",
-        "pcm_f64le",
-        "pcm_alaw",
-        "pcm_mulaw",
-        "pcm_u8",
+        *("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le"),
+        *("pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f64le", "pcm_alaw"),
+        *("pcm_mulaw", "pcm_u8"),
     ]
 )
 _WEBM_AUDIO = frozenset(("opus", "vorbis"))
@@ -92,9 +79,8 @@ _MKV_TEXT = frozenset(
 )
 _MOV_TEXT = frozenset(("mov_text",))
 _WEB_TEXT = frozenset(("webvtt",))
-_FAST_START = {
-    "movflags": "+faststart"
-}  # the index comes first, so that a browser can start at once
+# The index comes first, so that a browser can start at once.
+_FAST_START = {"movflags": "+faststart"}
 # Pieces with an index each, for a reader that cannot go back to the beginning: a pipe.
 _FRAGMENTED = {"movflags": "+frag_keyframe+delay_moov+default_base_moof"}
 # Sound may begin a few milliseconds before 0 (the encoder's run-in); without this Matroska would

@@ -26,18 +26,9 @@ _PLAIN_HEADER = (
 # Tags that describe the old file and would be wrong in the new one.
 _OWN_TAGS = frozenset(
     [
-        "major_brand",
-        "minor_version",
-        "compatible_brands",
-        "encoder",
-        "vendor_id",
-        "duration",
-        "rotate",
-        "timecode",
-        "creation_time",
-        "number_of_frames",
-        "number_of_bytes",
-        "bps",
+        *("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id"),
+        *("duration", "rotate", "timecode", "creation_time", "number_of_frames"),
+        *("number_of_bytes", "bps"),
     ]
 )
 
