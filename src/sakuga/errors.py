@@ -19,7 +19,9 @@ prints it on one line and exits with status 2; a library user catches `SakugaErr
     `-- TrainingError     a training that broke one of its guards, or a checkpoint that does not fit
 """
 
+import difflib
 import re
+from collections.abc import Iterable
 
 # Python objects in the texts of errors, with the colon or comma after them.
 _OBJECTS = re.compile(r"(<[^<>]+ at 0x[0-9a-f]+>|HTTPS?Connection(Pool)?\([^()]*\))[:,]? ?")
@@ -32,6 +34,14 @@ class SakugaError(Exception):
 def one_line(error: object) -> str:
     """The message of an error, or a text, without line breaks, as the command line prints it."""
     return " ".join(str(error).split())
+
+
+def suggestion(word: object, known: Iterable[str]) -> str:
+    """What to write instead of an unknown word: "; did you mean NAME?", or all if they are few."""
+    names = list(known)
+    if near := difflib.get_close_matches(str(word), names, n=1):
+        return f"; did you mean {near[0]}?"
+    return f"; there are {', '.join(names)}" if len(names) <= 30 else ""
 
 
 def reason_of(error: BaseException) -> str:

@@ -53,7 +53,7 @@ def test_both_ends_of_every_slider_are_settings() -> None:
         (("line_width", "9"), "0.5 to 2.5"),
         (("line_width", "nan"), "0.5 to 2.5"),
         (("line_width", "wide"), "0.5 to 2.5"),
-        (("line_flow", "1e9"), "nothing to set"),  # no slider: a task without an end
+        (("line_flow", "1e9"), "unknown setting"),  # no slider: a task without an end
         (("bins", "7"), "one of 0, 8"),
         (("paper", "red"), "#4d2b1a"),
         (("preset", "../novel"), "novel, storybook, manga"),

@@ -151,7 +151,7 @@ def test_the_table_is_read_and_trials_are_made_of_it(config):
         ('"photo_sides.1"', '"photo_sides.2"', "no element '2'"),
         ("init_steps = 2", "init_steps = 2\nblocks = 1", "both in"),
         ("init_steps = 2", "init_steps = 9", "init_steps 9"),
-        ("photos = 3", 'photos = 3\nbars = ["inc"]', "unknown key 'inc': did you mean ink"),
+        ("photos = 3", 'photos = 3\nbars = ["inc"]', "unknown key 'inc'; did you mean ink"),
         ("photos = 3", 'photos = 3\nbars = ["flicker"]', "unknown key 'flicker'"),
         ("photos = 3", 'photos = 3\nbars = "ink"', "a list of statistics"),
     ],

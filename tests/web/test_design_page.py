@@ -84,7 +84,7 @@ def test_larger_photos_are_shown_at_preview_size(client: TestClient) -> None:
     ("query", "content", "status", "told"),
     [
         ({"line_width": "99"}, b"", 422, "0.5 to 2.5"),
-        ({"line_flow": "1e9"}, b"", 422, "nothing to set"),
+        ({"line_flow": "1e9"}, b"", 422, "unknown setting"),
         ({}, b"no picture", 415, "holds text"),
         ({}, b"", 422, "empty"),
         ({}, picture(40, 30), 415, "64 or more"),

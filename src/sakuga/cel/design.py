@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sakuga.cel.settings import CelSettings, load_settings
-from sakuga.errors import OptionError
+from sakuga.errors import OptionError, suggestion
 from sakuga.styles.spec import NAME_PATTERN
 
 PRESETS = ("novel", "storybook", "manga")  # recipes of the package, each with a table [cel]
@@ -86,9 +85,7 @@ def read_choice(values: Iterable[tuple[str, str]]) -> tuple[str, CelSettings]:
     given: dict[str, str] = {}
     for name, text in values:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-            raise OptionError(f"{name[:40]!r} is nothing to set: {hint}")
+            raise OptionError(f"unknown setting {name[:40]!r}{suggestion(name, names)}")
         if name in given:
             raise OptionError(f"{name} is given twice; give it once")
         given[name] = text

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sakuga.errors import OptionError
+from sakuga.errors import OptionError, suggestion
 from sakuga.options import parse_overrides, read_recipe
 
 PAINTER_VERSION = 3  # of what is painted with the same settings; stored pairs remember it
@@ -108,9 +107,7 @@ def settings_from(values: dict[str, Any]) -> CelSettings:
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise OptionError(f"unknown setting of the painter {name!r}{hint}")
+            raise OptionError(f"unknown setting of the painter {name!r}{suggestion(name, known)}")
         default: Any = known[name]
         kind: Any = list | tuple if isinstance(default, tuple) else int | float
         if not isinstance(value, kind) or isinstance(value, bool):

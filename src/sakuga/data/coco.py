@@ -6,7 +6,6 @@ picture shows which category is kept of it.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import mmap
 import shutil
@@ -20,7 +19,7 @@ from sakuga.data.download import copy_local, download, fill
 from sakuga.data.fetch import Fetcher, FetchError, Job, Limits
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import PictureSet, Progress, claim_folder, no_progress
-from sakuga.errors import DataError, MissingExtraError, OptionError
+from sakuga.errors import DataError, MissingExtraError, OptionError, suggestion
 from sakuga.files import replacing
 
 try:
@@ -170,9 +169,8 @@ def _in_order(
     categories = {category.id: category.name for category in catalogue.categories}
     if unknown := set(wanted.categories) - set(categories.values()):
         names = sorted(categories.values())
-        near = difflib.get_close_matches(min(unknown), names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-        raise OptionError(f"--categories: COCO has no {min(unknown)!r}; {hint}")
+        hint = suggestion(min(unknown), names) or f"; there are {', '.join(names)}"
+        raise OptionError(f"--categories: COCO has no {min(unknown)!r}{hint}")
 
     licences = {one.id: f"{one.name} ({one.url})" for one in catalogue.licenses}
     photo_of = {photo.id: photo for photo in catalogue.images}

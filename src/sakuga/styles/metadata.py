@@ -30,16 +30,24 @@ def read_metadata(path: Path) -> dict[str, str]:
         for field, content in read_fields(file, size, {_METADATA_FIELD}):
             has_graph |= field == _GRAPH_FIELD
             if field == _METADATA_FIELD:
-                entry = {1: b"", 2: b""}
-                if isinstance(content, bytes):
-                    entry |= dict(read_fields(io.BytesIO(content), len(content)))
-                try:
-                    metadata[entry[1].decode()] = entry[2].decode()
-                except (UnicodeDecodeError, AttributeError) as error:
-                    raise MalformedError("its metadata is not text") from error
+                key, value = _entry(content)
+                metadata[key] = value
     if not has_graph:
         raise MalformedError("it holds no graph")
     return metadata
+
+
+def _entry(content: int | bytes) -> tuple[str, str]:
+    """Key and value of an entry of the metadata."""
+    if isinstance(content, bytes):
+        entry = dict(read_fields(io.BytesIO(content), len(content)))
+        key, value = entry.get(1, b""), entry.get(2, b"")
+        if isinstance(key, bytes) and isinstance(value, bytes):
+            try:
+                return key.decode(), value.decode()
+            except UnicodeDecodeError as error:
+                raise MalformedError("its metadata is not text") from error
+    raise MalformedError("its metadata is not text")
 
 
 def is_onnx(path: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import math
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from sakuga.errors import DataError, OptionError, TrainingError
+from sakuga.errors import DataError, OptionError, TrainingError, suggestion
 from sakuga.options import parse_overrides, read_recipe
 from sakuga.styles.spec import NAME_PATTERN as _STYLE_NAME
 
@@ -311,9 +310,7 @@ def config_from(values: dict[str, Any]) -> TrainConfig:
     checked = {}
     for key, value in values.items():
         if key not in hints:
-            near = difflib.get_close_matches(key, hints, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise OptionError(f"unknown setting {key!r}{hint}")
+            raise OptionError(f"unknown setting {key!r}{suggestion(key, hints)}")
         checked[key] = _typed(key, value, hints[key])
     return TrainConfig(**checked)
 

@@ -17,14 +17,13 @@ flatten = { low = 0.004, high = 0.02, log = true }  # a number in a range
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sakuga.errors import OptionError
+from sakuga.errors import OptionError, suggestion
 from sakuga.evaluate.statistics import BARS
 from sakuga.options import read_toml
 from sakuga.train.config import TrainConfig, config_from, load_config
@@ -200,6 +199,4 @@ def _dimension(key: str, value: Any, base: TrainConfig, path: Path) -> Dimension
 
 def _know(key: object, known: Sequence[str], where: str) -> None:
     if key not in known:
-        near = difflib.get_close_matches(str(key), known, n=1)
-        hint = f": did you mean {near[0]}?" if near else f": there are {', '.join(known)}."
-        raise OptionError(f"{where}: unknown key {key!r}{hint}")
+        raise OptionError(f"{where}: unknown key {key!r}{suggestion(key, known)}")

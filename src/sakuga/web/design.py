@@ -146,7 +146,7 @@ class DesignEndpoints:
         except SakugaError as error:
             raise from_mistake(error, self._folder) from error
         except ClientDisconnect:
-            return Response(status_code=499)  # for a client that is not there to hear it
+            return Response(status_code=499)  # the client has gone, nobody receives it
         finally:
             if future is None or future.done():
                 clean_up()

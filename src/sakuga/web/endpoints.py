@@ -39,7 +39,7 @@ from sakuga.web.uploads import receive
 
 _EVENT_S = 0.25  # between looks at a job for its event stream
 _SLOWEST_ANSWER_S = 60.0  # a client that takes longer to fetch its picture is cut off
-_GONE = Response(status_code=499)  # for a client that is not there to hear it
+_GONE = Response(status_code=499)  # the client has gone, nobody receives it
 
 
 class Endpoints:

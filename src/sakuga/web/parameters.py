@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from sakuga.errors import suggestion
 from sakuga.images.formats import WRITABLE
 from sakuga.painting.options import STROKES, PaintOptions, Stroke
 from sakuga.video.options import VideoOptions
@@ -38,9 +38,7 @@ def read_question(values: Iterable[tuple[str, str]], known: tuple[str, ...]) -> 
     given: dict[str, str] = {}
     for name, value in values:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise Problem(422, f"{name[:40]!r} is not something to ask for: {hint}")
+            raise Problem(422, f"unknown parameter {name[:40]!r}{suggestion(name, known)}")
         if name in given:
             raise Problem(422, f"{name} is given twice; give it once")
         given[name] = value

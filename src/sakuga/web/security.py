@@ -1,4 +1,4 @@
-"""Which requests are heard at all, before any route sees them; and the headers of every answer.
+"""Which requests are answered at all, before a route sees them; and the headers of every answer.
 
 A page on the internet must not be able to use a server on its visitor's machine. Three things stop
 it: a name that the page's owner points at 127.0.0.1 is a foreign Host (DNS rebinding); requests
@@ -92,7 +92,7 @@ class Guards:
             self._metrics.requests.labels(method, route, status).inc()
 
     def refuse(self, method: str, path: str, headers: Headers) -> Problem | None:
-        """The reason not to hear this request, or None."""
+        """Why this request is refused, or None."""
         if "content-length" in headers and "transfer-encoding" in headers:
             # A proxy in front may see another end of this request than we do (RFC 9112, 6.1).
             return Problem(

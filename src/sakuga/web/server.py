@@ -75,7 +75,7 @@ def _configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         http=_protocol(settings.patience_s),
         ws="none",
         lifespan="off",
-        log_level="error",  # that strangers send what is not HTTP is no news
+        log_level="error",  # below it are requests that are no HTTP
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -1,4 +1,4 @@
-"""What the server was told, and the limits it holds everyone to."""
+"""What was asked of the server, and its limits."""
 
 from __future__ import annotations
 
