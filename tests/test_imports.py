@@ -59,3 +59,11 @@ def test_few_modules_lie_loose_and_those_that_serve_all_import_no_room():
     assert len(loose) <= 10, loose
     for name in loose - {"__init__", "__main__", "cli", "doctor"}:
         assert not {*rooms_of(ROOT / f"{name}.py")} & {*PACKAGES}, name
+
+
+def test_no_module_is_longer_than_one_reads_at_a_time():
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in ROOT.rglob("*.py")
+    }
+    assert not {name: length for name, length in lengths.items() if length > 400}
