@@ -94,7 +94,6 @@ def coco(
     from sakuga.data import coco as source
 
     wanted = source.Wanted(split, categories, balanced, limit, seed)
-    url = (base_url or source.BASE_URL).rstrip("/")
     return run(
         "Downloading photos",
         lambda progress: source.prepare(
@@ -102,7 +101,7 @@ def coco(
             wanted,
             annotations=annotations,
             images=images,
-            base_url=url,
+            base_url=(base_url or source.BASE_URL).rstrip("/"),
             limits=downloads.limits(),
             progress=progress,
         ),
