@@ -185,7 +185,7 @@ WAIT_S = 10.0  # after which a wait is explained
 
 
 @contextlib.contextmanager
-def told_if_slow(what: str, *, quiet: bool = False) -> Iterator[None]:
+def explain_wait(what: str, *, quiet: bool = False) -> Iterator[None]:
     """Say on stderr what is waited for, once, if the block takes more than `WAIT_S`.
 
     Also where somebody points stderr elsewhere meanwhile, as Ray's start does.

@@ -29,7 +29,7 @@ from sakuga.batch import cluster as cluster_module
 from sakuga.batch import source
 from sakuga.batch.cluster import check_address, joined
 from sakuga.batch.run import Options, run_batch
-from sakuga.console import told_if_slow
+from sakuga.console import explain_wait
 from sakuga.errors import ClusterError, InputError, OptionError, OutputError
 from sakuga.painting.stylizer import Stylizer
 
@@ -254,7 +254,7 @@ def test_a_long_wait_for_ray_is_explained(
 
 
 def test_a_short_wait_is_not(capfd: pytest.CaptureFixture[str]) -> None:
-    with told_if_slow("nothing"):
+    with explain_wait("nothing"):
         pass
     assert capfd.readouterr().err == ""
 

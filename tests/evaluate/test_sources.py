@@ -143,7 +143,7 @@ def test_sources_that_cannot_be_used_are_refused(tmp_path):
 
 
 def test_a_compressed_tar_is_refused(folder, tmp_path):
-    with pytest.raises(DataError, match="without compression"):
+    with pytest.raises(DataError, match="unpack a compressed one"):
         list_pictures(packed(folder, tmp_path / "photos.tar.gz", "w:gz"), "photos")
 
 

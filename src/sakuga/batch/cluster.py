@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sakuga
-from sakuga.console import told_if_slow
+from sakuga.console import explain_wait
 from sakuga.errors import ClusterError, OptionError, one_line
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def joined(
     try:
         if mine:
             where = f"at {address} to answer" if address else "to start on this machine"
-            with told_if_slow(f"the Ray cluster {where}", quiet=quiet), _silence():
+            with explain_wait(f"the Ray cluster {where}", quiet=quiet), _silence():
                 _start(address, workers)
     except Exception as error:  # a node that starts too late is a bare Exception of Ray's
         reason = one_line(error)[:300]

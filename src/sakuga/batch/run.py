@@ -36,7 +36,7 @@ from sakuga.batch.source import Source, find_source
 from sakuga.batch.stages import Painter, encode, read
 from sakuga.batch.storage import Place, open_place
 from sakuga.batch.summary import SHOWN_FAILURES, Summary
-from sakuga.console import ProgressBar, told_if_slow
+from sakuga.console import ProgressBar, explain_wait
 from sakuga.errors import OptionError, SakugaError
 from sakuga.images.marks import Mark
 from sakuga.painting.options import PaintOptions
@@ -151,7 +151,7 @@ def _paint(
         joined(options.address, options.workers, options.device, quiet=options.quiet) as cluster,
         ProgressBar("Painting", None, quiet=options.quiet, line_every_s=LINE_EVERY_S) as bar,
     ):
-        with told_if_slow("the machines of the cluster to answer", quiet=options.quiet):
+        with explain_wait("the machines of the cluster to answer", quiet=options.quiet):
             check_nodes([origin.root, target])
         began_s, total = time.monotonic(), None
         while window is not None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import Literal
 
 from sakuga.console import ProgressBar
 from sakuga.errors import OptionError
@@ -19,8 +18,6 @@ from sakuga.evaluate.statistics import Picture, fit
 from sakuga.evaluate.systems import results_system, style_system
 from sakuga.evaluate.verbs import Request
 from sakuga.files import write_bytes
-
-HeldOut = Literal["none", "photos", "anime", "both"]
 
 
 def evaluate(request: Request) -> Evaluation:

@@ -26,7 +26,6 @@ from sakuga.errors import (
     UnreadSamplesError,
 )
 from sakuga.images import tiff
-from sakuga.images.bare import Bare, barer
 from sakuga.images.colour import (
     Mask,
     Pixels,
@@ -43,6 +42,7 @@ from sakuga.images.exif import (
 )
 from sakuga.images.formats import HEAD_BYTES, describe, picture_kind
 from sakuga.images.picture import Frame, Picture, fit_within, shrink
+from sakuga.images.strip import Stripped, stripped
 
 MAX_PIXELS = 400_000_000  # 20,000 x 20,000; 1.2 GB as uint8 RGB
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # in MPO and TIFF further frames are other pictures
@@ -99,7 +99,7 @@ def read_picture(
     kind = picture_kind(content[:HEAD_BYTES])
     if kind == "HEIC":
         _register_heif()
-    whole = Bare(source) if isinstance(source, bytes) else source
+    whole = Stripped(source) if isinstance(source, bytes) else source
     try:
         try:
             return _read_frames(whole, name, max_pixels, max_side)
@@ -156,9 +156,9 @@ def read_size(content: bytes, name: str) -> tuple[int, int]:
     if picture_kind(content[:HEAD_BYTES]) == "HEIC":
         _register_heif()
     reason: Exception | None = None
-    for bare in (Bare(content), *barer(content)):
+    for less in (Stripped(content), *stripped(content)):
         try:
-            with _open(bare) as image:
+            with _open(less) as image:
                 return image.size
         except _PillowError as error:
             reason = reason or error.args[0]
@@ -190,14 +190,14 @@ def _register_heif() -> None:
 
 
 @contextmanager
-def _open(source: str | Path | Bare) -> Iterator[Image.Image]:
+def _open(source: str | Path | Stripped) -> Iterator[Image.Image]:
     """Open a picture with Pillow, and close it.
 
     Raises:
         _PillowError: it cannot.
     """
     with _pillow(), pillow_globals():
-        if isinstance(source, Bare):
+        if isinstance(source, Stripped):
             image = Image.open(io.BytesIO(source.content))
             if source.profile is not None:
                 image.info["icc_profile"] = source.profile
@@ -245,9 +245,9 @@ def _without_metadata(
     Returns:
         None if it is the pixels that cannot be read.
     """
-    for bare in barer(content):
+    for less in stripped(content):
         with suppress(_PillowError):
-            picture = _read_frames(bare, name, max_pixels, max_side)
+            picture = _read_frames(less, name, max_pixels, max_side)
             _log.warning("%s: its metadata cannot be read and is left out (%s)", name, reason)
             return picture
     return None
@@ -288,7 +288,7 @@ def _refusal(name: str, content: bytes, reason: Exception) -> InputError:
 
 
 def _read_frames(
-    source: str | Path | Bare, name: str, max_pixels: int, max_side: int | None
+    source: str | Path | Stripped, name: str, max_pixels: int, max_side: int | None
 ) -> Picture:
     """Decode the frames of a file, after checking how many pixels they have.
 

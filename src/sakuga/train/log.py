@@ -25,7 +25,7 @@ SHEET_SIDE = 512  # pixels, the longer side of a photo on a sheet
 SHEET_MULTIPLE = 8  # sides are cropped to it, so that every generator takes them
 
 
-class Journal:
+class RunLog:
     """Writes into a run's folder; used by rank 0 only."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Journal:
         """Write the settings, all of them, as config.json."""
         write_bytes(self.run / "config.json", config_to_json(config).encode())
 
-    def log(self, step: int, terms: Mapping[str, Tensor], learning_rate: float) -> None:
+    def add(self, step: int, terms: Mapping[str, Tensor], learning_rate: float) -> None:
         """Add a line: every weighted term, their rate, and crops a second since the last line."""
         last_step, last_time = self.clock
         self.clock = (step, time.monotonic())

@@ -18,7 +18,7 @@ from sakuga.train.checkpoint import build_generator, keep_checkpoint, save_check
 from sakuga.train.config import CHECKPOINT, TrainConfig, check_objective
 from sakuga.train.distributed import any_rank, mean_over_ranks, open_fabric
 from sakuga.train.interrupt import noted_ctrl_c
-from sakuga.train.log import Journal
+from sakuga.train.log import RunLog
 from sakuga.train.objective import Batch, generator_terms, uses_cel
 from sakuga.train.pace import Pace
 from sakuga.train.precision import choose_precision
@@ -110,12 +110,12 @@ def train(
             planned(config, first_step, left_s)
 
     state.began = time.monotonic()
-    journal = Journal(config, run, first_step, fabric.device) if fabric.is_global_zero else None
+    log = RunLog(config, run, first_step, fabric.device) if fabric.is_global_zero else None
     trial = draw_trial(config, photos, anime, fabric) if keep else []
-    if tell and journal:
+    if tell and log:
         for line in state.credits:
             tell(f"the style will say: {line}")
-        for note in (photos.note, anime.note if anime else "", journal.note):
+        for note in (photos.note, anime.note if anime else "", log.note):
             if note:
                 tell(note)
 
@@ -125,7 +125,7 @@ def train(
             save_checkpoint(run, state.state_dict(config, *counts))
 
     with (
-        contextlib.closing(journal) if journal else contextlib.nullcontext(),
+        contextlib.closing(log) if log else contextlib.nullcontext(),
         noted_ctrl_c(speaks=fabric.is_global_zero) as asked,
     ):
         if pace:
@@ -140,8 +140,8 @@ def train(
                 pace.start_anew()
             if pace and drawing and state.step > config.init_steps:
                 fitted, left_s = pace.keep(config)
-                if fitted is not config and journal:
-                    journal.write_config(fitted)
+                if fitted is not config and log:
+                    log.write_config(fitted)
                     if planned:
                         planned(fitted, state.step, left_s)
                 config = fitted
@@ -156,12 +156,12 @@ def train(
                 terms = mean_over_ranks(fabric, terms)
             if checking:
                 state.check(config, terms, photo, painted)
-            if journal and logging:
-                journal.log(state.step, terms, state.learning_rate)
+            if log and logging:
+                log.add(state.step, terms, state.learning_rate)
 
             # A sheet to look at, and a checkpoint of what it shows.
-            if drawing and journal:
-                sheet = journal.draw_sheet(state.step, state.ema)
+            if drawing and log:
+                sheet = log.draw_sheet(state.step, state.ema)
                 if tell:
                     tell(f"sheet: {sheet}")
             if drawing and trial:
@@ -173,8 +173,8 @@ def train(
                     keep_checkpoint(run, style, keep, best=improved)
             if saving:
                 save()
-            if journal and progress:
-                progress(state.step, journal.latest)
+            if log and progress:
+                progress(state.step, log.latest)
 
             if any_rank(fabric, asked.is_set()):
                 if not saving:

@@ -12,12 +12,11 @@ import av.error
 import av.filter
 from av.video.reformatter import VideoReformatter
 
-from sakuga.errors import OptionError
 from sakuga.images.marks import stamp_file
 from sakuga.images.read import read_picture
 from sakuga.images.timeline import shown_frames
 from sakuga.video.decode import LAID_ON_WHITE, ClipFrame
-from sakuga.video.options import VideoOptions
+from sakuga.video.options import VideoOptions, check_source
 from sakuga.video.segments import Encoding, Segment
 
 # How each is written: (FFmpeg's encoder, its pixel format, the file format's options).
@@ -56,8 +55,7 @@ class AnimatedClip:
         self.name = name or str(source)
         self.live = False
         self.notes: list[str] = []
-        if options.seconds is not None:
-            raise OptionError(f"{self.name}: --seconds is for live sources; use --from and --to")
+        check_source(self.name, options)
         self._frames = read_picture(source, name=self.name, max_side=max_side).frames
         durations = [frame.duration_ms for frame in self._frames]
         self.seconds = sum(max(1, duration) for duration in durations) / 1000

@@ -11,7 +11,7 @@ import av
 import av.error
 import av.filter
 
-from sakuga.errors import InputError, OptionError
+from sakuga.errors import InputError
 from sakuga.images.picture import fit_within
 from sakuga.video import hdr
 from sakuga.video.frames import (
@@ -23,7 +23,7 @@ from sakuga.video.frames import (
     swaps_sides,
 )
 from sakuga.video.opening import decoder_of, open_input, pick_stream
-from sakuga.video.options import VideoOptions, is_live
+from sakuga.video.options import VideoOptions, check_source, is_live
 
 LAID_ON_WHITE = "transparent parts were laid on white"
 
@@ -57,12 +57,7 @@ class Clip:
         self.notes: list[str] = []  # what the user should know, one sentence each
         self.damaged = 0  # packets and frames that did not decode whole
         self._options = options
-        if self.live and (options.start is not None or options.stop is not None):
-            raise OptionError(
-                f"{self.name}: --from and --to need a clip; give a live source --seconds"
-            )
-        if not self.live and options.seconds is not None:
-            raise OptionError(f"{self.name}: --seconds is for live sources; use --from and --to")
+        check_source(source, options)
         self._open()
         if self.stream.sample_aspect_ratio:
             self.pixel_aspect = self.stream.sample_aspect_ratio

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import secrets
-import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,35 +120,24 @@ class DesignEndpoints:
         """POST /api/design/preview"""
         if command := missing():
             raise Problem(501, f"the painter is not installed here: {command}")
-        self._pool.take_place()
-        folder = self._folder / f"design-{secrets.token_hex(8)}"
-        future: Future[Pixels] | None = None
-
-        def clean_up(_: object = None) -> None:
-            shutil.rmtree(folder, ignore_errors=True)
-            self._pool.leave_place()
-
         try:
-            _, settings = design.read_choice(request.query_params.multi_items())
-            folder.mkdir(mode=0o700)
-            source = folder / "photo"
-            if await receive(request, source, self._settings.picture_bytes, self._settings):
-                raise Problem(422, "the form has more than its file: settings go into the query")
-            check_picture(source)
-            began = time.monotonic()
-            future = self._pool.submit(lambda: self._paint(source, settings))
-            drawing = await asyncio.wrap_future(future)
-            seconds = time.monotonic() - began
-            return _png(drawing, {"X-Sakuga-Seconds": f"{seconds:.3f}"})
+            with self._pool.place(self._folder, "design") as place:
+                _, settings = design.read_choice(request.query_params.multi_items())
+                source = place.folder / "photo"
+                if await receive(request, source, self._settings.picture_bytes, self._settings):
+                    raise Problem(
+                        422, "the form has more than its file: settings go into the query"
+                    )
+                check_picture(source)
+                began = time.monotonic()
+                place.future = self._pool.submit(lambda: self._paint(source, settings))
+                drawing = await asyncio.wrap_future(place.future)
+                seconds = time.monotonic() - began
+                return _png(drawing, {"X-Sakuga-Seconds": f"{seconds:.3f}"})
         except SakugaError as error:
             raise from_mistake(error, self._folder) from error
         except ClientDisconnect:
             return Response(status_code=499)  # the client has gone, nobody receives it
-        finally:
-            if future is None or future.done():
-                clean_up()
-            else:  # the thread is still painting
-                future.add_done_callback(clean_up)
 
     async def recipe(self, request: Request) -> Response:
         """GET /api/design/recipe"""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -32,7 +30,7 @@ from sakuga.web.metrics import Metrics
 from sakuga.web.openapi import describe
 from sakuga.web.painting import Styles, paint_upload
 from sakuga.web.parameters import MEDIA_TYPES, PICTURE_NAMES, VIDEO_NAMES, Question, read_question
-from sakuga.web.pool import Pool, Stopped
+from sakuga.web.pool import Place, Pool, Stopped
 from sakuga.web.security import COOKIE, same_secret, session_of
 from sakuga.web.settings import Settings
 from sakuga.web.uploads import receive
@@ -76,70 +74,60 @@ class Endpoints:
 
     async def paint(self, request: Request) -> Response:
         """POST /api/paint"""
-        self._pool.take_place()
-        folder = self._folder / f"picture-{secrets.token_hex(8)}"
-
-        def clean_up(_: object = None) -> None:
-            shutil.rmtree(folder, ignore_errors=True)
-            self._pool.leave_place()
-
-        cleaner: Callable[[], None] | None = clean_up
         try:
-            folder.mkdir(mode=0o700)
-            source, target = folder / "photo", folder / "anime"
-            question, style = await self._receive(
-                request, source, self._settings.picture_bytes, PICTURE_NAMES
-            )
-            stopped = threading.Event()
-
-            def check() -> None:
-                if stopped.is_set() or self._closing.is_set():
-                    raise Stopped
-
-            def task() -> tuple[str, int, float]:
-                check()
-                began = time.monotonic()
-                stylizer = self._styles.load(style)
-                result = paint_upload(source, target, stylizer, question, self._settings, check)
-                return *result, time.monotonic() - began
-
-            future = self._pool.submit(task)
-            waiting = asyncio.wrap_future(future)
-            gone = asyncio.ensure_future(_disconnected(request))
-            first: set[asyncio.Future[Any]] = {waiting, gone}
-            try:
-                await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                gone.cancel()
-                if not future.done():
-                    stopped.set()
-                    cleaner = None  # the thread may still write; the folder goes when it is done
-                    future.add_done_callback(clean_up)
-                    waiting.cancel()
-            if cleaner is None:
-                return _GONE
-            file_format, pixels, seconds = waiting.result()
-            self._pool.note_seconds(seconds)
-            self._metrics.pixels.inc(pixels)
-            self._metrics.seconds.observe(seconds)
-            cleaner = None
-            return _Once(
-                target,
-                clean_up,
-                media_type=MEDIA_TYPES[file_format],
-                filename=f"anime.{file_format}",
-                content_disposition_type="inline",
-                headers={"X-Sakuga-Style": style, "X-Sakuga-Seconds": f"{seconds:.3f}"},
-            )
+            with self._pool.place(self._folder, "picture") as place:
+                return await self._paint(request, place)
         except Stopped:
             raise _closing() from None
         except SakugaError as error:
             raise from_mistake(error, self._folder) from error
         except ClientDisconnect:
             return _GONE
+
+    async def _paint(self, request: Request, place: Place) -> Response:
+        source, target = place.folder / "photo", place.folder / "anime"
+        question, style = await self._receive(
+            request, source, self._settings.picture_bytes, PICTURE_NAMES
+        )
+        stopped = threading.Event()
+
+        def check() -> None:
+            if stopped.is_set() or self._closing.is_set():
+                raise Stopped
+
+        def task() -> tuple[str, int, float]:
+            check()
+            began = time.monotonic()
+            stylizer = self._styles.load(style)
+            result = paint_upload(source, target, stylizer, question, self._settings, check)
+            return *result, time.monotonic() - began
+
+        place.future = self._pool.submit(task)
+        waiting = asyncio.wrap_future(place.future)
+        gone = asyncio.ensure_future(_disconnected(request))
+        first: set[asyncio.Future[Any]] = {waiting, gone}
+        try:
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            if cleaner is not None:
-                cleaner()
+            gone.cancel()
+            if is_gone := not place.future.done():
+                stopped.set()
+                waiting.cancel()
+        if is_gone:
+            return _GONE
+        file_format, pixels, seconds = waiting.result()
+        self._pool.note_seconds(seconds)
+        self._metrics.pixels.inc(pixels)
+        self._metrics.seconds.observe(seconds)
+        place.handed_on = True
+        return _Once(
+            target,
+            place.free,
+            media_type=MEDIA_TYPES[file_format],
+            filename=f"anime.{file_format}",
+            content_disposition_type="inline",
+            headers={"X-Sakuga-Style": style, "X-Sakuga-Seconds": f"{seconds:.3f}"},
+        )
 
     async def start_video(self, request: Request) -> Response:
         """POST /api/videos"""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import queue
+import secrets
+import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import TypeVar
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
 
 from sakuga.web.errors import Problem
 
@@ -16,6 +20,21 @@ Result = TypeVar("Result")
 
 class Stopped(Exception):
     """Nobody waits for this painting any more."""
+
+
+class Place:
+    """A place that is taken, with a folder for what is painted there."""
+
+    def __init__(self, pool: Pool, folder: Path) -> None:
+        self._pool = pool
+        self.folder = folder
+        self.future: Future[Any] | None = None  # what a thread does there
+        self.handed_on = False  # somebody else is to free it
+
+    def free(self, _: object = None) -> None:
+        """Remove the folder and give the place back."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._pool.leave_place()
 
 
 class Pool:
@@ -61,6 +80,23 @@ class Pool:
         """Give a place back."""
         with self._counting:
             self.taken -= 1
+
+    @contextmanager
+    def place(self, parent: Path, kind: str) -> Iterator[Place]:
+        """Take a place with a private folder in `parent`; both are given back after the block.
+
+        Unless a thread still paints there: then when it is done. Raises as `take_place`.
+        """
+        self.take_place()
+        place = Place(self, parent / f"{kind}-{secrets.token_hex(8)}")
+        try:
+            place.folder.mkdir(mode=0o700)
+            yield place
+        finally:
+            if place.future is not None and not place.future.done():
+                place.future.add_done_callback(place.free)
+            elif not place.handed_on:
+                place.free()
 
     def submit(self, task: Callable[[], Result]) -> Future[Result]:
         """Run `task` on one of the threads, after those that came before it."""

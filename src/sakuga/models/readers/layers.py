@@ -66,8 +66,3 @@ class Layers:
                     "the file is damaged, get it again"
                 )
         return weights
-
-    def within(self, prefix: str) -> Layers:
-        """The layers whose name begins so."""
-        chosen = {name: layer for name, layer in self.layers.items() if name.startswith(prefix)}
-        return Layers(self.source, chosen)

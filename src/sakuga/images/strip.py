@@ -27,34 +27,34 @@ _WEBP_FLAGS = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}
 
 
 @dataclass(frozen=True)
-class Bare:
-    """A file with less in it."""
+class Stripped:
+    """A file with parts left out."""
 
     content: bytes
     profile: bytes | None = None  # the ICC profile that was taken out of it and is to be obeyed
 
 
-def barer(content: bytes) -> Iterator[Bare]:
+def stripped(content: bytes) -> Iterator[Stripped]:
     """Give the file with less and less of what is not pixels; nothing if its kind is unknown.
 
     What says how to show the pixels (orientation, profile) is left in at first, if it is whole.
     """
     if content.startswith(PNG_MARK):
-        yield _bare_png(content, with_orientation=True)
-        yield _bare_png(content, with_orientation=False)
+        yield _stripped_png(content, with_orientation=True)
+        yield _stripped_png(content, with_orientation=False)
     elif content.startswith(b"\xff\xd8"):
-        yield Bare(_bare_jpeg(content, kept=(b"Exif\0\0", b"ICC_PROFILE\0")))
-        yield Bare(_bare_jpeg(content, kept=()))
+        yield Stripped(_stripped_jpeg(content, kept=(b"Exif\0\0", b"ICC_PROFILE\0")))
+        yield Stripped(_stripped_jpeg(content, kept=()))
     elif content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        yield Bare(_bare_webp(content))
+        yield Stripped(_stripped_webp(content))
     elif content.startswith(tiff.MARKS):
         if (less := tiff.only_pixels(content)) is not None:
-            yield Bare(less)
+            yield Stripped(less)
     elif content[4:8] == b"ftyp":
-        yield Bare(_bare_heif(content))
+        yield Stripped(_stripped_heif(content))
 
 
-def _bare_png(content: bytes, *, with_orientation: bool) -> Bare:
+def _stripped_png(content: bytes, *, with_orientation: bool) -> Stripped:
     """Leave out all chunks but those of pixels. https://www.w3.org/TR/png-3/#5Chunk-layout"""
     kept = [PNG_MARK]
     profile = None
@@ -73,7 +73,7 @@ def _bare_png(content: bytes, *, with_orientation: bool) -> Bare:
             profile = _unpacked(data.partition(b"\0")[2], _MAX_PROFILE_BYTES)
         elif with_orientation and (kind == b"eXIf" or _is_small_text(kind, data)):
             kept.append(chunk)
-    return Bare(b"".join(kept) + content[place:], profile)
+    return Stripped(b"".join(kept) + content[place:], profile)
 
 
 def _is_small_text(kind: bytes, data: bytes) -> bool:
@@ -101,7 +101,7 @@ def _unpacked(data: bytes, most: int) -> bytes | None:
     return None if unpacker.unconsumed_tail else unpacked
 
 
-def _bare_jpeg(content: bytes, kept: tuple[bytes, ...]) -> bytes:
+def _stripped_jpeg(content: bytes, kept: tuple[bytes, ...]) -> bytes:
     """Leave out comments and application segments, but for `kept` and Adobe's, of the colours.
 
     ITU-T T.81, B.1.1: a marker, the length of what follows with its own two bytes, and that.
@@ -127,7 +127,7 @@ def _bare_jpeg(content: bytes, kept: tuple[bytes, ...]) -> bytes:
     return b"".join(parts) + content[place:]
 
 
-def _bare_webp(content: bytes) -> bytes:
+def _stripped_webp(content: bytes) -> bytes:
     """Leave out EXIF data, XMP and the profile.
 
     https://developers.google.com/speed/webp/docs/riff_container
@@ -147,7 +147,7 @@ def _bare_webp(content: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def _bare_heif(content: bytes) -> bytes:
+def _stripped_heif(content: bytes) -> bytes:
     """Give the items of EXIF data and XMP in an AVIF or HEIC file a type that nobody reads.
 
     They are announced by boxes `infe`: version and flags, a number, a protection, the type.
