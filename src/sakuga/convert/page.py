@@ -16,7 +16,8 @@ from pathlib import Path
 
 from sakuga.errors import OptionError, OutputError
 from sakuga.files import write_bytes
-from sakuga.styles import DEFAULT_STYLE, StyleSpec, read_spec
+from sakuga.styles import StyleSpec, read_spec
+from sakuga.styles.listing import list_for_page
 
 _FILES = re.compile(r"^const FILES = (\[.*\]);$", re.MULTILINE)
 _VERSION = re.compile(r'^const VERSION = "([0-9a-f]{16})";$', re.MULTILINE)
@@ -69,31 +70,14 @@ def _put(style: Path, page: Path) -> None:
     """Write the style's file, then the list that names it, then the worker that keeps both."""
     spec = read_spec(style)
     write_bytes(page / "styles" / f"{spec.name}.onnx", style.read_bytes())
-    write_bytes(page / "styles" / "index.json", _list(_styles(page)).encode())
+    listed = json.dumps(list_for_page(_styles(page)), indent=1, ensure_ascii=False)
+    write_bytes(page / "styles" / "index.json", listed.encode())
     worker = page / "sw.js"
     write_bytes(worker, _worker(worker.read_text(encoding="utf-8"), page).encode())
 
 
 def _styles(page: Path) -> list[StyleSpec]:
     return [read_spec(path) for path in sorted((page / "styles").glob("*.onnx"))]
-
-
-def _list(specs: list[StyleSpec]) -> str:
-    """What the page reads of its styles, as the server's /api/styles."""
-    names = [spec.name for spec in specs]
-    default = DEFAULT_STYLE if DEFAULT_STYLE in names else names[0]
-    entries = [
-        {
-            "name": spec.name,
-            "version": spec.version,
-            "description": spec.description,
-            "licence": spec.licence,
-            "attribution": spec.attribution,
-            "default": spec.name == default,
-        }
-        for spec in specs
-    ]
-    return json.dumps({"styles": entries}, indent=1, ensure_ascii=False)
 
 
 def _worker(text: str, page: Path) -> str:

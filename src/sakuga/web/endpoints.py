@@ -70,7 +70,7 @@ class Endpoints:
 
     async def styles(self, _: Request) -> Response:
         """GET /api/styles"""
-        return JSONResponse({"styles": self._styles.describe()})
+        return JSONResponse(self._styles.describe())
 
     async def paint(self, request: Request) -> Response:
         """POST /api/paint"""

@@ -13,7 +13,8 @@ from sakuga.images.read import read_picture
 from sakuga.images.write import encode_picture
 from sakuga.painting.pictures import mark_of, paint_picture
 from sakuga.painting.stylizer import Stylizer
-from sakuga.styles import DEFAULT_STYLE, installed
+from sakuga.styles import installed
+from sakuga.styles.listing import default_of, list_for_page
 from sakuga.web.accepted import check_picture
 from sakuga.web.errors import Problem
 from sakuga.web.parameters import Question
@@ -35,7 +36,7 @@ class Styles:
                 "no style is installed, so there is nothing to paint with; "
                 "add one with  sakuga styles add FILE"
             )
-        self.default = DEFAULT_STYLE if DEFAULT_STYLE in self._styles else min(self._styles)
+        self.default = default_of(self._styles)
         self._loaded: dict[str, Stylizer] = {}
         self._loading = threading.Lock()
 
@@ -66,19 +67,9 @@ class Styles:
                 )
             return self._loaded[name]
 
-    def describe(self) -> list[dict[str, Any]]:
-        """What `GET /api/styles` tells of each."""
-        return [
-            {
-                "name": style.spec.name,
-                "version": style.spec.version,
-                "description": style.spec.description,
-                "licence": style.spec.licence,
-                "attribution": list(style.spec.attribution),
-                "default": style.spec.name == self.default,
-            }
-            for style in self._styles.values()
-        ]
+    def describe(self) -> dict[str, list[dict[str, Any]]]:
+        """What `GET /api/styles` tells."""
+        return list_for_page([style.spec for style in self._styles.values()])
 
 
 def paint_upload(
