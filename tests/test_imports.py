@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1] / "src" / "sakuga"
 # A package may import those before it; nothing but the command line imports a last room.
@@ -67,3 +70,21 @@ def test_no_module_is_longer_than_one_reads_at_a_time():
         for path in ROOT.rglob("*.py")
     }
     assert not {name: length for name, length in lengths.items() if length > 400}
+
+
+def test_a_picture_is_painted_with_nothing_loaded_that_it_does_not_need(
+    tmp_path: Path, tiny_style: Path
+) -> None:
+    """What makes every start slow: the network, clips, trainings."""
+    Image.new("RGB", (40, 30)).save(tmp_path / "photo.png")
+    code = (
+        "import sys; from sakuga.cli import run\n"
+        f"assert run(['paint', 'photo.png', '--style', {str(tiny_style)!r}, '--quiet']) == 0\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    unwanted = {"urllib.request", "http.client", "av", "torch", "cv2", "onnx", "uvicorn", "asyncio"}
+    unwanted |= {"sakuga.train.config", "sakuga.video.pipeline"}
+    assert unwanted & set(done.stdout.split()) == set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from sakuga.extras import need
-from sakuga.train.config import CHECKPOINT
 
 
 def style_of(style: str) -> str:
@@ -17,9 +16,11 @@ def style_of(style: str) -> str:
     Raises:
         MissingExtraError, TrainingError, OutputError: it has to be made, and cannot be.
     """
-    run = Path(style)
-    if not (run / CHECKPOINT).is_file():
+    if not is_run(style):
         return style
+    from sakuga.train.config import CHECKPOINT
+
+    run = Path(style)
     saved = (run / CHECKPOINT).stat().st_mtime_ns
     made = {path.stat().st_mtime_ns: path for path in run.glob("*.onnx")}
     if made and max(made) >= saved:
@@ -32,4 +33,8 @@ def style_of(style: str) -> str:
 
 def is_run(word: str) -> bool:
     """Whether it is a training's folder."""
+    if not Path(word).is_dir():  # so that a style's name loads nothing of training
+        return False
+    from sakuga.train.config import CHECKPOINT
+
     return (Path(word) / CHECKPOINT).is_file()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import urllib.error
 import urllib.parse
-import urllib.request
-from http.client import HTTPException
 
 from sakuga.errors import InputError
 
@@ -51,6 +48,10 @@ def fetch(url: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = _TIMEOUT_S
     Raises:
         InputError: a malformed address, no answer, an error status, or more than `max_bytes`.
     """
+    import urllib.error  # here, because with them every start would take a tenth longer
+    import urllib.request
+    from http.client import HTTPException
+
     headers = {"User-Agent": "sakuga", "Accept": "image/*, */*"}
     content = bytearray()
     try:
