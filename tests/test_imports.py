@@ -88,3 +88,13 @@ def test_a_picture_is_painted_with_nothing_loaded_that_it_does_not_need(
     unwanted = {"urllib.request", "http.client", "av", "torch", "cv2", "onnx", "uvicorn", "asyncio"}
     unwanted |= {"sakuga.train.config", "sakuga.video.pipeline"}
     assert unwanted & set(done.stdout.split()) == set()
+
+
+def test_pictures_are_multiplied_without_blas():
+    """It wakes a pool of threads for a few numbers a pixel, which is slow beside other work."""
+    for path in (
+        path for room in ("images", "painting", "video") for path in (ROOT / room).glob("*.py")
+    ):
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = isinstance(node, ast.Attribute) and node.attr in ("dot", "matmul", "tensordot")
+            assert not named and not isinstance(node, ast.MatMult), path

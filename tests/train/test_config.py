@@ -159,19 +159,26 @@ def test_layers_are_those_of_the_network():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["absent.toml"], "absent.toml: cannot be read"),
-        (["mine.toml", "--set", "setps=3"], "did you mean steps"),
-        (["mine.toml"], "photos: none are named"),
-        (["mine.toml", "--set", "photos=nowhere", "anime=."], "photos: nowhere: no such folder"),
-        (["mine.toml", "--set", "photos=.", "anime=.", "vgg=v.pth"], "vgg: v.pth: no such file"),
-        (["--resume", "runs/absent"], "holds no checkpoint.pt"),
+        ("train absent.toml", "absent.toml: cannot be read"),
+        ("train mine.toml --set setps=3", "did you mean steps"),
+        ("train mine.toml", "photos: none are named"),
+        ("train mine.toml --set photos=nowhere anime=.", "photos: nowhere: no such folder"),
+        ("train mine.toml --set photos=. anime=. vgg=v.pth", "vgg: v.pth: no such file"),
+        ("train --resume runs/absent", "holds no checkpoint.pt"),
+        ("tune absent.toml", "absent.toml: cannot be read"),
+        ("tune mine.toml", "has no [tune] table"),
+        ("tune search.toml", "photos: none are named"),
+        ("tune search.toml --set photos=. anime=.", "network: n.onnx: no such file"),
     ],
 )
 def test_what_is_missing_is_told_before_torch_is_loaded(arguments, message, tmp_path):
     (tmp_path / "mine.toml").write_text('name = "mine"\n')
+    (tmp_path / "search.toml").write_text(
+        'batch = 2\n[tune]\nnetwork = "n.onnx"\n[tune.space]\nbatch = [2, 4]\n'
+    )
     code = (
         "import sys; from sakuga.cli import run\n"
-        f"assert run(['train', *{arguments}]) == 2\n"
+        f"assert run({arguments.split()}) == 2\n"
         "assert 'torch' not in sys.modules, 'torch was loaded'"
     )
     done = subprocess.run(

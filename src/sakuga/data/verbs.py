@@ -175,12 +175,7 @@ def safebooru(
 
 
 @prepare_app.command
-def frames(
-    *paths: Path,
-    limit: int | None = None,
-    every: float = 1.0,
-    told: Told = USUALLY,
-) -> int:
+def frames(*paths: Path, limit: int | None = None, every: float = 1.0, told: Told = USUALLY) -> int:
     """Take distinct, sharp frames out of films and clips that you own.
 
     Example:  sakuga prepare frames film.mkv trailer.mp4 drawings --limit 2000
@@ -247,13 +242,7 @@ def clean(
 
 
 @prepare_app.command
-def smooth(
-    folder: Path,
-    out: Path,
-    *,
-    workers: int | None = None,
-    told: Told = USUALLY,
-) -> int:
+def smooth(folder: Path, out: Path, *, workers: int | None = None, told: Told = USUALLY) -> int:
     """Store copies of drawings whose lines are blurred, as CartoonGAN learns from.
 
     Training makes these copies by itself; this is to look at them, or for other programs.

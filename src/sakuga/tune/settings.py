@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sakuga.errors import OptionError, suggestion
+from sakuga.errors import DataError, OptionError, suggestion
 from sakuga.evaluate.statistics import BARS
 from sakuga.options import read_toml
-from sakuga.train.config import TrainConfig, config_from, load_config
+from sakuga.train.config import TrainConfig, check_paths, config_from, load_config
 
 MEASURED_BARS = tuple(name for name in BARS if name != "flicker")  # a trial paints no clip
 
@@ -133,6 +133,13 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> TuneSettings:
         for value in one.values if isinstance(one, Choice) else (one.low, one.high):
             settings.trial_config({key: value})
     return settings
+
+
+def check_files(settings: TuneSettings) -> None:
+    """See whether what a search reads is there at all. Raises DataError."""
+    check_paths(settings.base)
+    if settings.network != "inception" and not Path(settings.network).is_file():
+        raise DataError(f"[tune] network: {settings.network}: no such file; check the spelling")
 
 
 def fingerprint(settings: TuneSettings) -> str:

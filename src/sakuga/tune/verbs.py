@@ -42,6 +42,9 @@ def tune(
     """
     modules = ("optuna", "filelock", "torch", "lightning_fabric", "safetensors", "cv2", "jinja2")
     need("sakuga tune", "tune", *modules)
+    from sakuga.tune.settings import check_files, load_settings
+
+    check_files(load_settings(config, set))  # before torch is loaded, which takes seconds
     from sakuga.tune import study
 
     found = study.tune(config, out, trials=trials, overrides=set, device=device, quiet=quiet)

@@ -9,6 +9,7 @@ because one factor scales the three colours of a pixel.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +23,8 @@ _PEAK_NITS = 1000.0  # what most HDR video is graded for; brighter light is clip
 _KNEE = 0.5  # of diffuse white: below it nothing changes
 _LEVELS = 4096  # steps of the last lookup table
 # Linear BT.2020 to linear BT.709 (ITU-R BT.2087, annex 2).
-_TO_709 = np.array(
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
-    np.float32,
-)
+_TO_709 = ((1.6605, -0.5876, -0.0728), (-0.1246, 1.1329, -0.0083), (-0.0182, -0.1006, 1.1187))
+_LUMINANCE = (0.2627, 0.6780, 0.0593)  # of BT.2020
 
 
 def tone_map(samples: NDArray[np.uint16], transfer: int) -> NDArray[np.uint8]:
@@ -40,14 +39,24 @@ def tone_map(samples: NDArray[np.uint16], transfer: int) -> NDArray[np.uint8]:
     """
     light = _to_light(transfer)[samples]  # (H, W, 3), 1 = diffuse white
     if transfer == HLG:  # the OOTF: display light = scene light x its luminance ^ (gamma - 1)
-        luminance = light @ np.array([0.2627, 0.6780, 0.0593], np.float32)
+        luminance = _mixed(light, _LUMINANCE)
         light *= (_PEAK_NITS / _WHITE_NITS) * np.maximum(luminance, 1e-6)[..., None] ** 0.2
-    light = np.maximum(light @ _TO_709.T, 0)
+    light = np.maximum(np.stack([_mixed(light, row) for row in _TO_709], axis=2), 0)
     strongest = np.maximum(light.max(axis=2, keepdims=True), 1e-6)
     light *= _roll_off(strongest) / strongest
     steps = np.minimum(light * np.float32(_LEVELS - 1) + np.float32(0.5), _LEVELS - 1)
     mapped: NDArray[np.uint8] = _to_gamma()[steps.astype(np.uint16)]
     return mapped
+
+
+def _mixed(light: NDArray[np.float32], shares: Sequence[float]) -> NDArray[np.float32]:
+    """The sum of the three colours by their shares, (H, W).
+
+    Not `@`: BLAS would wake a pool of threads for it, which is slow beside other work.
+    """
+    red, green, blue = (np.float32(share) for share in shares)
+    mixed: NDArray[np.float32] = light[..., 0] * red + light[..., 1] * green + light[..., 2] * blue
+    return mixed
 
 
 def _roll_off(light: NDArray[np.float32]) -> NDArray[np.float32]:
