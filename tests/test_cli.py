@@ -85,7 +85,7 @@ def write_bad_input(folder: Path) -> None:
         ("good.jpg --threads 0", "threads is 0"),
         ("good.jpg --out x.bmp", "the suffix .bmp is not one Sakuga writes"),
         ("good.jpg --format bmp", "Invalid value"),
-        ("good.jpg --strength much", "unable to convert"),
+        ("good.jpg --strength much", "--strength much: no number; write 0.8 or 80%"),
         ("good.jpg --stile novel", "--stile is neither an option nor a file"),
         ("", "nothing to paint was given"),
         ("good.jpg - ", "'-' stands for one picture"),

@@ -3,9 +3,9 @@
     import sakuga
     sakuga.paint("photo.jpg", style="novel").save("anime.png")
 
-Public names: `paint`, `paint_video` with `VideoOptions`, `Stylizer`, `Style`, `SakugaError` and the
-module `styles`, which has `styles.installed()` and `styles.find(name)`. Each is imported when first
-used, so that `import sakuga` costs nothing.
+Public names: `paint`, `compare`, `paint_video` with `VideoOptions`, `Stylizer`, `Style`,
+`SakugaError` and the module `styles`, which has `styles.installed()` and `styles.find(name)`. Each
+is imported when first used, so that `import sakuga` costs nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sakuga import styles
     from sakuga.errors import SakugaError
+    from sakuga.inputs.compare import compare
     from sakuga.painting.pictures import paint
     from sakuga.painting.stylizer import Stylizer
     from sakuga.styles import Style
@@ -31,12 +32,14 @@ __all__ = [
     "Style",
     "Stylizer",
     "VideoOptions",
+    "compare",
     "paint",
     "paint_video",
     "styles",
 ]
 
 _HOMES = {
+    "compare": "sakuga.inputs.compare",
     "paint": "sakuga.painting.pictures",
     "paint_video": "sakuga.video",
     "VideoOptions": "sakuga.video",

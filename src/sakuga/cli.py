@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from sakuga import console
-from sakuga.errors import SakugaError, one_line
+from sakuga.errors import OptionError, SakugaError, one_line
+
+if TYPE_CHECKING:
+    from cyclopts.field_info import FieldInfo
+    from cyclopts.help import HelpPanel
+    from rich.console import Console, ConsoleOptions
 
 PAINTING = Group.create_ordered("Painting")
 TRAINING = Group.create_ordered("Training a style")
+PROGRAM = Group.create_ordered("Options")
 
 
 def _version() -> str:
@@ -27,74 +35,123 @@ def _version() -> str:
 VERBS = {
     PAINTING: {
         "paint": ("inputs.verbs:paint", "Paint pictures, folders and videos."),
-        "compare": (
-            "inputs.verbs:compare",
-            "Draw a sheet of photos, each beside itself in several styles, or a strip of each.",
-        ),
+        "compare": ("inputs.verbs:compare", "Draw photos beside what several styles make of them."),
         "styles": ("styles.verbs:styles_app", "List, show, add and remove styles."),
-        "batch": (
-            "batch.verbs:batch",
-            "Paint millions of pictures, on all cores, or on the machines of a Ray cluster.",
-        ),
-        "doctor": (
-            "doctor:doctor",
-            "Print versions, providers, devices and styles, and test that painting works.",
-        ),
-        "serve": (
-            "web.verbs:serve",
-            "Paint in a browser: a page on this machine, and an HTTP API.",
-        ),
+        "batch": ("batch.verbs:batch", "Paint millions of pictures, on all cores or a cluster."),
+        "doctor": ("doctor:doctor", "Print versions and devices, and test that painting works."),
+        "serve": ("web.verbs:serve", "Paint in a browser: a page, and an HTTP API."),
     },
     TRAINING: {
         "prepare": ("data.verbs:prepare_app", "Photos and drawings into training data."),
-        "design": (
-            "web.verbs:design",
-            "Design a style in the browser: the painter's settings as sliders, on photos of your "
-            "own.",
-        ),
+        "design": ("web.verbs:design", "Design a style in the browser, by sliders."),
         "train": ("convert.verbs:train", "Train a style from photos and drawings."),
-        "export": (
-            "convert.verbs:export",
-            "Make a style file of a training, or turn a style into another form.",
-        ),
-        "blend": (
-            "convert.verbs:blend",
-            "Make a style between two of one architecture, by the mean of their weights.",
-        ),
+        "export": ("convert.verbs:export", "Make a style of a training, or give one another form."),
+        "blend": ("convert.verbs:blend", "Make a style between two of one architecture."),
         "import-weights": (
             "convert.verbs:import_weights",
-            "Make a style file of other people's weights, which stay theirs.",
+            "Make a style of other people's weights.",
         ),
-        "evaluate": (
-            "evaluate.verbs:evaluate",
-            "Measure styles against photos and drawings: a report with table, plots and pictures.",
-        ),
-        "tune": (
-            "tune.verbs:tune",
-            "Search for good settings of a training by many short ones; the same command goes on "
-            "later.",
-        ),
+        "evaluate": ("evaluate.verbs:evaluate", "Measure styles against photos and drawings."),
+        "tune": ("tune.verbs:tune", "Search for good settings by many short trainings."),
     },
 }
+
+
+# What a verb takes, where it can do without; cyclopts would say [ARGS...].
+TAKEN = {"paint": "INPUTS...", "compare": "PHOTOS...", "design": "[PHOTOS...]", "train": "[CONFIG]"}
+Shell = Literal["bash", "zsh", "fish", "powershell"]
+SHORT = {"quiet": "-q", "verbose": "-v"}
+
+
+class _Help:
+    """Help that says what to write, not of which type of Python it becomes."""
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        from attrs import evolve
+        from cyclopts.help.formatters import DefaultFormatter
+
+        entries = []
+        for entry in panel.entries:
+            name = entry.positive_names[0].lstrip("-").upper() if entry.positive_names else ""
+            said = name if "|" in (entry.metavar or "") else entry.metavar or ""
+            for kind, word in {"INT": "N", "FLOAT": "N", "STR": name, "CHOICE": name}.items():
+                said = re.sub(rf"\b{kind}\b", word, said)
+            default = None if entry.default == "False" else entry.default
+            entries.append(evolve(entry, metavar=said or None, default=default))
+        DefaultFormatter()(console, options, panel.copy(entries=entries))
+
+    def render_usage(self, console: Console, options: ConsoleOptions, usage: Any) -> None:
+        from cyclopts.help.formatters import DefaultFormatter
+
+        DefaultFormatter().render_usage(console, options, usage)
+
+
+def install_completion(*, shell: Shell | None = None) -> None:
+    """Let the shell complete verbs, options and styles by Tab.
+
+    Parameters
+    ----------
+    shell
+        Otherwise the one that this is typed in.
+    """
+    from cyclopts.completion.detect import ShellDetectionError
+
+    try:
+        script = app.install_completion(shell=shell)
+    except ShellDetectionError as error:
+        raise OptionError("the shell cannot be told; name it, as  --shell bash") from error
+    print(f"{script}: written; a new shell completes by Tab")
+
+
+def _short(option: FieldInfo, _: frozenset[str]) -> str | None:
+    """The letter that stands for an option in every verb that has it."""
+    return SHORT.get(option.names[0])
 
 
 def _app(*, listed: bool) -> App:
     """The program; one that is `listed` says a sentence of each verb and can show no more of it."""
     made = App(
         name="sakuga",
-        help="Photos and videos into anime pictures.",
+        help="Photos and videos into anime pictures.  `sakuga photo.jpg` paints a photo.",
         version=_version,
-        default_parameter=Parameter(negative=()),
+        version_flags=("--version", "-V"),
+        default_parameter=Parameter(negative=(), short_alias=_short),
+        help_formatter=_Help(),
         suppress_keyboard_interrupt=False,
     )
     for group, verbs in VERBS.items():
-        for name, (place, sentence) in verbs.items():
-            sentence_shown = sentence if listed else None
-            made.command(f"sakuga.{place}", name=name, group=group, help=sentence_shown)
+        for place_in_list, (name, (place, sentence)) in enumerate(verbs.items()):
+            made.command(
+                f"sakuga.{place}",
+                name=name,
+                group=group,
+                sort_key=place_in_list,
+                help=sentence if listed else None,
+                **({"usage": f"sakuga {name} [OPTIONS] {TAKEN[name]}"} if name in TAKEN else {}),
+            )
+    made.command(install_completion, name="--install-completion", group=PROGRAM)
+    made["--help"].group = made["--version"].group = PROGRAM
+    made["--help"].help = "Show this; of a verb: sakuga help VERB."
+    made["--version"].help = "Show the version."
     return made
 
 
 app = _app(listed=False)
+
+
+def _completed(given: Sequence[str]) -> list[str]:
+    """What was typed, with the verb that people leave away, and in the words that they know."""
+    first, *rest = given or ["--help"]
+    if first == "help":
+        return [*rest, "--help"]
+    if first == "version":
+        return ["--version", *rest]
+    if first in app or first == "__complete":  # as the shell's completion calls it
+        return [first, *rest]
+    from sakuga.inputs.several import is_input
+
+    is_paintable = first.startswith("-") or is_input(first) or Path(first).suffix
+    return ["paint", first, *rest] if is_paintable else [first, *rest]
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -104,8 +161,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     on stderr. 130: Ctrl-C. 141: whoever read the output went away.
     """
     try:
-        given = sys.argv[1:] if arguments is None else [*arguments]
-        program = _app(listed=True) if given in ([], ["--help"], ["-h"]) else app
+        given = _completed(sys.argv[1:] if arguments is None else arguments)
+        program = _app(listed=True) if given in (["--help"], ["-h"]) else app
         status = program(
             given, exit_on_error=False, print_error=False, result_action="return_value"
         )

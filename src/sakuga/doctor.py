@@ -30,7 +30,7 @@ _TEST_SIDE = 256  # pixels
 
 
 def doctor(*, json: bool = False) -> int:
-    """Print versions, providers, devices and styles, and test that painting works.
+    """Print versions and devices, and test that painting works.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from PIL import Image
 from sakuga.errors import InputError
 from sakuga.images.timeline import shown_frames
 from sakuga.inputs.jobs import paint_inputs
-from sakuga.painting.options import PaintOptions
+from sakuga.inputs.request import Request
 from sakuga.painting.stylizer import Stylizer
 from sakuga.video import VideoOptions, paint_video
 from sakuga.video.options import parse_rate
@@ -70,10 +70,10 @@ def test_an_animation_becomes_a_video(
 ) -> None:
     source = animate(tmp_path / f"in.{kind}")
     out = tmp_path / f"out.{ending}"
-    assert paint_inputs([str(source)], stylizer, PaintOptions(), out=out) == 0
+    assert paint_inputs([str(source)], Request(stylizer, out=out)) == 0
     assert look(out).times == pytest.approx([0, 0.1, 0.15, 0.35])
     if ending != "m4v":
-        assert paint_inputs([str(source)], stylizer, PaintOptions(), file_format=ending) == 0
+        assert paint_inputs([str(source)], Request(stylizer, file_format=ending)) == 0
         assert len(look(tmp_path / f"in-tiny.{ending}").times) == 4
 
 
@@ -87,7 +87,13 @@ def test_a_part_at_another_rate_beside_its_photo(
 
     def paint(name: str, **options: object) -> Path:
         out = tmp_path / f"{name}.{ending}"
-        assert paint_inputs([str(source)], stylizer, PaintOptions(), out=out, video=VideoOptions(**options)) == 0  # fmt: skip  # noqa: E501
+        assert (
+            paint_inputs(
+                [str(source)],
+                Request(stylizer, out=out, video=VideoOptions(**options)),
+            )
+            == 0
+        )
         return out
 
     part = paint("part", start=Fraction(12, 100), stop=Fraction(40, 100))
@@ -113,7 +119,7 @@ def test_a_part_keeps_transparency_and_repetitions(tmp_path: Path, stylizer: Cou
         source = animate(tmp_path / f"in.{kind}", clear=True)
         out = tmp_path / f"out.{kind}"
         options = VideoOptions(stop=Fraction(15, 100), side_by_side=True)
-        paint_inputs([str(source)], stylizer, PaintOptions(), out=out, video=options)
+        paint_inputs([str(source)], Request(stylizer, out=out, video=options))
         with Image.open(source) as before, Image.open(out) as after:
             assert after.info.get("loop") == before.info.get("loop")
             assert after.size == (64, 24)
@@ -127,7 +133,7 @@ def test_rates_do_not_drift_in_a_gif(tmp_path: Path, stylizer: Counting) -> None
     shown = [Image.fromarray(picture(index, 16, 16)) for index in range(50)]
     shown[0].save(source, save_all=True, append_images=shown[1:], duration=40, loop=0)
     options = VideoOptions(fps=parse_rate("12"))  # 83.3 ms, of which a GIF can say 80
-    paint_inputs([str(source)], stylizer, PaintOptions(), out=tmp_path / "out.gif", video=options)
+    paint_inputs([str(source)], Request(stylizer, out=tmp_path / "out.gif", video=options))
     count, durations, _ = seen(tmp_path / "out.gif")
     assert (count, sum(durations)) == (24, 2000)
 
@@ -195,12 +201,13 @@ def test_what_makes_no_sense_is_refused_before_any_work(
     with pytest.raises(Exception, match=words) as caught:
         paint_inputs(
             [name],
-            stylizer,
-            PaintOptions(),
-            out=out,
-            file_format=places.get("file_format"),
-            overwrite="file_format" in places or "after" in words,
-            video=VideoOptions(**options),
+            Request(
+                stylizer,
+                out=out,
+                file_format=places.get("file_format"),
+                overwrite="file_format" in places or "after" in words,
+                video=VideoOptions(**options),
+            ),
         )
     assert type(caught.value).__module__ == "sakuga.errors"
     assert stylizer.runs == 0
@@ -214,14 +221,12 @@ def test_previews_go_where_out_says(tmp_path: Path, stylizer: Counting) -> None:
     for source in (clip, animation):
         for out in ("p.png", "p.jpg", "p.webp"):
             sheet = tmp_path / f"{source.stem}-{out}"
-            paint_inputs([str(source)], stylizer, PaintOptions(), out=sheet, video=options)
+            paint_inputs([str(source)], Request(stylizer, out=sheet, video=options))
             with Image.open(sheet) as image:
                 assert getattr(image, "n_frames", 1) == 1 and image.width > 100
-        paint_inputs([str(source)], stylizer, PaintOptions(), video=options)
+        paint_inputs([str(source)], Request(stylizer, video=options))
         assert (tmp_path / f"{source.stem}-tiny-preview.png").exists()
-        paint_inputs(
-            [str(source)], stylizer, PaintOptions(), out=tmp_path / "sheets", video=options
-        )
+        paint_inputs([str(source)], Request(stylizer, out=tmp_path / "sheets", video=options))
         assert (tmp_path / "sheets" / f"{source.stem}-preview.png").exists()
     made = {path.suffix for path in tmp_path.iterdir()}
     assert made == {".mp4", ".gif", ".png", ".jpg", ".webp", ""}
@@ -233,7 +238,7 @@ def test_a_clip_becomes_an_animation_if_asked(
     tmp_path: Path, stylizer: Counting, file_format: str
 ) -> None:
     source = make_clip(tmp_path / "clip.mp4", frames=5)
-    paint_inputs([str(source)], stylizer, PaintOptions(), file_format=file_format)
+    paint_inputs([str(source)], Request(stylizer, file_format=file_format))
     assert seen(tmp_path / f"clip-tiny.{file_format}")[0] == 5
     assert not (tmp_path / "clip-tiny.mp4").exists()
 
@@ -252,18 +257,12 @@ def test_in_a_folder_a_format_is_for_what_it_suits(
         ("webm", {"clip.webm", "moves.webm", "still.png", "photo.jpg"}),
     ):
         out = tmp_path / file_format
-        assert (
-            paint_inputs([str(folder)], stylizer, PaintOptions(), out=out, file_format=file_format)
-            == 0
-        )
+        assert paint_inputs([str(folder)], Request(stylizer, out=out, file_format=file_format)) == 0
         assert {path.name for path in out.iterdir()} == results
     assert "--format webp is for pictures; this video became mp4" in capsys.readouterr().err
     # Options of clips are for the clips, and the photos are painted.
     options = VideoOptions(stop=Fraction(5, 100), crf=30)
-    assert (
-        paint_inputs([str(folder)], stylizer, PaintOptions(), out=tmp_path / "c", video=options)
-        == 0
-    )
+    assert paint_inputs([str(folder)], Request(stylizer, out=tmp_path / "c", video=options)) == 0
     assert seen(tmp_path / "c" / "moves.gif")[0] == 1
     assert len(look(tmp_path / "c" / "clip.mp4").times) == 2
     assert (tmp_path / "c" / "photo.jpg").exists()
@@ -272,7 +271,7 @@ def test_in_a_folder_a_format_is_for_what_it_suits(
 def test_a_still_photo_beside_its_painting(tmp_path: Path, stylizer: Counting) -> None:
     source = tmp_path / "photo.png"
     Image.fromarray(picture(0)).save(source)
-    paint_inputs([str(source)], stylizer, PaintOptions(), video=VideoOptions(side_by_side=True))
+    paint_inputs([str(source)], Request(stylizer, video=VideoOptions(side_by_side=True)))
     with Image.open(tmp_path / "photo-tiny.png") as made:
         assert made.size == (128, 48)
         assert (np.asarray(made)[:, :64] == picture(0)).all()
@@ -299,7 +298,10 @@ def test_in_python(tmp_path: Path, kind: str) -> None:
 
 
 def test_times_of_parts() -> None:
-    assert shown_frames([100, 50]) == [(0, 0, Fraction(1, 10)), (1, Fraction(1, 10), Fraction(3, 20))]  # fmt: skip  # noqa: E501
+    assert shown_frames([100, 50]) == [
+        (0, 0, Fraction(1, 10)),
+        (1, Fraction(1, 10), Fraction(3, 20)),
+    ]
     part = shown_frames([100, 50, 50], start=Fraction(12, 100), stop=Fraction(16, 100))
     assert part == [(1, 0, Fraction(3, 100)), (2, Fraction(3, 100), Fraction(4, 100))]
     ticks = shown_frames([100, 300], fps=Fraction(10))

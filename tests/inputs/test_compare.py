@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +11,13 @@ import pytest
 from PIL import Image
 from samples import encoded, photo
 
+import sakuga
 from sakuga.cli import run
-from sakuga.errors import InputError, OptionError, OutputError
+from sakuga.errors import InputError, OptionError, OutputError, SakugaError
 from sakuga.images.sheet import MARGIN, TITLE_HEIGHT
 from sakuga.inputs.compare import Layout, draw_comparison, lay_out
 from sakuga.painting.stylizer import Stylizer
+from sakuga.styles import installed
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_an_address_is_compared(
     tiny_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = encoded(Image.fromarray(photo(60, 80, 1)), "PNG")
-    monkeypatch.setattr("sakuga.inputs.compare.fetch", lambda url: content)
+    monkeypatch.setattr("sakuga.painting.pictures.fetch", lambda url: content)
     assert draw_comparison("http://example.org/a.png", tiny_style, tmp_path / "strips") == []
     assert names(tmp_path / "strips") == ["a.jpg"]
 
@@ -223,3 +226,40 @@ def test_the_layout_is_an_option(photos: Path, tiny_style: Path, tmp_path: Path)
         assert sheet.size == (80 + 2 * MARGIN, 2 * (60 + TITLE_HEIGHT) + 3 * MARGIN)
         bottom = np.asarray(sheet)[-60 - MARGIN : -MARGIN, MARGIN:-MARGIN]
     assert (bottom == photo(60, 80, 1)).all()
+
+
+def test_compare_in_python_gives_the_sheet(
+    photos: Path, tiny_style: Path, tmp_path: Path, no_user_styles: Path
+) -> None:
+    stylizer, street = Stylizer(tiny_style), photo(60, 80, 1)
+    out = tmp_path / "sheet.png"
+    given = [str(photos / "street.png"), street, encoded(Image.fromarray(street), "PNG")]
+    sheet = sakuga.compare(given, stylizer, out=out)
+    assert sheet.size == (2 * 80 + 3 * MARGIN, 3 * 60 + TITLE_HEIGHT + 4 * MARGIN)
+    assert (np.asarray(sheet) == np.asarray(Image.open(out))).all()
+    rows = np.asarray(sheet)[TITLE_HEIGHT + MARGIN :, MARGIN + 80 + MARGIN : -MARGIN]
+    for index in range(3):
+        top = index * (60 + MARGIN)
+        assert (rows[top : top + 60] == stylizer(street)).all(), index
+    assert len(installed()) > 1
+    every = sakuga.compare(street, side=32)
+    assert every.width == (1 + len(installed())) * 32 + (2 + len(installed())) * MARGIN
+    assert sakuga.compare(photos, [stylizer], side=40).width == 2 * 40 + 3 * MARGIN
+
+
+@pytest.mark.parametrize(
+    ("photos_given", "options", "message"),
+    [
+        ([], {}, "nothing to compare was given"),
+        ("missing.jpg", {}, "missing.jpg: there is no such file"),
+        (photo(8, 8), {"side": 0}, "side is 0 pixels"),
+        (photo(8, 8), {"layout": "diagonal"}, "layout is 'diagonal'"),
+        (photo(8, 8), {"out": "sheet.bmp"}, "the suffix .bmp is not one Sakuga writes"),
+        (photo(8, 8), {"styles": "novle"}, "did you mean novel"),
+    ],
+)
+def test_compare_in_python_refuses_in_words(
+    photos_given: Any, options: dict[str, Any], message: str, no_user_styles: Path
+) -> None:
+    with pytest.raises(SakugaError, match=re.escape(message)):
+        sakuga.compare(photos_given, **options)

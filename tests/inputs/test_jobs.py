@@ -20,6 +20,7 @@ from sakuga.errors import InputError
 from sakuga.images.read import read_picture
 from sakuga.inputs.jobs import do_jobs, paint_inputs
 from sakuga.inputs.plan import plan
+from sakuga.inputs.request import Request
 from sakuga.painting.options import PaintOptions
 from sakuga.painting.stylizer import Stylizer
 
@@ -49,7 +50,7 @@ def test_one_bad_file_among_fifty(
 ) -> None:
     paths = fill(tmp_path / "trip", 50)
     paths[20].write_bytes(paths[20].read_bytes()[:300])
-    assert paint_inputs([str(tmp_path / "trip")], stylizer, PaintOptions()) == 1
+    assert paint_inputs([str(tmp_path / "trip")], Request(stylizer)) == 1
     painted = sorted(path.name for path in (tmp_path / "trip-tiny").iterdir())
     assert painted == [path.name for path in paths if path is not paths[20]]
     for path in (paths[0], paths[49]):
@@ -65,15 +66,15 @@ def test_what_is_there_is_skipped(
     tmp_path: Path, stylizer: Stylizer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path / "trip", 4)
-    paint_inputs([str(tmp_path / "trip")], stylizer, PaintOptions())
+    paint_inputs([str(tmp_path / "trip")], Request(stylizer))
     marked = tmp_path / "trip-tiny" / "01.png"
     marked.write_bytes(b"mine")
     (tmp_path / "trip-tiny" / "02.png").unlink()
     capsys.readouterr()
-    assert paint_inputs([str(tmp_path / "trip")], stylizer, PaintOptions()) == 0
+    assert paint_inputs([str(tmp_path / "trip")], Request(stylizer)) == 0
     assert "1 painted in" in (told := capsys.readouterr().err) and "3 were there already" in told
     assert marked.read_bytes() == b"mine"
-    paint_inputs([str(tmp_path / "trip")], stylizer, PaintOptions(), overwrite=True)
+    paint_inputs([str(tmp_path / "trip")], Request(stylizer, overwrite=True))
     assert marked.read_bytes() != b"mine"
 
 
@@ -82,7 +83,7 @@ def test_a_single_picture_that_fails_raises_its_own_kind_of_error(
 ) -> None:
     (tmp_path / "a.jpg").write_text("hello")
     with pytest.raises(InputError, match=r"a.jpg: is not a picture, it holds text"):
-        paint_inputs([str(tmp_path / "a.jpg")], stylizer, PaintOptions())
+        paint_inputs([str(tmp_path / "a.jpg")], Request(stylizer))
     assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
 
 
@@ -90,10 +91,10 @@ def test_a_single_picture_that_is_there(
     tmp_path: Path, stylizer: Stylizer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (path,) = fill(tmp_path / "trip", 1)
-    assert paint_inputs([str(path)], stylizer, PaintOptions()) == 0
+    assert paint_inputs([str(path)], Request(stylizer)) == 0
     target = tmp_path / "trip" / "00-tiny.png"
     assert capsys.readouterr().out == f"{target}\n"
-    assert paint_inputs([str(path)], stylizer, PaintOptions()) == 0
+    assert paint_inputs([str(path)], Request(stylizer)) == 0
     told = capsys.readouterr()
     assert told.err == f"{target} is there already; --overwrite paints it again\n"
     assert told.out == ""
@@ -106,7 +107,7 @@ def test_json_tells_each_job(
     paths[1].write_bytes(b"")
     (tmp_path / "trip-tiny").mkdir()
     (tmp_path / "trip-tiny" / "02.png").touch()
-    assert paint_inputs([str(tmp_path / "trip")], stylizer, PaintOptions(), as_json=True) == 1
+    assert paint_inputs([str(tmp_path / "trip")], Request(stylizer, as_json=True)) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["style"] == "tiny"
     assert [row["status"] for row in report["results"]] == ["painted", "failed", "skipped"]
@@ -119,7 +120,7 @@ def test_quiet_tells_only_failures(
 ) -> None:
     paths = fill(tmp_path / "trip", 2)
     paths[1].write_bytes(b"")
-    paint_inputs([str(tmp_path / "trip")], stylizer, PaintOptions(), quiet=True)
+    paint_inputs([str(tmp_path / "trip")], Request(stylizer, quiet=True))
     captured = capsys.readouterr()
     assert captured.out == "" and len(captured.err.splitlines()) == 1
 
@@ -134,18 +135,14 @@ def test_a_bug_is_not_a_failed_job(
 
     monkeypatch.setattr("sakuga.inputs.jobs.paint_picture", broken)
     with pytest.raises(ZeroDivisionError):
-        list(do_jobs(plan([str(tmp_path / "trip")], "tiny").jobs, stylizer, PaintOptions()))
+        list(do_jobs(plan([str(tmp_path / "trip")], "tiny").jobs, Request(stylizer)))
 
 
 def test_progress_counts_jobs(tmp_path: Path, stylizer: Stylizer) -> None:
     fill(tmp_path / "trip", 3)
     seen: list[tuple[float, str]] = []
     jobs = plan([str(tmp_path / "trip")], "tiny").jobs
-    list(
-        do_jobs(
-            jobs, stylizer, PaintOptions(), progress=lambda done, name: seen.append((done, name))
-        )
-    )
+    list(do_jobs(jobs, Request(stylizer), lambda done, name: seen.append((done, name))))
     assert [done for done, _ in seen] == [0, 1, 1, 2, 2, 3]
     assert seen[-1][1].endswith("02.png")
 
@@ -183,7 +180,7 @@ def test_a_killed_run_leaves_no_partial_file_and_is_continued(
 def test_results_are_the_same_from_a_folder_and_alone(tmp_path: Path, stylizer: Stylizer) -> None:
     (path,) = fill(tmp_path / "trip", 1)
     look = PaintOptions(strength=0.5, keep_colour=True, max_side=16)
-    paint_inputs([str(path)], stylizer, look, out=tmp_path / "a.png", quiet=True)
+    paint_inputs([str(path)], Request(stylizer, look, out=tmp_path / "a.png", quiet=True))
     picture = read_picture(path, max_side=16).frames[0].colour
     expected = stylizer(picture, strength=0.5, keep_colour=True)
     assert np.array_equal(read_picture(tmp_path / "a.png").frames[0].colour, expected)

@@ -14,7 +14,8 @@ from PIL import Image
 from samples import encoded, photo
 
 import sakuga
-from sakuga.errors import InputError, OptionError, StyleError
+from sakuga.errors import InputError, OptionError, OutputError, StyleError
+from sakuga.images.marks import read_mark
 from sakuga.images.picture import Frame, Picture
 from sakuga.images.read import read_picture
 from sakuga.painting.options import PaintOptions
@@ -264,3 +265,49 @@ def test_public_names() -> None:
     assert sakuga.__version__
     with pytest.raises(AttributeError, match="no attribute 'pant'"):
         _ = sakuga.pant  # type: ignore[attr-defined]
+
+
+def test_an_open_file_gives_an_image(tmp_path: Path, stylizer: Stylizer, anime: np.ndarray) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(PHOTO).save(path)
+    with path.open("rb") as file, path.open() as text:
+        for given in (file, text, io.BytesIO(path.read_bytes())):
+            assert (np.asarray(sakuga.paint(given, stylizer)) == anime).all()
+    with pytest.raises(InputError, match="the open file cannot be read"):
+        sakuga.paint(file, stylizer)
+    with pytest.raises(InputError, match="give a path, an address, an open file"):
+        sakuga.paint(io.StringIO("text"), stylizer)
+
+
+def test_out_is_written_as_well(tmp_path: Path, stylizer: Stylizer, anime: np.ndarray) -> None:
+    path, out = tmp_path / "a.png", tmp_path / "new" / "b.png"
+    Image.fromarray(PHOTO).save(path)
+    result = sakuga.paint(path, stylizer, out=out)
+    assert (np.asarray(result) == anime).all()
+    assert (read_picture(out).frames[0].colour == anime).all()
+    mark = read_mark(out)
+    assert mark is not None and mark.source == "a.png" and mark.style == "tiny 1"
+    with pytest.raises(OutputError, match=r"b\.png: is there already; .* overwrite=True"):
+        sakuga.paint(path, stylizer, out=out)
+    assert isinstance(sakuga.paint(PHOTO, stylizer, out=str(out), overwrite=True), np.ndarray)
+    with pytest.raises(OutputError, match="is the photo, which is never replaced"):
+        sakuga.paint(path, stylizer, out=path, overwrite=True)
+    with pytest.raises(OptionError, match=r"the suffix \.bmp is not one Sakuga writes"):
+        sakuga.paint(path, stylizer, out=tmp_path / "x.bmp")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.png", "new"]
+
+
+def test_out_holds_all_frames_of_an_animation(tmp_path: Path, stylizer: Stylizer) -> None:
+    frames = [Image.fromarray(photo(24, 32, seed)) for seed in range(3)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
+    result = sakuga.paint(tmp_path / "a.webp", stylizer, out=tmp_path / "b.png")
+    assert len(read_picture(tmp_path / "b.png").frames) == 3
+    assert (np.asarray(result) == stylizer(photo(24, 32, 0))).all()
+    with pytest.raises(OptionError, match="jpg holds no animation"):
+        sakuga.paint(tmp_path / "a.webp", stylizer, out=tmp_path / "b.jpg")
+
+
+def test_the_name_of_before_says_its_successor() -> None:
+    with pytest.warns(DeprecationWarning, match=r"painting\.options\.PaintOptions"):
+        from sakuga.painting.pictures import Look
+    assert Look(strength=0.5) == PaintOptions(0.5)

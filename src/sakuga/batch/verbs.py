@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from sakuga.extras import need
-from sakuga.painting.options import PaintOptions
+from sakuga.painting.typed import TypedOptions
 
 
 def batch(
@@ -15,8 +15,8 @@ def batch(
     out: str,
     *,
     style: Annotated[str, Parameter(name=["--style", "-s"])] = "novel",
-    painting: Annotated[PaintOptions | None, Parameter(name="*")] = None,
-    format: Literal["png", "jpg", "webp", "gif"] | None = None,
+    painting: Annotated[TypedOptions | None, Parameter(name="*")] = None,
+    format: Literal["png", "jpg", "jpeg", "webp", "gif"] | None = None,
     output: Literal["tree", "shards", "parquet"] = "tree",
     pictures_per_shard: int = 256,
     workers: int | None = None,
@@ -27,7 +27,7 @@ def batch(
     quiet: bool = False,
     json: bool = False,
 ) -> int:
-    """Paint millions of pictures, on all cores, or on the machines of a Ray cluster.
+    """Paint millions of pictures, on all cores or a cluster.
 
     Run it again after a crash: it goes on where it ended.
 
@@ -70,7 +70,7 @@ def batch(
         out,
         style=style,
         painting=painting,
-        file_format=format,
+        file_format="jpg" if format == "jpeg" else format,
         output=output,
         options=Options(workers, device, address, pictures_per_shard, retry, overwrite, quiet),
     )

@@ -49,7 +49,7 @@ def export(
     calibrate: Path | None = None,
     page: Path | None = None,
 ) -> None:
-    """Make a style file of a training, or turn a style into another form.
+    """Make a style of a training, or give one another form.
 
     Example:  sakuga export runs/mine mine.onnx
 
@@ -83,7 +83,9 @@ def blend(
     share: float = 0.5,
     strip: Paths = (),
 ) -> None:
-    """Make a style between two of one architecture, by the mean of their weights.
+    """Make a style between two of one architecture.
+
+    Its weights are the mean of theirs.
 
     Example:  sakuga blend novel mine.onnx between.onnx --share 0.4 --strip photo.jpg
 
@@ -120,7 +122,7 @@ def import_weights(
     bgr: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Make a style file of other people's weights, which stay theirs.
+    """Make a style of other people's weights.
 
     Example:  sakuga import-weights Hayao_net_G_float.pth hayao.onnx
 

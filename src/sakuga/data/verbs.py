@@ -174,7 +174,7 @@ def safebooru(
     )
 
 
-@prepare_app.command
+@prepare_app.command(usage="sakuga prepare frames [OPTIONS] FILMS... OUT")
 def frames(*paths: Path, limit: int | None = None, every: float = 1.0, told: Told = USUALLY) -> int:
     """Take distinct, sharp frames out of films and clips that you own.
 

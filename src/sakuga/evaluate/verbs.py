@@ -69,7 +69,9 @@ class Request:
 
 
 def evaluate(*, request: Annotated[Request, Parameter(name="*")], json: bool = False) -> int:
-    """Measure styles against photos and drawings: a report with table, plots and pictures.
+    """Measure styles against photos and drawings.
+
+    The report has a table, plots and pictures.
 
     Example: sakuga evaluate --style novel storybook --photos photos/ --anime drawings.tar
 

@@ -13,8 +13,7 @@ from sakuga.images.timeline import moves
 from sakuga.images.urls import is_url
 from sakuga.inputs.piping import files_for
 from sakuga.inputs.plan import STREAM, Job
-from sakuga.painting.options import PaintOptions
-from sakuga.painting.stylizer import Stylizer
+from sakuga.inputs.request import Request
 from sakuga.video.options import (
     VideoOptions,
     check_source,
@@ -89,13 +88,7 @@ def check_video(job: Job, video: VideoOptions) -> None:
 
 
 def paint_moving(
-    job: Job,
-    stylizer: Stylizer,
-    options: PaintOptions,
-    video: VideoOptions,
-    file_format: str | None,
-    overwrite: bool,
-    progress: Callable[[float, str], None],
+    job: Job, request: Request, progress: Callable[[float, str], None]
 ) -> tuple[Path | None, list[str]]:
     """Paint one video or animation, or a sheet of moments of it.
 
@@ -108,15 +101,16 @@ def paint_moving(
         share = state.frames / state.total_frames if state.total_frames else 0.0
         progress(min(1.0, share), f": {state.speed}")
 
+    video, file_format = request.video, request.file_format
     if video.preview:
         if job.target is None or job.source == STREAM:
             raise OptionError("--preview looks at a file and makes one; name both")
         sheet, seconds = preview_clip(
             job.source,
             job.target if job.to_file else job.target.with_name(f"{job.target.stem}-preview.png"),
-            style=stylizer,
-            painting=options,
-            overwrite=overwrite,
+            style=request.stylizer,
+            painting=request.painting,
+            overwrite=request.overwrite,
             options=video,
         )
         if seconds is None:
@@ -126,9 +120,9 @@ def paint_moving(
         result = paint_clip(
             files.source,
             files.target,
-            style=stylizer,
-            painting=options,
-            overwrite=overwrite,
+            style=request.stylizer,
+            painting=request.painting,
+            overwrite=request.overwrite,
             options=replace(video, fragmented=job.target is None),
             on_progress=advance,
         )

@@ -3,36 +3,91 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sakuga.console import ProgressBar
 from sakuga.errors import InputError, OptionError, OutputError, SakugaError
 from sakuga.images.formats import format_of
 from sakuga.images.marks import Mark
-from sakuga.images.picture import Frame, Picture
-from sakuga.images.read import read_picture
+from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.sheet import contact_sheet
-from sakuga.images.urls import fetch, file_name, is_url
+from sakuga.images.urls import file_name, is_url
 from sakuga.images.write import check_quality, write_picture
 from sakuga.inputs.plan import find_pictures
 from sakuga.painting.mixture import open_stylizer
 from sakuga.painting.options import check_whole
+from sakuga.painting.pictures import AnyPhoto, AnyStyle, check_target, open_photo
 from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
+from sakuga.styles import installed
 
 Row = list[NDArray[np.uint8]]  # (H, W, 3) each: a photo and what each style makes of it
 Layout = Literal["row", "column", "grid"]
 
 
+def compare(
+    photos: AnyPhoto | Sequence[AnyPhoto],
+    styles: AnyStyle | Sequence[AnyStyle] | None = None,
+    *,
+    side: int = 512,
+    layout: Layout = "row",
+    photo: Literal["first", "last"] = "first",
+    out: str | Path | None = None,
+    overwrite: bool = False,
+) -> Image.Image:
+    """Draw photos beside what several styles make of them.
+
+    Args:
+        photos: one or a list of what `paint` takes, or of folders and patterns; of an animation the
+            first frame is taken.
+        styles: one or a list of what `paint` takes; None: all that a name finds.
+        side: pixels; longer side of a picture on the sheet, at which it is also painted.
+        layout: "row", a row for each photo; "column", a column for each; "grid", its pictures in a
+            square, squares below each other.
+        photo: where it stands among its pictures.
+        out: a file to write as well, PNG, JPEG or WebP by its suffix.
+        overwrite: replace `out` if it is there.
+
+    Returns:
+        The sheet, of mode RGB.
+
+    Raises:
+        SakugaError: one of its branches, for the first photo, style, option or place that cannot be
+            used.
+    """
+    check_whole("side", side, " pixels")
+    if layout not in get_args(Layout) or photo not in ("first", "last"):
+        raise OptionError(f"layout is {layout!r} and photo {photo!r}; see the help of compare")
+    target = None if out is None else check_target(Path(out), "", overwrite=overwrite)
+    sources: list[AnyPhoto] = []
+    for given in _listed(photos):
+        if isinstance(given, str | Path):
+            found, unread = find_pictures([str(given)])
+            if unread:
+                raise unread[0]
+            sources += found
+        else:
+            sources.append(given)
+    if not sources:
+        raise InputError("nothing to compare was given; give a photo or more")
+    stylizers = _opened(styles)
+    rows = [_row(source, stylizers, side) for source in sources]
+    sheet = lay_out(rows, _titles(stylizers), layout, photo)
+    if target is not None:
+        write_picture(Picture((Frame(sheet),)), target, mark=_mark(stylizers))
+    return Image.fromarray(sheet)
+
+
 def draw_comparison(
     photos: Sequence[str] | str | Path,
-    styles: Sequence[str | Path] | str | Path,
+    styles: Sequence[str | Path] | str | Path | None,
     out: str | Path,
     *,
     side: int = 512,
@@ -45,7 +100,7 @@ def draw_comparison(
 
     Args:
         photos: pictures, folders, patterns or addresses; of an animation the first frame is taken.
-        styles: names, style files or mixtures.
+        styles: names, style files or mixtures; None: all that a name finds.
         out: a path whose suffix says PNG, JPEG or WebP, for one sheet of all photos; a folder, or a
             path without a suffix, for a JPEG named after each photo, with it alone.
         side: pixels; longer side of a picture on the sheet, at which it is also painted.
@@ -61,7 +116,6 @@ def draw_comparison(
         SakugaError: the only photo, a style or the place cannot be used.
     """
     photos = [str(photos)] if isinstance(photos, str | Path) else [str(photo) for photo in photos]
-    styles = [styles] if isinstance(styles, str | Path) else styles
     out = Path(out)
     if not photos:
         raise InputError("nothing to compare was given; name a picture, a folder or more")
@@ -79,23 +133,27 @@ def draw_comparison(
     for target in targets:
         if kind_of(target) != "nothing" and not overwrite:
             raise OutputError(f"{target}: is there already; use --overwrite, or another --out")
-    stylizers = [open_stylizer(style) for style in styles]
-    mark = Mark(style=", ".join(stylizer.spec.name for stylizer in stylizers))
-    titles = ["photo", *(stylizer.spec.name for stylizer in stylizers)]
+    stylizers = _opened(styles)
 
     def write(rows: Sequence[Row], target: Path) -> None:
-        sheet = lay_out(rows, titles, layout, photo)
-        write_picture(Picture((Frame(sheet),)), target, quality=quality, mark=mark)
+        sheet = lay_out(rows, _titles(stylizers), layout, photo)
+        picture = Picture((Frame(sheet),))
+        write_picture(picture, target, quality=quality, mark=_mark(stylizers))
 
     errors: list[SakugaError] = [*unread]
     rows = []
-    for row, target in zip(_painted_rows(sources, stylizers, side), cycle(targets)):
-        if isinstance(row, SakugaError):
-            errors.append(row)
-        elif strips:
-            write([row], target)
-        else:
-            rows.append(row)
+    with ProgressBar("Painting", total=len(sources)) as bar:
+        for done, (source, target) in enumerate(zip(sources, cycle(targets))):
+            bar.update(done, source)
+            try:
+                row = _row(source, stylizers, side)
+            except SakugaError as error:
+                errors.append(error)
+                continue
+            if strips:
+                write([row], target)
+            else:
+                rows.append(row)
     if len(sources) == 1 and errors:
         raise errors[-1]
     if rows:
@@ -158,16 +216,27 @@ def _is_same_file(target: Path, source: str) -> bool:
         return False
 
 
-def _painted_rows(
-    sources: Sequence[str], stylizers: Sequence[Stylizer], side: int
-) -> Iterator[Row | SakugaError]:
-    """Each photo, of at most `side` pixels, and what every style makes of it; or why it cannot."""
-    with ProgressBar("Painting", total=len(sources)) as bar:
-        for done, source in enumerate(sources):
-            bar.update(done, source)
-            try:
-                content = fetch(source) if is_url(source) else Path(source)
-                photo = read_picture(content, name=source, max_side=side).frames[0].colour
-                yield [photo, *(stylizer(photo) for stylizer in stylizers)]
-            except SakugaError as error:
-                yield error
+def _opened(styles: AnyStyle | Sequence[AnyStyle] | None) -> list[Stylizer]:
+    given = installed() if styles is None else _listed(styles)
+    return [style if isinstance(style, Stylizer) else open_stylizer(style) for style in given]
+
+
+def _listed(given: Any) -> list[Any]:
+    """One thing, or some, as a list."""
+    return [*given] if isinstance(given, list | tuple) else [given]
+
+
+def _titles(stylizers: Sequence[Stylizer]) -> list[str]:
+    return ["photo", *(stylizer.spec.name for stylizer in stylizers)]
+
+
+def _mark(stylizers: Sequence[Stylizer]) -> Mark:
+    return Mark(style=", ".join(_titles(stylizers)[1:]))
+
+
+def _row(source: AnyPhoto, stylizers: Sequence[Stylizer], side: int) -> Row:
+    """A photo, of at most `side` pixels, and what every style makes of it."""
+    frame = open_photo(source, side).frames[0]
+    height, width = frame.colour.shape[:2]
+    photo = shrink(frame, fit_within((width, height), side)).colour
+    return [photo, *(stylizer(photo) for stylizer in stylizers)]

@@ -27,43 +27,30 @@ from sakuga.inputs.clips import (
 )
 from sakuga.inputs.outcome import Outcome, PaintedOtherwiseError
 from sakuga.inputs.places import mark_at
-from sakuga.inputs.plan import STREAM, Job, plan
-from sakuga.inputs.telling import as_json_values, tell_failures, tell_outcomes
-from sakuga.painting.options import USUAL, PaintOptions
+from sakuga.inputs.plan import STREAM, Job
+from sakuga.inputs.request import Request
+from sakuga.inputs.telling import as_json_values, line_of, tell_failures, tell_outcomes
+from sakuga.painting.options import USUAL
 from sakuga.painting.pictures import beside, mark_of, paint_picture
-from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
-from sakuga.video.options import (
-    VIDEO_FORMATS,
-    VideoOptions,
-    is_live,
-    parts_folder,
-)
+from sakuga.video.options import VIDEO_FORMATS, is_live, parts_folder
 
 SMALLEST_TILE = 16  # pixels; around each a style looks at a hundred more
 
 
 def do_jobs(
-    jobs: Sequence[Job],
-    stylizer: Stylizer,
-    options: PaintOptions,
-    *,
-    file_format: str | None = None,
-    overwrite: bool = False,
-    video: VideoOptions | None = None,
-    progress: Callable[[float, str], None] | None = None,
+    jobs: Sequence[Job], request: Request, progress: Callable[[float, str], None] | None = None
 ) -> Iterator[Outcome]:
     """Do one job after the other, giving what became of each as it is done.
 
-    A job whose result is there is skipped, unless `overwrite`: results are written whole or not at
-    all, so what is there is done. If it says that it was painted from something else or otherwise,
-    the job fails. A source that is itself a result is skipped, unless it was named. Only what a
-    user can cause makes a job fail; a bug is raised.
+    A job whose result is there is skipped, unless it is to be overwritten: results are written
+    whole or not at all, so what is there is done. If it says that it was painted from something
+    else or otherwise, the job fails. A source that is itself a result is skipped, unless it was
+    named. Only what a user can cause makes a job fail; a bug is raised.
 
     Args:
         progress: called with the number of jobs done, a fraction, and the name of the current one.
     """
-    video = video or VideoOptions()
     for index, job in enumerate(jobs):
 
         def advance(
@@ -75,34 +62,27 @@ def do_jobs(
         advance(0.0)
         start_s = time.perf_counter()
         try:
-            yield _do(job, stylizer, options, video, file_format, overwrite, advance)
+            yield _do(job, request, advance)
         except SakugaError as error:
             yield Outcome(job, "failed", time.perf_counter() - start_s, error)
 
 
-def _do(
-    job: Job,
-    stylizer: Stylizer,
-    options: PaintOptions,
-    video: VideoOptions,
-    file_format: str | None,
-    overwrite: bool,
-    advance: Callable[..., None],
-) -> Outcome:
+def _do(job: Job, request: Request, advance: Callable[..., None]) -> Outcome:
     """Do one job, unless it is done already.
 
     Raises:
         SakugaError: it cannot be done.
     """
     start_s = time.perf_counter()
+    video = request.video
     as_video = job.is_video or (video.shows_otherwise and is_animation(job))
     if as_video:
         check_video(job, video)
     if not job.named and not is_url(job.source) and mark_at(Path(job.source)) is not None:
         return Outcome(job, "skipped", own=True, notes=("is itself a result of Sakuga",))
     content = read_stdin() if job.source == STREAM and not as_video else None
-    asked = _mark_of(job, stylizer, options, video, content)
-    if _is_there(job, overwrite, video, as_video):
+    asked = _mark_of(job, request, content)
+    if _is_there(job, request, as_video):
         assert job.target is not None
         found = mark_at(job.target)
         if found is None:
@@ -114,44 +94,31 @@ def _do(
     notes: list[str] = []
     done = job
     if as_video:
-        target, notes = paint_moving(job, stylizer, options, video, file_format, overwrite, advance)
+        target, notes = paint_moving(job, request, advance)
         done = replace(job, target=target)
     else:
         photo = content if content is not None else _load(job.source)
-        do_job(
-            job,
-            photo,
-            stylizer,
-            options,
-            asked,
-            file_format=None if file_format in VIDEO_FORMATS else file_format,
-            video=video,
-            progress=advance,
-        )
+        do_job(job, photo, request, asked, advance)
     return Outcome(done, "painted", time.perf_counter() - start_s, notes=tuple(notes))
 
 
 def do_job(
     job: Job,
     photo: Path | bytes,
-    stylizer: Stylizer,
-    options: PaintOptions,
+    request: Request,
     mark: Mark,
-    *,
-    file_format: str | None = None,
-    video: VideoOptions | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> None:
     """Paint one picture or animation to where it goes, replacing what is there.
 
-    Args:
-        video: of these, `start`, `stop` and `fps` choose the frames of an animation, and
-            `side_by_side` shows the photo too.
+    Of the options of videos, `start`, `stop` and `fps` choose the frames of an animation, and
+    `side_by_side` shows the photo too.
 
     Raises:
         SakugaError: it cannot be read, painted or written.
     """
-    video = video or VideoOptions()
+    video, options = request.video, request.painting
+    file_format = None if request.file_format in VIDEO_FORMATS else request.file_format
     name = name_of(job.source)
     if job.target is None:
         check_stdout()
@@ -168,7 +135,7 @@ def do_job(
         )
     elif job.named:
         check_for_picture(video, name, moves=False)
-    painted = paint_picture(picture, stylizer, options, progress)
+    painted = paint_picture(picture, request.stylizer, options, progress)
     if video.side_by_side:
         painted = beside(picture, painted)
     del picture  # of 100 megapixels takes 300 MB, which encoding can use
@@ -180,18 +147,7 @@ def do_job(
     write_stdout(buffer.getbuffer())
 
 
-def paint_inputs(
-    inputs: Sequence[str],
-    stylizer: Stylizer,
-    options: PaintOptions,
-    *,
-    out: Path | None = None,
-    file_format: str | None = None,
-    overwrite: bool = False,
-    quiet: bool = False,
-    as_json: bool = False,
-    video: VideoOptions | None = None,
-) -> int:
+def paint_inputs(inputs: Sequence[str], request: Request) -> int:
     """Plan the inputs, do the jobs and tell what happened.
 
     Returns:
@@ -200,30 +156,24 @@ def paint_inputs(
     Raises:
         SakugaError: the plan cannot be made, or its only job failed.
     """
-    made = plan(inputs, stylizer.spec.name, out=out, file_format=file_format)
+    made = request.plan(inputs)
     jobs = made.jobs
     to_stdout = jobs[0].target is None
-    if to_stdout and as_json:
+    if to_stdout and request.as_json:
         raise OptionError("--json and a picture on stdout cannot be had together; use --out")
-    if video is not None:
-        check_options(jobs, video)
+    check_options(jobs, request.video)
     outcomes = []
-    with ProgressBar("Painting", total=len(jobs), quiet=quiet) as bar:
-        for outcome in do_jobs(
-            jobs,
-            stylizer,
-            options,
-            file_format=file_format,
-            overwrite=overwrite,
-            video=video,
-            progress=bar.update,
-        ):
+    with ProgressBar("Painting", total=len(jobs), quiet=request.quiet) as bar:
+        for outcome in do_jobs(jobs, request, bar.update):
             if outcome.error is not None and len(jobs) == 1 and not made.errors:
                 raise outcome.error
             outcomes.append(outcome)
-    if as_json:
-        print(json.dumps(as_json_values(stylizer.spec.name, outcomes, made.errors)))
-    elif not quiet and not to_stdout:
+            if request.verbose:
+                bar.say(line_of(outcome))
+    if request.as_json:
+        values = as_json_values(request.stylizer.spec.name, outcomes, made.errors)
+        print(json.dumps(values))
+    elif not request.quiet and not to_stdout:
         tell_outcomes(outcomes, made.folders, failures=bool(made.errors))
     return tell_failures(outcomes, made.errors)
 
@@ -236,10 +186,9 @@ def check_tile(tile: int | str) -> None:
         )
 
 
-def _mark_of(
-    job: Job, stylizer: Stylizer, options: PaintOptions, video: VideoOptions, content: bytes | None
-) -> Mark:
+def _mark_of(job: Job, request: Request, content: bytes | None) -> Mark:
     """The mark of the result that is asked for."""
+    stylizer, options, video = request.stylizer, request.painting, request.video
     if job.source == STREAM:
         digest = "" if content is None else digest_of(content)
         return mark_of(stylizer, options, source="stdin", digest=digest)
@@ -271,20 +220,20 @@ def _usual(job: Job) -> Mapping[str, Option]:
     return USUAL_VIDEO
 
 
-def _is_there(job: Job, overwrite: bool, video: VideoOptions, as_video: bool) -> bool:
+def _is_there(job: Job, request: Request, as_video: bool) -> bool:
     """True if the result is there and is not to be made again, or made further.
 
     Raises:
         OutputError: it is there, but can be no result of this job.
     """
-    if job.target is None or overwrite or kind_of(job.target) == "nothing":
+    if job.target is None or request.overwrite or kind_of(job.target) == "nothing":
         return False
     if not as_video:
         return True
-    if video.preview:
+    if request.video.preview:
         return False  # the sheet has a name of its own
     if kind_of(parts_folder(job.target) / "job.json") == "file":
-        if video.resume:
+        if request.video.resume:
             return False
         raise OutputError(
             f"{job.target}: only a part of it is painted; go on with --resume, or start again with "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +44,12 @@ class Plan:
 
 
 def plan(
-    inputs: Sequence[str], style: str, *, out: Path | None = None, file_format: str | None = None
+    inputs: Sequence[str],
+    style: str,
+    *,
+    out: Path | None = None,
+    file_format: str | None = None,
+    wanted: Callable[[Path], bool] | None = None,
 ) -> Plan:
     """Find every picture and video that the inputs mean.
 
@@ -61,6 +66,7 @@ def plan(
         file_format: "png", "jpg", "webp", "gif", "mp4", "mov", "mkv" or "webm" for all results;
             None: like the source. In a folder it is for what it suits: a picture format for the
             pictures, a video format for the videos and animations.
+        wanted: which files of folders to take, and those may be none; None: all.
 
     Raises:
         InputError: an input that does not exist, or holds no picture.
@@ -87,7 +93,8 @@ def plan(
         places = Places(style, file_format)
         for name in names:
             if name in roots:
-                _add_tree(made, Path(name), style, out, places, alone=len(names) == 1)
+                several = out is not None and len(names) > 1
+                _add_tree(made, Path(name), style, out, places, wanted, several=several)
             else:
                 _check_suits(name, file_format)
                 named = list(inputs) == names and len(names) == 1
@@ -222,18 +229,28 @@ def _place(source: str, out: Path | None, places: Places) -> Path:
 
 
 def _add_tree(
-    made: Plan, folder: Path, style: str, out: Path | None, places: Places, *, alone: bool
+    made: Plan,
+    folder: Path,
+    style: str,
+    out: Path | None,
+    places: Places,
+    wanted: Callable[[Path], bool] | None,
+    *,
+    several: bool,
 ) -> None:
     """Add the pictures and videos below a folder, each to the same place of another tree."""
     whole = folder.resolve()
-    several = None if out is None or alone else out / whole.name
-    root = several or out or folder_of_results(folder, style)
+    root = out or folder_of_results(folder, style)
+    if several:
+        root = root / whole.name
     found, errors = files_below(folder, _is_media_name)
     inside = root.resolve()
     sources = [path.relative_to(folder) for path in found]
     if inside != whole:
         sources = [path for path in sources if not (whole / path).is_relative_to(inside)]
-    if not sources:
+    if wanted is not None:
+        sources = [path for path in sources if wanted(folder / path)]
+    elif not sources:
         raise (errors or [InputError(f"{folder}: this folder holds no pictures or videos")])[0]
     for path in sources:
         source = str(folder / path)

@@ -46,13 +46,14 @@ def choose_styles(
         styles = [words[0]]
         for word in words[1:]:
             is_style = word in names or word.endswith(".onnx") or is_run(word)
-            (styles if is_style or not _is_input(word) else more).append(word)
+            (styles if is_style or not is_input(word) else more).append(word)
     if len(styles) > 1:
         _check_several(styles, [*inputs, *more], out)
     return styles, more
 
 
-def _is_input(word: str) -> bool:
+def is_input(word: str) -> bool:
+    """True for what can be painted: a pattern, an address, or what is there."""
     if word == STREAM or is_url(word) or is_live(word) or kind_of(Path(word)) != "nothing":
         return True
     return "+" not in word and any(sign in word for sign in _OF_PATHS)  # + is of mixtures

@@ -45,7 +45,14 @@ def tell_outcomes(outcomes: Sequence[Outcome], folders: Sequence[Path], *, failu
         elif not only.unmarked:
             tell(f"{only.job.target} is there already; --overwrite paints it again")
         return
-    tell(_summary(outcomes, folders, failures=failures))
+    tell(summary(outcomes, folders, failures=failures))
+
+
+def line_of(outcome: Outcome) -> str:
+    """What became of one job: trip/a.jpg -> trip-novel/a.jpg, 1.2 s."""
+    job = outcome.job
+    said = f"{outcome.seconds:.1f} s" if outcome.status == "painted" else outcome.status
+    return f"{job.source} -> {'stdout' if job.target is None else shown(job.target)}, {said}"
 
 
 def tell_failures(outcomes: Sequence[Outcome], errors: Sequence[InputError]) -> int:
@@ -74,13 +81,13 @@ def as_json_values(
     style: str, outcomes: Sequence[Outcome], errors: Sequence[InputError]
 ) -> dict[str, Any]:
     """What `--json` prints."""
-    values: dict[str, Any] = {"style": style, "results": [_row(outcome) for outcome in outcomes]}
+    values: dict[str, Any] = {"style": style, "results": [row_of(outcome) for outcome in outcomes]}
     if errors:
         values["errors"] = [one_line(error) for error in errors]
     return values
 
 
-def _summary(outcomes: Sequence[Outcome], folders: Sequence[Path], *, failures: bool) -> str:
+def summary(outcomes: Sequence[Outcome], folders: Sequence[Path], *, failures: bool) -> str:
     """8 painted in 53.7 s -> photos-novel/, 2 were there already, 1 failed:"""
     painted = [outcome for outcome in outcomes if outcome.status == "painted"]
     failed = sum(outcome.status == "failed" for outcome in outcomes)
@@ -104,7 +111,8 @@ def _summary(outcomes: Sequence[Outcome], folders: Sequence[Path], *, failures: 
     return text
 
 
-def _row(outcome: Outcome) -> dict[str, str | float | list[str] | None]:
+def row_of(outcome: Outcome) -> dict[str, str | float | list[str] | None]:
+    """What `--json` prints of one job."""
     return {
         "source": outcome.job.source,
         "target": str(outcome.job.target),

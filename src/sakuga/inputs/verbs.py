@@ -13,9 +13,24 @@ from cyclopts import Group, Parameter, Token
 from sakuga.console import tell
 from sakuga.errors import one_line
 from sakuga.painting.options import PaintOptions
+from sakuga.painting.typed import TypedOptions
 from sakuga.video.options import VideoOptions, parse_rate, parse_time
 
 VIDEO = Group("Video", sort_key=100)
+Source = str | Path  # is a str; the shell completes paths
+
+
+def _style_names(_: object) -> list[str]:
+    """What the shell completes behind --style."""
+    from sakuga.styles import installed
+
+    return [style.spec.name for style in installed()]
+
+
+Styles = Annotated[
+    list[str] | None,
+    Parameter(name=["--style", "--styles", "-s"], consume_multiple=True, completer=_style_names),
+]
 
 
 def _time(_: object, tokens: Sequence[Token]) -> Fraction:
@@ -28,9 +43,11 @@ def _rate(_: object, tokens: Sequence[Token]) -> Fraction:
 
 @dataclass(frozen=True)
 class ClipOptions(VideoOptions):
-    start: Annotated[Fraction | None, Parameter(name="--from", converter=_time)] = None
-    stop: Annotated[Fraction | None, Parameter(name="--to", converter=_time)] = None
-    fps: Annotated[Fraction | None, Parameter(converter=_rate)] = None
+    start: Annotated[Fraction | None, Parameter(name="--from", converter=_time, metavar="TIME")] = (
+        None
+    )
+    stop: Annotated[Fraction | None, Parameter(name="--to", converter=_time, metavar="TIME")] = None
+    fps: Annotated[Fraction | None, Parameter(converter=_rate, metavar="RATE")] = None
     steady: Annotated[bool, Parameter(negative="--no-steady")] = True
     segment_frames: Annotated[int, Parameter(parse=False)] = 240
     fragmented: Annotated[bool, Parameter(parse=False)] = False
@@ -40,19 +57,19 @@ ClipOptions.__doc__ = VideoOptions.__doc__  # where the help of each is written
 
 
 def paint(
-    *inputs: Annotated[str, Parameter(allow_leading_hyphen=True)],  # '-' is stdin
+    *inputs: Annotated[Source, Parameter(allow_leading_hyphen=True)],  # '-' is stdin
     out: Annotated[Path | None, Parameter(name=["--out", "-o"], allow_leading_hyphen=True)] = None,
-    style: Annotated[
-        list[str] | None, Parameter(name=["--style", "-s"], consume_multiple=True)
-    ] = None,
+    style: Styles = None,
     all_styles: bool = False,
-    options: Annotated[PaintOptions | None, Parameter(name="*")] = None,
-    format: Literal["png", "jpg", "webp", "gif", "mp4", "mov", "mkv", "webm"] | None = None,
+    options: Annotated[TypedOptions | None, Parameter(name="*")] = None,
+    format: Literal["png", "jpg", "jpeg", "webp", "gif", "mp4", "mov", "mkv", "webm"] | None = None,
     overwrite: bool = False,
+    watch: bool = False,
     tile: int | Literal["auto", "none"] = "auto",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int | None = None,
     quiet: bool = False,
+    verbose: bool = False,
     json: bool = False,
     video: Annotated[ClipOptions | None, Parameter(name="*", group=VIDEO)] = None,
 ) -> int:
@@ -75,6 +92,8 @@ def paint(
         Format of the results; otherwise that of the photo.
     overwrite
         Paint again what is there already, instead of skipping it.
+    watch
+        Go on with what arrives in a folder, as from a camera or scanner, until Ctrl-C.
     tile
         Side of the tiles that large pictures are painted in, pixels.
     device
@@ -83,39 +102,46 @@ def paint(
         How many threads to compute with; otherwise one a core.
     quiet
         Show no progress and no summary.
+    verbose
+        Tell of each result as it is done.
     json
         Print what was done as JSON.
     """
     from sakuga.convert.runs import is_run, style_of
     from sakuga.inputs.jobs import check_tile, paint_inputs
+    from sakuga.inputs.request import Request
     from sakuga.inputs.several import choose_styles
+    from sakuga.inputs.watch import watch_folders
     from sakuga.painting.mixture import open_stylizer
 
     check_tile(tile)
-    styles, more = choose_styles(style, inputs, out, is_run, every=all_styles)
+    given = [str(one) for one in inputs]
+    styles, more = choose_styles(style, given, out, is_run, every=all_styles)
     stylizers = [
         open_stylizer(style_of(name), device=device, threads=threads, tile=tile) for name in styles
     ]
-    status = 0
-    for stylizer in stylizers:
-        failed = paint_inputs(
-            (*inputs, *more),
+    requests = [
+        Request(
             stylizer,
             options or PaintOptions(),
+            video or VideoOptions(),
             out=out / stylizer.spec.name if out is not None and len(stylizers) > 1 else out,
-            file_format=format,
+            file_format="jpg" if format == "jpeg" else format,
             overwrite=overwrite,
             quiet=quiet,
+            verbose=verbose,
             as_json=json,
-            video=video,
         )
-        status = max(status, failed)
-    return status
+        for stylizer in stylizers
+    ]
+    if watch:
+        return watch_folders([*given, *more], requests)
+    return max([paint_inputs([*given, *more], request) for request in requests])
 
 
 def compare(
-    *photos: str,
-    styles: Annotated[list[str], Parameter(consume_multiple=True)],
+    *photos: Source,
+    styles: Styles = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("comparison.png"),
     side: int = 512,
     quality: int | None = None,
@@ -123,7 +149,7 @@ def compare(
     layout: Literal["row", "column", "grid"] = "row",
     photo: Literal["first", "last"] = "first",
 ) -> int:
-    """Draw a sheet of photos, each beside itself in several styles, or a strip of each.
+    """Draw photos beside what several styles make of them.
 
     Example:  sakuga compare cat.jpg street.jpg --styles novel storybook --out sheet.png
 
@@ -132,7 +158,7 @@ def compare(
     photos
         Pictures, folders, patterns or addresses.
     styles
-        Names of styles, style files or trainings' folders.
+        Names of styles, style files or trainings' folders; otherwise all that a name finds.
     out
         The sheet; PNG, JPEG or WebP by its suffix. A folder: in it a JPEG for each photo.
     side
@@ -149,10 +175,9 @@ def compare(
     from sakuga.convert.runs import style_of
     from sakuga.inputs.compare import draw_comparison
 
-    styles = [style_of(style) for style in styles]
     errors = draw_comparison(
-        photos,
-        styles,
+        [str(one) for one in photos],
+        None if styles is None else [style_of(style) for style in styles],
         out,
         side=side,
         quality=quality,

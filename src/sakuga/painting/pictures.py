@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import overload
+from typing import IO, Any, overload
 
 import numpy as np
 from PIL import Image
 
-from sakuga.errors import NotAPhotoError, OptionError
+from sakuga.errors import InputError, NotAPhotoError, OptionError, OutputError
 from sakuga.images.colour import Pixels
-from sakuga.images.formats import format_like
-from sakuga.images.marks import Mark, Option
+from sakuga.images.formats import format_like, format_of
+from sakuga.images.marks import Mark, Option, identity_of
 from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.read import picture_of, read_picture
 from sakuga.images.urls import fetch, is_url
-from sakuga.images.write import encode_picture, to_image
+from sakuga.images.write import check_holds, encode_picture, to_image, write_picture
 from sakuga.painting.mixture import open_stylizer
 from sakuga.painting.options import PaintOptions, Stroke
 from sakuga.painting.stylizer import Stylizer, check_photo
+from sakuga.paths import kind_of
 from sakuga.styles import DEFAULT_STYLE, Style
 from sakuga.styles.session import Device
+
+
+def __getattr__(name: str) -> Any:
+    """The name that `PaintOptions` had here works, and says so."""
+    if name == "Look":
+        successor = "sakuga.painting.options.PaintOptions"
+        warnings.warn(f"Look is {successor} now", DeprecationWarning, stacklevel=2)
+        return PaintOptions
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def mark_of(
@@ -46,6 +57,8 @@ def mark_of(
 
 
 AnyStyle = str | Path | Style | Stylizer
+# A path or address, the bytes of a file, an open file, an image, or uint8 (H, W, 3) in sRGB.
+AnyPhoto = str | Path | bytes | bytearray | memoryview | IO[Any] | Image.Image | Pixels
 
 
 @overload
@@ -59,6 +72,8 @@ def paint(
     stroke: Stroke = ...,
     device: Device = ...,
     threads: int | None = ...,
+    out: str | Path | None = ...,
+    overwrite: bool = ...,
 ) -> Pixels: ...
 @overload
 def paint(
@@ -71,10 +86,12 @@ def paint(
     stroke: Stroke = ...,
     device: Device = ...,
     threads: int | None = ...,
+    out: str | Path | None = ...,
+    overwrite: bool = ...,
 ) -> bytes: ...
 @overload
 def paint(
-    photo: str | Path | Image.Image,
+    photo: str | Path | IO[Any] | Image.Image,
     style: AnyStyle = ...,
     *,
     strength: float = ...,
@@ -83,9 +100,11 @@ def paint(
     stroke: Stroke = ...,
     device: Device = ...,
     threads: int | None = ...,
+    out: str | Path | None = ...,
+    overwrite: bool = ...,
 ) -> Image.Image: ...
 def paint(
-    photo: Pixels | bytes | bytearray | memoryview | str | Path | Image.Image,
+    photo: AnyPhoto,
     style: AnyStyle = DEFAULT_STYLE,
     *,
     strength: float = 1.0,
@@ -94,15 +113,18 @@ def paint(
     stroke: Stroke = "auto",
     device: Device = "auto",
     threads: int | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
 ) -> Pixels | bytes | Image.Image:
     """Paint one picture and give back the same kind of thing.
 
     Args:
-        photo: a path, an address (http, https) or a Pillow image (gives a Pillow image, of mode
-            RGBA if the photo has alpha), the bytes of a picture file (gives bytes, in the same
-            format if that is PNG, JPEG, WebP or GIF, else one near it), or uint8 (H, W, 3) sRGB
-            (gives the same). Files and images are turned upright by their EXIF orientation. Of an
-            animation, bytes keep every frame, a path gives the first, an image its current one.
+        photo: a path, an address (http, https), an open file or a Pillow image (gives a Pillow
+            image, of mode RGBA if the photo has alpha), the bytes of a picture file (gives bytes,
+            in the same format if that is PNG, JPEG, WebP or GIF, else one near it), or uint8
+            (H, W, 3) sRGB (gives the same). Files and images are turned upright by their EXIF
+            orientation. Of an animation, bytes keep every frame, files give the first, an image
+            its current one.
         style: a name, the path of a style file, or a `Stylizer`, which saves loading it every time.
         strength: 0 is the photo, 1 the style.
         keep_colour: keep the photo's colours; lines and lightness are the style's.
@@ -110,9 +132,12 @@ def paint(
         stroke: "auto", "fine", "bold" or the longer side in pixels to paint at: how heavy strokes
             are. Large photos are painted small and brought to full size again.
         device, threads: as for `Stylizer`; not with a `Stylizer`, which has its own.
+        out: a file to write as well, PNG, JPEG, WebP or GIF by its suffix, with the photo's EXIF
+            data and all frames of an animation.
+        overwrite: replace `out` if it is there; the photo itself is never replaced.
 
     Raises:
-        SakugaError: one of its branches, for a photo, style or option that cannot be used.
+        SakugaError: one of its branches, for a photo, style, option or place that cannot be used.
     """
     if not isinstance(style, Stylizer):
         stylizer = open_stylizer(style, device=device, threads=threads)
@@ -121,29 +146,89 @@ def paint(
     else:
         raise OptionError("a Stylizer has its device and threads already; leave them out")
     options = PaintOptions(strength, keep_colour, max_side, stroke)
+    target = None if out is None else check_target(Path(out), photo, overwrite=overwrite)
+    picture = open_photo(photo, options.max_side)
+    in_bytes = isinstance(photo, bytes | bytearray | memoryview)
+    if target is not None:
+        check_holds(picture, format_of(target) or "", str(target))
+    elif not in_bytes:
+        picture = replace(picture, frames=picture.frames[:1])
+    painted = paint_picture(picture, stylizer, options)
+    source = identity_of(str(photo)) if isinstance(photo, str | Path) else ("", "")
+    mark = mark_of(stylizer, options, source=source[0], digest=source[1])
+    if target is not None:
+        write_picture(painted, target, mark=mark)
+    if in_bytes:
+        buffer = io.BytesIO()
+        encode_picture(painted, buffer, format_like(painted.file_format), mark=mark)
+        return buffer.getvalue()
+    first = painted.frames[0]
+    if isinstance(photo, np.ndarray):
+        return first.colour
+    return to_image(first, transparent=first.alpha is not None)
+
+
+def open_photo(photo: AnyPhoto, max_side: int | None = None) -> Picture:
+    """Read a photo of any kind that `paint` takes.
+
+    Args:
+        max_side: pixels; a larger file is shrunk as it is read.
+
+    Raises:
+        InputError, NotAPhotoError: it cannot be read, or is none.
+    """
     if isinstance(photo, np.ndarray):
         check_photo(photo)
-        return paint_picture(Picture((Frame(photo),)), stylizer, options).frames[0].colour
+        return Picture((Frame(photo),))
+    if isinstance(photo, Image.Image):
+        return picture_of(photo)
     if isinstance(photo, bytes | bytearray | memoryview):
-        picture = read_picture(bytes(photo), max_side=options.max_side)
-        painted = paint_picture(picture, stylizer, options)
-        buffer = io.BytesIO()
-        file_format = format_like(painted.file_format)
-        encode_picture(painted, buffer, file_format, mark=mark_of(stylizer, options))
-        return buffer.getvalue()
-    if isinstance(photo, str) and is_url(photo):
-        picture = read_picture(fetch(photo), name=photo, max_side=options.max_side)
-    elif isinstance(photo, str | Path):
-        picture = read_picture(photo, max_side=options.max_side)
-    elif isinstance(photo, Image.Image):
-        picture = picture_of(photo)
-    else:
+        return read_picture(bytes(photo), max_side=max_side)
+    if isinstance(photo, str | Path):
+        content = fetch(photo) if isinstance(photo, str) and is_url(photo) else photo
+        return read_picture(content, name=str(photo), max_side=max_side)
+    content = _content_of(photo)
+    if not isinstance(content, bytes):
         raise NotAPhotoError(
-            f"photo is {photo!r:.80}; give a path, an address, the bytes of a file (of an open "
-            "one, file.read()), a Pillow image or a numpy array of uint8"
+            f"photo is {photo!r:.80}; give a path, an address, an open file, the bytes of one, a "
+            "Pillow image or a numpy array of uint8"
         )
-    first = paint_picture(replace(picture, frames=picture.frames[:1]), stylizer, options).frames[0]
-    return to_image(first, transparent=first.alpha is not None)
+    return read_picture(content, max_side=max_side)
+
+
+def _content_of(file: Any) -> Any:
+    """What an open file holds, though it were opened as text; None: it is no open file.
+
+    Raises:
+        InputError: it is closed, or cannot be read.
+    """
+    if not callable(getattr(file, "read", None)):
+        return None
+    try:
+        return getattr(file, "buffer", file).read()
+    except (OSError, ValueError) as error:
+        raise InputError(f"the open file cannot be read ({error}); open it again") from error
+
+
+def check_target(target: Path, photo: AnyPhoto, *, overwrite: bool) -> Path:
+    """See, before anything is painted, whether a picture may be written there.
+
+    Raises:
+        OptionError: its suffix is of no format that is written.
+        OutputError: it is there already, or is the photo.
+    """
+    if format_of(target) is None:
+        raise OptionError(
+            f"{target}: the suffix {target.suffix or '(none)'} is not one Sakuga writes; use "
+            ".png, .jpg, .webp or .gif"
+        )
+    found = kind_of(target)
+    is_path = isinstance(photo, str | Path) and kind_of(Path(photo)) == "file"
+    if is_path and found == "file" and target.samefile(photo):
+        raise OutputError(f"{target}: is the photo, which is never replaced; choose another")
+    if found != "nothing" and not (overwrite and found == "file"):
+        raise OutputError(f"{target}: is there already; choose another, or say overwrite=True")
+    return target
 
 
 def paint_picture(

@@ -35,8 +35,10 @@ def print_styles(*, as_json: bool = False) -> None:
         return
     width = max((len(style.spec.name) for style in styles), default=0)
     for style in styles:
-        added = "" if style.origin == "shipped" else "  (added)"
-        print(f"{style.spec.name:<{width}}  {style.spec.description}{added}")
+        notes = ["the default"] if style.spec.name == DEFAULT_STYLE else []
+        notes += ["added"] if style.origin != "shipped" else []
+        told = f"  ({', '.join(notes)})" if notes else ""
+        print(f"{style.spec.name:<{width}}  {style.spec.description}{told}")
     if not styles:
         print("no style is installed; add one with  sakuga styles add FILE")
 
@@ -62,6 +64,7 @@ def _facts(style: Style) -> dict[str, Any]:
     """The spec and where it is from, in the words of the style file."""
     facts: dict[str, Any] = json.loads(spec_to_json(style.spec))
     facts["origin"] = style.origin
+    facts["default"] = style.spec.name == DEFAULT_STYLE
     facts["path"] = str(style.path)
     facts["file_bytes"] = style.path.stat().st_size
     return facts

@@ -9,6 +9,7 @@ from cyclopts import App
 styles_app = App(name="styles", help="List, show, add and remove styles.")
 
 
+@styles_app.command(name="list")
 @styles_app.default
 def list_styles(*, json: bool = False) -> None:
     """List the styles that a name finds.
@@ -63,7 +64,7 @@ def add_style(source: str, *, sha256: str | None = None, index: str | None = Non
     print(f"added {style.spec.name}; use it with --style {style.spec.name}")
 
 
-@styles_app.command(name="index")
+@styles_app.command(name="index", usage="sakuga styles index [OPTIONS] FILES...")
 def index_styles(*files: Path, out: Path = Path("styles.json")) -> None:
     """Write a list of style files with their sums, to share them under one sum.
 

@@ -21,7 +21,9 @@ def tune(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     quiet: bool = False,
 ) -> int:
-    """Search for good settings of a training by many short ones; the same command goes on later.
+    """Search for good settings by many short trainings.
+
+    The same command goes on later.
 
     Example: sakuga tune mine.toml --trials 40 --out runs/tune-mine
 

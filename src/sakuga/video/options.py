@@ -102,7 +102,7 @@ def as_rate(rate: Rate) -> Fraction | None:
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """The choices that only videos have; on the command line each is an option of `sakuga paint`.
+    """The choices that only videos have.
 
     Times may be given as "1m30s", "00:01:30.5", seconds or a Fraction, rates as "23.976", a number
     or a Fraction; both are kept as Fractions.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
@@ -13,8 +12,10 @@ import av.error
 from sakuga.errors import OutputError
 from sakuga.images.urls import fetch
 from sakuga.painting.options import PaintOptions, Stroke
+from sakuga.painting.pictures import AnyStyle
 from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
+from sakuga.styles import DEFAULT_STYLE
 from sakuga.video.animated import AnimatedClip
 from sakuga.video.containers import choose_codec
 from sakuga.video.decode import Clip
@@ -35,15 +36,12 @@ from sakuga.video.options import (
 from sakuga.video.painter import HasWeights, Painter, Paints
 from sakuga.video.segments import describe
 
-if TYPE_CHECKING:
-    pass
-
 
 def paint_video(
     source: str | Path,
     out: str | Path | None = None,
     *,
-    style: Any = "novel",
+    style: AnyStyle | Paints = DEFAULT_STYLE,
     strength: float = 1.0,
     keep_colour: bool = False,
     max_side: int | None = None,
@@ -58,6 +56,9 @@ def paint_video(
     """Paint a video, keeping its times, sound, subtitles and chapters.
 
     Args:
+        source: a path, an address, `webcam[:N]`, `screen`, or an animated picture.
+        out: the file to make, its kind by its ending; by default NAME-STYLE.mp4 beside the source.
+        style: a style's name or path, or a `Stylizer` that is loaded already.
         strength: 0 (the source) to 1 (the style).
         keep_colour: keep the colours of the source.
         max_side: pixels; larger frames are shrunk so that their longer side is this.
@@ -66,11 +67,18 @@ def paint_video(
             Fraction of seconds.
         fps: frames per second of the result, as "23.976", 24 or a Fraction; None: the times of the
             source.
+        overwrite: replace `out` if it exists.
         options: what else can be chosen. `start`, `stop` and `fps` go before those in it.
-        source, out, style, overwrite, on_progress: as for `paint_clip`.
+        on_progress: called after every frame, from the calling thread.
+
+    Returns:
+        What was made. After Ctrl-C (a first one, in the main thread) it holds what was painted, and
+        `interrupted` is true.
 
     Raises:
-        InputError, OutputError, OptionError: as `paint_clip` does.
+        InputError: the source is not a video that can be read.
+        OutputError: the file cannot be written, exists, or is the source.
+        OptionError: options that contradict each other or the file's kind.
     """
     return paint_clip(
         source,
@@ -87,7 +95,7 @@ def paint_clip(
     source: str | Path,
     out: str | Path | None = None,
     *,
-    style: Any = "novel",
+    style: AnyStyle | Paints = DEFAULT_STYLE,
     painting: PaintOptions,
     overwrite: bool = False,
     options: VideoOptions | None = None,
@@ -96,22 +104,9 @@ def paint_clip(
     """Paint a video as `paint_video` does, with options of painting that are made already.
 
     Args:
-        source: a path, a URL, `webcam[:N]`, `screen`, or an animated picture.
-        out: the file to make, its kind by its ending; by default NAME-STYLE.mp4 beside the source.
-        style: a style's name or path, or a `Stylizer` that is already loaded.
         painting: how every frame is to be painted.
-        overwrite: replace `out` if it exists.
-        options: what else can be chosen.
-        on_progress: called after every frame, from the calling thread.
-
-    Returns:
-        What was made. After Ctrl-C (a first one, in the main thread) it holds what was painted, and
-        `interrupted` is true.
-
-    Raises:
-        InputError: the source is not a video that can be read.
-        OutputError: the file cannot be written, exists, or is the source.
-        OptionError: options that contradict each other or the file's kind.
+        source, out, style, overwrite, options, on_progress: as for `paint_video`, which says also
+            what is returned and raised.
     """
     options = options or VideoOptions()
     stylizer = load_painter(style)
@@ -191,10 +186,10 @@ def _refuse_target(source: str | Path, target: Path, *, overwrite: bool) -> None
         raise OutputError(f"{target}: exists already; add --overwrite, or another name with --out")
 
 
-def load_painter(style: Any) -> Paints:
+def load_painter(style: AnyStyle | Paints) -> Paints:
     """Return `style` if it can paint already, else the `Stylizer` of that name, path or mixture."""
     if callable(style):
-        return style  # type: ignore[no-any-return]
+        return style
     from sakuga.painting.mixture import open_stylizer
 
     return open_stylizer(style)

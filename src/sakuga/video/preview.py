@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.images.formats import format_of
@@ -15,10 +14,12 @@ from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.write import write_picture
 from sakuga.painting.options import PaintOptions, Stroke
+from sakuga.painting.pictures import AnyStyle
+from sakuga.styles import DEFAULT_STYLE
 from sakuga.video.fast import FastPainter
 from sakuga.video.frames import Pixels
 from sakuga.video.options import VideoOptions, is_live, parse_aspect
-from sakuga.video.painter import paint_frame
+from sakuga.video.painter import Paints, paint_frame
 from sakuga.video.pipeline import default_target, load_painter, open_clip, style_name
 from sakuga.video.wipe import crop_to
 
@@ -31,7 +32,7 @@ def preview_video(
     source: str | Path,
     out: str | Path | None = None,
     *,
-    style: Any = "novel",
+    style: AnyStyle | Paints = DEFAULT_STYLE,
     strength: float = 1.0,
     keep_colour: bool = False,
     max_side: int | None = None,
@@ -54,7 +55,7 @@ def preview_clip(
     source: str | Path,
     out: str | Path | None = None,
     *,
-    style: Any = "novel",
+    style: AnyStyle | Paints = DEFAULT_STYLE,
     painting: PaintOptions,
     overwrite: bool = False,
     options: VideoOptions | None = None,

@@ -20,7 +20,7 @@ def serve(
     threads: int | None = None,
     open: bool = False,
 ) -> None:
-    """Paint in a browser: a page on this machine, and an HTTP API.
+    """Paint in a browser: a page, and an HTTP API.
 
     Example:  sakuga serve --open
 
@@ -53,7 +53,7 @@ def design(
     port: int = 8000,
     open: Annotated[bool, Parameter(negative="--no-open")] = True,
 ) -> None:
-    """Design a style in the browser: the painter's settings as sliders, on photos of your own.
+    """Design a style in the browser, by sliders.
 
     Example:  sakuga design holiday/*.jpg
 
