@@ -223,8 +223,8 @@ def check_target(target: Path, photo: AnyPhoto, *, overwrite: bool) -> Path:
             ".png, .jpg, .webp or .gif"
         )
     found = kind_of(target)
-    is_path = isinstance(photo, str | Path) and kind_of(Path(photo)) == "file"
-    if is_path and found == "file" and target.samefile(photo):
+    named = Path(photo) if isinstance(photo, str | Path) else None
+    if named is not None and kind_of(named) == found == "file" and target.samefile(named):
         raise OutputError(f"{target}: is the photo, which is never replaced; choose another")
     if found != "nothing" and not (overwrite and found == "file"):
         raise OutputError(f"{target}: is there already; choose another, or say overwrite=True")
