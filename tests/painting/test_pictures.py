@@ -136,7 +136,7 @@ def closed() -> Image.Image:
         lambda: np.zeros((5, 5, 4), np.uint8),
         lambda: np.zeros(5, np.uint8),
         lambda: np.zeros((5, 5, 3)),
-        lambda: io.BytesIO(encoded(Image.fromarray(PHOTO), "PNG")),
+        lambda: io.BytesIO(b"hello"),
         lambda: None,
         lambda: 5,
         lambda: [["a.png"]],
