@@ -1,4 +1,4 @@
-"""What is said on a terminal: streams that cost no picture, and progress bars."""
+"""The terminal: streams whose failing stops no painting, and progress bars."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def prepare() -> None:
 
 
 def tell(text: str) -> None:
-    """Print a line on stderr; if that cannot be, nobody listens, and the work goes on."""
+    """Print a line on stderr; if stderr cannot be written, the work goes on without it."""
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:

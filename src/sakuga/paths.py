@@ -39,8 +39,8 @@ def kind_of(path: Path) -> Literal["file", "folder", "nothing"]:
 def files_below(folder: Path, wanted: Callable[[str], bool]) -> tuple[list[Path], list[InputError]]:
     """Find the files below a folder, in order of their paths, and the folders that cannot be read.
 
-    What is hidden is left out, links to folders are not followed, and of what is no regular file
-    only broken links are given: opening them tells that something is missing.
+    Hidden ones are left out, links to folders are not followed, pipes and devices are left out.
+    Broken links are given: opening them shows that something is missing.
 
     Args:
         wanted: whether a file of this name is wanted.

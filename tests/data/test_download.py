@@ -22,7 +22,7 @@ from misbehaving_server import Server, picture_bytes, serving
 from sakuga.data.download import copy_local, download
 from sakuga.data.fetch import Fetched, Fetcher, Job, Limits, is_public
 from sakuga.data.picture_set import Entry, PictureSet
-from sakuga.data.schedule import Schedule, Turn
+from sakuga.data.schedule import Schedule
 from sakuga.errors import DataError, OutputError
 
 MADE_BY = {"verb": "test"}
@@ -375,16 +375,12 @@ def test_schedule_lets_a_second_host_by_when_the_first_is_busy() -> None:
     first, second = schedule.take(), schedule.take()
     assert first is not None and second is not None
     assert [first.job.name, second.job.name] == ["1", "3"]
-    waiting: list[Turn | None] = []
-    thread = threading.Thread(target=lambda: waiting.append(schedule.take()))
-    thread.start()
-    thread.join(0.2)
-    assert thread.is_alive()  # both hosts are at their limit
+    assert schedule.take() is None  # both hosts are at their limit
     schedule.done(first)
-    thread.join()
-    third = waiting[0]
+    third = schedule.take()
     assert third is not None and third.job.name == "2"
     schedule.done(second)
+    assert not schedule.is_over
     schedule.done(third)
-    assert schedule.take() is None
+    assert schedule.take() is None and schedule.is_over
     assert schedule.total == 3

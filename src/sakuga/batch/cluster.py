@@ -142,7 +142,7 @@ def _start(address: str | None, workers: int | None) -> None:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Close the process's stderr for a while: Ray's C++ part tells of its own logging there."""
+    """Close the process's stderr for a while: Ray's C++ part logs there."""
     kept = os.dup(2)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
@@ -176,7 +176,7 @@ def _look(workers: int | None, device: Device) -> Cluster:
 
 
 def _object_store_bytes() -> int | None:
-    """How much memory pictures in flight may take; None: as Ray thinks, where nobody tells ours."""
+    """How much memory pictures in flight may take; None: Ray's own default."""
     if not hasattr(os, "sysconf"):  # Windows
         return None
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -54,7 +54,7 @@ class Job:
             raise OptionError(f"format {self.file_format!r} is not one of {', '.join(WRITABLE)}")
 
     def facts(self) -> dict[str, Any]:
-        """What stands in job.json."""
+        """What job.json holds."""
         facts = asdict(self)
         painting: dict[str, Any] = facts.pop("painting")
         return {**facts, **painting}

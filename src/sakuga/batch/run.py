@@ -94,7 +94,7 @@ def run_batch(
     started_s = time.monotonic()
     check_address(options.address)
     found = find(style)
-    Stylizer(found, device="cpu")  # a damaged graph is told here, not by a hundred workers
+    Stylizer(found, device="cpu")  # a damaged graph is found here, not by a hundred workers
     origin, target = find_source(source), open_place(out)
     _check_apart(origin.root, target)
     content, digest = style_digest(found)

@@ -75,7 +75,7 @@ class Source:
         for name in self.root.walk(unreadable=unreadable):
             if is_picture_name(name):
                 yield name, f"{self.root.path}/{name}"
-        for name in unreadable:  # reading it fails, and is told like that of a picture
+        for name in unreadable:  # reading it fails, and is reported like that of a picture
             yield name, f"{self.root.path}/{name}"
 
     def _shards(self) -> Iterator[tuple[str, str]]:

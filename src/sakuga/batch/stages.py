@@ -205,7 +205,7 @@ def _attempt(work: Callable[[], Any]) -> Any:
     """The result, or the exception: one picture among millions must not end the run."""
     try:
         return work()
-    except Exception as error:  # also what is no SakugaError: it is recorded, by its type
+    except Exception as error:  # any kind: other than a SakugaError it is recorded with its type
         return error
 
 

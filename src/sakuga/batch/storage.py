@@ -177,7 +177,7 @@ def open_place(text: str) -> Place:
     if "://" not in text:
         try:
             path = Path(text).expanduser().resolve()
-        except (RuntimeError, ValueError) as error:  # "~" of nobody, or a zero byte
+        except (RuntimeError, ValueError) as error:  # "~" of an unknown user, or a zero byte
             raise InputError(f"{text!r}: is no path here ({error}); write it in full") from error
         return Place(fs.LocalFileSystem(), path.as_posix(), str(path))
     name = text.rstrip("/")

@@ -121,7 +121,7 @@ def export_onnx(
     write_spec(model, spec)
     content = model.SerializeToString()
     difference = largest_difference(clamped, content, spec)
-    if not difference <= TOLERANCE:  # a difference of NaN is none to accept
+    if not difference <= TOLERANCE:  # NaN fails, too
         raise TrainingError(
             f"{out}: not written: ONNX Runtime and torch differ by {difference:.4f} "
             f"(at most {TOLERANCE}); please report this with your versions (sakuga doctor)"

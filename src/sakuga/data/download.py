@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import itertools
 import random
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from sakuga.data.check import UnusableError, read_still
@@ -17,7 +18,7 @@ from sakuga.data.schedule import Schedule, Turn
 from sakuga.errors import OutputError
 
 IN_VAIN = 20  # lost in a row: then it is not the pictures, but the network
-LOOK_S = 0.2  # how often the main thread looks after progress and late fetches
+LOOK_S = 0.05  # how often, at least, it is looked after turns, progress and late fetches
 
 # Writes what a job names to a path.
 Fetch = Callable[[Job, Path], Fetched]
@@ -96,81 +97,71 @@ def _run(
     fetcher: Fetcher | None,
 ) -> None:
     """Work through the jobs with many threads; stop them all on the first that breaks."""
-    finished = itertools.count(1)
-    state = {"done": 0}
-    broken: list[BaseException] = []
+    done = 0
 
     def missing() -> Iterator[Job]:
+        nonlocal done
         had = {str(Path(file).with_suffix("")): file for file in into.entries}
         for job in jobs:
             if job.name in had and into.has(had[job.name]):
-                state["done"] = next(finished)
+                done += 1
             else:
                 yield job
 
     schedule = Schedule(missing(), limits.per_host)
-
-    def work() -> None:
-        try:
-            while turn := schedule.take():
-                if _one(turn, into, limits, schedule, fetch):
-                    state["done"] = next(finished)
-        except BaseException as error:  # handed to the main thread, which raises it
-            broken.append(error)
-            schedule.stop()
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(limits.workers)]
-    for thread in threads:
-        thread.start()
+    pool = ThreadPoolExecutor(limits.workers)
+    running: dict[Future[None], Turn] = {}
     try:
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(LOOK_S)
-                if fetcher is not None:
-                    fetcher.cut_off(only_late=True)
-                total = schedule.total
-                already = state["done"]
-                progress(already, None if total is None else max(total, already))
+        while not schedule.is_over:
+            while len(running) < limits.workers and (turn := schedule.take()) is not None:
+                running[pool.submit(_fetch_one, turn, into, limits, fetch)] = turn
+            if not running:  # all hosts want a pause
+                time.sleep(LOOK_S)
+            for future in wait(running, LOOK_S, FIRST_COMPLETED).done:
+                done += _settle(running.pop(future), future, into, limits, schedule)
+            if fetcher is not None:
+                fetcher.cut_off(only_late=True)
+            progress(done, None if schedule.total is None else max(schedule.total, done))
+    except OSError as error:
+        raise _in_words(error, into) from error
     finally:
-        schedule.stop()
-        while any(thread.is_alive() for thread in threads):  # only after Ctrl-C or a failure
+        pool.shutdown(wait=False, cancel_futures=True)
+        while not all(future.done() for future in running):  # only after Ctrl-C or a failure
             if fetcher is not None:
                 fetcher.cut_off()
-            threads[0].join(LOOK_S)
-            threads = [thread for thread in threads if thread.is_alive()]
-    if broken:
-        raise _in_words(broken[0], into)
+            wait(running, LOOK_S)
+        pool.shutdown()
 
 
-def _one(turn: Turn, into: PictureSet, limits: Limits, schedule: Schedule, fetch: Fetch) -> bool:
-    """Try one job once; True if it is settled, False if it is to be tried again."""
+def _fetch_one(turn: Turn, into: PictureSet, limits: Limits, fetch: Fetch) -> None:
+    """Try one job once, in a thread. Raises FetchError; OSError: the set cannot be written."""
     job = turn.job
+    if turn.refused is not None:
+        raise FetchError("host asks to be left alone", turn.refused)
     part = into.part(f"{job.name}-{threading.get_ident()}")
     try:
-        if turn.refused is not None:
-            raise FetchError("host asks to be left alone", turn.refused)
         fetched = fetch(job, part)
-        try:
-            still = read_still(part, limits.max_pixels)
-        except UnusableError as error:
-            # A server without a length in its header may drop the connection unnoticed.
-            raise FetchError(
-                error.reason, error.detail, try_again=error.reason == "damaged"
-            ) from None
-        into.keep(
-            part,
-            Entry(
-                file=job.name + still.suffix,
-                source=job.url,
-                sha256=fetched.sha256,
-                bytes=fetched.bytes,
-                width=still.width,
-                height=still.height,
-                facts=job.facts,
-            ),
-        )
-    except FetchError as error:
+        still = read_still(part, limits.max_pixels)
+    except UnusableError as error:
         part.unlink(missing_ok=True)
+        # A server without a length in its header may drop the connection unnoticed.
+        raise FetchError(error.reason, error.detail, try_again=error.reason == "damaged") from None
+    except FetchError:
+        part.unlink(missing_ok=True)
+        raise
+    file, sha256, size = job.name + still.suffix, fetched.sha256, fetched.bytes
+    entry = Entry(file, job.url, sha256, size, still.width, still.height, job.facts)
+    into.keep(part, entry)
+
+
+def _settle(
+    turn: Turn, future: Future[None], into: PictureSet, limits: Limits, schedule: Schedule
+) -> bool:
+    """Take note of what came of a job; False if it is to be tried again."""
+    job = turn.job
+    try:
+        future.result()
+    except FetchError as error:
         if error.wait_s is not None and error.wait_s > limits.longest_wait_s:
             schedule.refuse(job, f"for {error.wait_s:.0f} s, more than {limits.longest_wait_s:.0f}")
         elif error.wait_s is not None:
@@ -184,16 +175,14 @@ def _one(turn: Turn, into: PictureSet, limits: Limits, schedule: Schedule, fetch
     return True
 
 
-def _in_words(error: BaseException, into: PictureSet) -> BaseException:
-    """Say what stopped a run in the user's words, if it was the user's to mend."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+def _in_words(error: OSError, into: PictureSet) -> OutputError:
+    """Say what stopped a run in the user's words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(
             f"{into.folder}: the disk is full after {len(into.entries)} pictures: free some space "
             "and run the same command again, it goes on from there"
         )
-    if isinstance(error, OSError):
-        return OutputError(
-            f"{into.folder}: cannot be written ({error.strerror or error}); what is there is kept, "
-            "run the same command again once it can be written"
-        )
-    return error
+    return OutputError(
+        f"{into.folder}: cannot be written ({error.strerror or error}); what is there is kept, "
+        "run the same command again once it can be written"
+    )

@@ -246,11 +246,11 @@ def choose(candidates: Sequence[Candidate], quota: int | None) -> list[Candidate
     Left out are frames of one colour, with bars of their own, blurred beside the film's others, and
     near-duplicates of one already chosen. What is left is thinned evenly to the quota.
     """
-    lively = [c for c in candidates if c.spread >= MIN_SPREAD and c.own_bars <= MAX_OWN_BARS]
-    usual = float(np.median([c.sharpness for c in lively])) if lively else 0.0
+    usable = [c for c in candidates if c.spread >= MIN_SPREAD and c.own_bars <= MAX_OWN_BARS]
+    usual = float(np.median([c.sharpness for c in usable])) if usable else 0.0
     distinct: list[Candidate] = []
     doubles = Doubles(SAME_HASH_BITS)
-    for candidate in lively:
+    for candidate in usable:
         is_sharp = candidate.sharpness >= max(BLURRED * usual, MIN_SHARPNESS)
         if is_sharp and doubles.find(candidate.hash) is None:
             doubles.add(candidate.hash, "")

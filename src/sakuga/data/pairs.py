@@ -2,7 +2,7 @@
 
 A pair is one picture file, so that a set of pairs is read, packed and looked at like any other set:
 the photo, under it the drawing, under that its strokes (white is ink). The faces found in the photo
-stand in the file's EXIF description, as JSON.
+are in the file's EXIF description, as JSON.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def prepare_pairs(
     """Paint a folder of photos and store the pairs.
 
     Photos that are held out (`split_of` their content) are left out, so that what is measured on
-    them stays honest; unless no others are there, which is told. Each photo is scaled once, its
+    them stays honest; unless there are no others, which is reported. Each photo is scaled once, its
     short side to a number in `sides` that its content decides: the set as a whole shows the
     painter's strokes at all those scales. Photos are painted in the order of their content's hash,
     so any first part of a set is a fair sample.

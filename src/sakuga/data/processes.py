@@ -61,7 +61,7 @@ def _finished(pending: dict[Future[Result], Item]) -> Iterator[tuple[Item, Resul
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the main process, and the other processors to the other processes."""
+    """Leave Ctrl-C to the main process, and use one thread, since there is a process per core."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import cv2
 

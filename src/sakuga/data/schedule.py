@@ -1,15 +1,13 @@
-"""Whose turn it is: jobs handed to threads, politely to each host.
+"""Whose turn it is: jobs in an order that overloads no host.
 
 No host gets more than `per_host` requests at a time. A host that asks for a pause (Retry-After)
-gets none at all until it is over, while other hosts are served: no thread sleeps on one host's
-account.
+gets none at all until it is over, while other hosts are served.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -43,10 +41,10 @@ class _Host:
 
 
 class Schedule:
-    """A queue of jobs for many threads; `take`, then exactly one of `done` and `again`.
+    """A queue of jobs, asked by one thread: `take`, then exactly one of `done` and `again`.
 
     Args:
-        jobs: read as they are needed, from whichever thread takes a turn.
+        jobs: read as they are needed.
         per_host: requests at a time to one host, at most.
     """
 
@@ -54,79 +52,56 @@ class Schedule:
         self._jobs = jobs
         self._per_host = per_host
         self._hosts: dict[str, _Host] = {}
-        self._changed = threading.Condition()
         self._tickets = itertools.count()
         self._exhausted = False
-        self._stopped = False
-        self.jobs_seen = 0
+        self._jobs_seen = 0
 
     def take(self) -> Turn | None:
-        """Wait for a turn; None when there is nothing left to do, or after `stop`."""
-        with self._changed:
-            while not self._stopped:
-                self._look_ahead()
-                now = time.monotonic()
-                due = float("inf")
-                for name, host in self._hosts.items():
-                    while host.later and host.later[0][0] <= now:
-                        _, _, job, attempt = heapq.heappop(host.later)
-                        host.ready.append((job, attempt))
-                    if host.later:
-                        due = min(due, host.later[0][0])
-                    if not host.ready or host.active >= self._per_host:
-                        continue
-                    if host.paused_until > now and host.refused is None:
-                        due = min(due, host.paused_until)
-                        continue
-                    job, attempt = host.ready.popleft()
-                    host.active += 1
-                    self._hosts[name] = self._hosts.pop(name)  # last in line: hosts take turns
-                    return Turn(job, attempt, host.refused)
-                if self._exhausted and not any(
-                    h.waiting() or h.active for h in self._hosts.values()
-                ):
-                    self._changed.notify_all()
-                    return None
-                self._changed.wait(None if due == float("inf") else max(0.0, due - now))
-            return None
+        """A turn; None where none is due now."""
+        self._look_ahead()
+        now = time.monotonic()
+        for name, host in self._hosts.items():
+            while host.later and host.later[0][0] <= now:
+                _, _, job, attempt = heapq.heappop(host.later)
+                host.ready.append((job, attempt))
+            paused = host.paused_until > now and host.refused is None
+            if host.ready and host.active < self._per_host and not paused:
+                job, attempt = host.ready.popleft()
+                host.active += 1
+                self._hosts[name] = self._hosts.pop(name)  # last in line: hosts take turns
+                return Turn(job, attempt, host.refused)
+        return None
 
     def done(self, turn: Turn) -> None:
         """End a turn: the job is had, or given up."""
-        with self._changed:
-            self._hosts[_host_of(turn.job)].active -= 1
-            self._changed.notify_all()
+        self._host_of(turn.job).active -= 1
 
     def again(self, turn: Turn, after_s: float) -> None:
         """End a turn: the job is to be tried once more, not before `after_s` seconds."""
-        with self._changed:
-            host = self._hosts[_host_of(turn.job)]
-            host.active -= 1
-            due = time.monotonic() + after_s
-            heapq.heappush(host.later, (due, next(self._tickets), turn.job, turn.attempt + 1))
-            self._changed.notify_all()
+        host = self._host_of(turn.job)
+        host.active -= 1
+        due = time.monotonic() + after_s
+        heapq.heappush(host.later, (due, next(self._tickets), turn.job, turn.attempt + 1))
 
     def pause(self, job: Job, seconds: float) -> None:
         """Ask a job's host for nothing during the next seconds."""
-        with self._changed:
-            host = self._hosts[_host_of(job)]
-            host.paused_until = max(host.paused_until, time.monotonic() + seconds)
+        host = self._host_of(job)
+        host.paused_until = max(host.paused_until, time.monotonic() + seconds)
 
     def refuse(self, job: Job, why: str) -> None:
         """Ask a job's host for nothing any more: its turns come at once, each with the reason."""
-        with self._changed:
-            self._hosts[_host_of(job)].refused = why
-            self._changed.notify_all()
+        self._host_of(job).refused = why
 
-    def stop(self) -> None:
-        """Give no more turns."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+    @property
+    def is_over(self) -> bool:
+        """Whether every job was had or given up."""
+        hosts = self._hosts.values()
+        return self._exhausted and not any(host.waiting() or host.active for host in hosts)
 
     @property
     def total(self) -> int | None:
         """How many jobs there are; None while the source has not ended."""
-        return self.jobs_seen if self._exhausted else None
+        return self._jobs_seen if self._exhausted else None
 
     def _look_ahead(self) -> None:
         waiting = sum(host.waiting() for host in self._hosts.values())
@@ -135,13 +110,13 @@ class Schedule:
             if job is None:
                 self._exhausted = True
                 return
-            self._hosts.setdefault(_host_of(job), _Host()).ready.append((job, 1))
-            self.jobs_seen += 1
+            self._host_of(job).ready.append((job, 1))
+            self._jobs_seen += 1
             waiting += 1
 
-
-def _host_of(job: Job) -> str:
-    try:
-        return urlsplit(job.url).netloc.lower()
-    except ValueError:
-        return ""  # no URL; the fetch will say so
+    def _host_of(self, job: Job) -> _Host:
+        try:
+            name = urlsplit(job.url).netloc.lower()
+        except ValueError:
+            name = ""  # no URL; the fetch will say so
+        return self._hosts.setdefault(name, _Host())

@@ -1,8 +1,8 @@
 """Drawings with their lines blurred away: what the discriminator learns to call wrong.
 
 The edge-promoting adversarial loss of CartoonGAN (Chen, Lai, Liu, CVPR 2018, section 3.2) needs,
-for every drawing, a copy without clear edges. A generator that paints flat colours and forgets the
-lines then fools nobody.
+for every drawing, a copy without clear edges. A generator that paints flat colours without
+lines then no longer passes.
 """
 
 from __future__ import annotations

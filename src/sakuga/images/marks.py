@@ -139,7 +139,7 @@ def read_mark(source: Path | bytes) -> Mark | None:
             exif.load(image.info.get("exif", b""))
             return parse_mark(_text(exif.get(_TAG, "")))
     except _DAMAGED:
-        return None  # what is wrong with it is told when it is painted
+        return None  # what is wrong with it is reported when it is painted
 
 
 def into_exif(exif: bytes | None, mark: Mark) -> bytes:

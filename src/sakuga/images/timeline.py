@@ -66,7 +66,7 @@ def shown_frames(
 
 
 def moves(path: Path) -> bool:
-    """True for the file of an animation; what cannot be read is none, and fails when painted."""
+    """True for the file of an animation; false for one that cannot be read, which fails later."""
     try:
         with pillow_globals():
             image = Image.open(path)

@@ -23,7 +23,7 @@ def file_name(url: str) -> str:
 
     Never holds a separator; "picture" if the path ends in none.
     """
-    # Not `urlsplit`: what is wrong with a malformed address is told when it is fetched.
+    # Not `urlsplit`: a malformed address is reported when it is fetched.
     _, path = _parts(url.partition("?")[0].partition("#")[0])
     path = urllib.parse.unquote(path).replace("\0", "")
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lstrip(".") or "picture"

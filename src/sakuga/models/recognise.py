@@ -31,7 +31,7 @@ def _all_layers(layers: Layers) -> Layers:
 
 @dataclass(frozen=True)
 class Published:
-    """A network whose weights others have published, and how they stand in their files."""
+    """A network whose weights others have published, and how their files hold them."""
 
     name: str  # in words, as its paper calls it
     attribution: tuple[str, ...]

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-GRACE_S = 1.0  # that the main thread has to hear a second Ctrl-C
+GRACE_S = 1.0  # that the main thread has to act on a second Ctrl-C
 SHOW_CURSOR = "\x1b[?25h"  # which the progress bar hides
 _END = b"\0"  # no signal has this number
 
@@ -20,14 +20,14 @@ def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
     """Turn the first Ctrl-C into a flag, read between steps, so that what is saved is a whole step.
 
     It is acknowledged at once. The second one ends at once: by KeyboardInterrupt, or, where the
-    main thread is deep inside one computation and does not hear it, by ending the process.
-    Python hears signals only between the bytecodes of its main thread, of which a backward pass of
-    a minute is one; so a thread of its own listens. Outside the main thread nothing is changed.
+    main thread is deep inside one computation and does not react, by ending the process.
+    Python handles signals only between the bytecodes of its main thread, and a backward pass of a
+    minute is one bytecode; so a thread of its own listens. Outside the main thread nothing is changed.
 
     Args:
-        speaks: tell the user that Ctrl-C was heard.
+        speaks: tell the user that Ctrl-C is being obeyed.
     """
-    asked, heard = threading.Event(), threading.Event()
+    asked, acted = threading.Event(), threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
@@ -35,8 +35,8 @@ def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
     count = 0
 
     def note(number: int, frame: object) -> None:
-        if asked.is_set() or count > 1:  # two that came during one computation are heard as one
-            heard.set()
+        if asked.is_set() or count > 1:  # two that came during one computation arrive as one
+            acted.set()
             raise KeyboardInterrupt
         asked.set()
 
@@ -48,7 +48,7 @@ def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
             count += 1
             if count == 1 and speaks:
                 _say("sakuga: stopping when this step is done and saved; Ctrl-C again ends at once")
-            elif count == 2 and not heard.wait(GRACE_S):
+            elif count == 2 and not acted.wait(GRACE_S):
                 _say("sakuga: stopped" + SHOW_CURSOR * sys.stderr.isatty())
                 os._exit(130)
 
@@ -61,7 +61,7 @@ def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
     try:
         yield asked
     finally:
-        heard.set()  # whatever comes now, this is being left
+        acted.set()  # whatever comes now, this is being left
         signal.signal(signal.SIGINT, previous)
         signal.set_wakeup_fd(previous_sender)
         sender.send(_END)

@@ -94,7 +94,7 @@ def _is_style(source: Path) -> bool:
 
 
 def _is_published(source: Path) -> bool:
-    """True for what is no checkpoint of ours, but may be somebody's weights."""
+    """True for a file or folder that may hold published weights, not a checkpoint of ours."""
     if source.is_dir():
         return not (source / CHECKPOINT).exists() and any(source.glob("*.npy"))
     if not source.is_file() or not is_torch_file(source):

@@ -124,7 +124,7 @@ def _first_packets(
             enough = all(len(packets) == _TRIED_PACKETS for packets in found.values())
             if enough or count == _MOST_PACKETS:
                 break
-    except av.error.FFmpegError:  # damaged sound ends early, and is told of when it is joined
+    except av.error.FFmpegError:  # damaged sound ends early, and is reported when it is joined
         return found
     return found
 

@@ -56,7 +56,7 @@ def read_video_mark(path: Path) -> Mark | None:
         with av.open(str(path.absolute()), metadata_errors="replace") as clip:
             texts = list(clip.metadata.values())
     except (av.error.FFmpegError, OSError, ValueError):
-        return None  # what is wrong with it is told when it is painted
+        return None  # what is wrong with it is reported when it is painted
     return next((mark for mark in map(parse_mark, texts) if mark is not None), None)
 
 

@@ -203,7 +203,9 @@ def _pan(channels: int, layout: av.AudioLayout) -> str:
     count = layout.nb_channels
     places = []
     for place in range(count):
-        heard = range(place, channels, count)
-        if heard:
-            places.append(f"c{place}=" + "+".join(f"{1 / len(heard):.6f}*c{one}" for one in heard))
+        sources = range(place, channels, count)
+        if sources:
+            places.append(
+                f"c{place}=" + "+".join(f"{1 / len(sources):.6f}*c{one}" for one in sources)
+            )
     return "|".join([layout.name, *places])

@@ -214,7 +214,7 @@ class Endpoints:
             session_of(token),
             httponly=True,
             samesite="strict",
-            # Behind a proxy that speaks TLS; who lies here only keeps a cookie from themselves.
+            # Set by a proxy that speaks TLS; a client that forges it only loses its own cookie.
             secure=request.headers.get("x-forwarded-proto") == "https",
         )
         return response

@@ -85,8 +85,8 @@ def plainly(told: object, folder: Path, names: Mapping[Path, str] | None = None)
         text = text.replace(str(path), name)
     text = re.sub(rf"{re.escape(str(folder))}[\w./\\-]*", "the file", text)
     clauses = re.split(r"(?<=[;:,.]) (?=\S)", text)
-    heard = " ".join(clause for clause in clauses if not _OURS.search(clause))
-    return heard.rstrip(" ;:,.") or "it cannot be painted"
+    kept = " ".join(clause for clause in clauses if not _OURS.search(clause))
+    return kept.rstrip(" ;:,.") or "it cannot be painted"
 
 
 def answer(problem: Problem) -> Response:

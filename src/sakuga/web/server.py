@@ -80,7 +80,7 @@ def _configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=max(1, int(settings.goodbye_s)),
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_s)),
     )
 
 

@@ -40,7 +40,7 @@ class Settings:
     video_pixels: int = 4096 * 2304  # of a frame
     patience_s: float = 10.0  # for headers, and for a body that does not come
     slowest_bytes_per_s: float = 8_000.0  # of a body, on average after `patience_s`
-    goodbye_s: float = 3.0  # how long requests and jobs may take to end after SIGTERM
+    shutdown_s: float = 3.0  # how long requests and jobs may take to end after SIGTERM
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
