@@ -22,7 +22,8 @@ def noted_ctrl_c(*, speaks: bool = True) -> Iterator[threading.Event]:
     It is acknowledged at once. The second one ends at once: by KeyboardInterrupt, or, where the
     main thread is deep inside one computation and does not react, by ending the process.
     Python handles signals only between the bytecodes of its main thread, and a backward pass of a
-    minute is one bytecode; so a thread of its own listens. Outside the main thread nothing is changed.
+    minute is one bytecode; so a thread of its own listens. Outside the main thread this does
+    nothing.
 
     Args:
         speaks: tell the user that Ctrl-C is being obeyed.
