@@ -153,7 +153,7 @@ def test_a_term_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(
     [
         (lambda photo: torch.zeros_like(photo) + 0.2, "one flat colour"),
         (lambda photo: photo + torch.tensor([0.5, -0.3, 0.0]).view(1, 3, 1, 1), "colours drift"),
-        (lambda photo: photo * 0.1, "texture is"),
+        (lambda photo: photo * 0.1, "gradient is"),
         (
             lambda photo: (photo * 40).clamp(-1, 1) * photo.abs().clamp(min=0.999),
             "texture|black or",

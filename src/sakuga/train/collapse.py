@@ -11,21 +11,21 @@ from sakuga.errors import TrainingError
 from sakuga.train.flatten import gaussian_blur
 from sakuga.train.losses import srgb_to_lab
 
-TEXTURE_MIN = 0.2  # of the photo's gradient: below it the picture is one flat colour
+GRADIENT_MIN = 0.2  # of the photo's gradient: below it the picture is one flat colour
 CLIPPED_SHARE_MAX = 0.30  # of all values, at black or white, above the photo's own share
 DEVIATION_MIN = 0.02  # of [-1, 1]: below it the picture is one colour
 
 
 @torch.no_grad()
 def measure_health(photo: Tensor, painted: Tensor) -> dict[str, float]:
-    """Chroma shift, texture ratio, clipped share and deviation of (B, 3, H, W) in [-1, 1]."""
+    """Chroma shift, gradient ratio, clipped share and deviation of (B, 3, H, W) in [-1, 1]."""
     photo, painted = photo.float(), painted.float().clamp(-1, 1)
     lab_photo, lab_painted = srgb_to_lab(photo), srgb_to_lab(painted)
     chroma = gaussian_blur(lab_painted[:, 1:] - lab_photo[:, 1:], 8.0)
     clipped = (painted.abs() > 0.998).float().mean() - (photo.abs() > 0.998).float().mean()
     return {
         "chroma_shift": float(chroma.square().sum(dim=1).sqrt().mean()),
-        "texture": float(_gradient(lab_painted) / _gradient(lab_photo).clamp(min=1e-6)),
+        "gradient": float(_gradient(lab_painted) / _gradient(lab_photo).clamp(min=1e-6)),
         "clipped_share": float(clipped),
         "deviation": float(painted.flatten(1).std(dim=1).mean()),
     }
@@ -81,10 +81,10 @@ def check_health(
             f"colours drift (chroma shift {health['chroma_shift']:.1f}, at most {chroma_limit})"
         )
         remedy = "raise colour_weight, lower surface_weight"
-    elif not TEXTURE_MIN <= health["texture"] <= texture_limit:
+    elif not GRADIENT_MIN <= health["gradient"] <= texture_limit:
         broken = (
-            f"texture is {health['texture']:.2f} of the photo's, "
-            f"outside {TEXTURE_MIN} to {texture_limit}"
+            f"gradient is {health['gradient']:.2f} of the photo's, "
+            f"outside {GRADIENT_MIN} to {texture_limit}"
         )
         remedy = "lower the adversarial weights or discriminator_lr"
     elif health["clipped_share"] > CLIPPED_SHARE_MAX:
