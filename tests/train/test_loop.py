@@ -156,7 +156,7 @@ def test_a_term_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(
         (lambda photo: photo * 0.1, "gradient is"),
         (
             lambda photo: (photo * 40).clamp(-1, 1) * photo.abs().clamp(min=0.999),
-            "texture|black or",
+            "gradient|black or",
         ),
     ],
 )

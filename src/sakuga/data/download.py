@@ -122,15 +122,24 @@ def _run(
             if fetcher is not None:
                 fetcher.cut_off(only_late=True)
             progress(done, None if schedule.total is None else max(schedule.total, done))
-    except OSError as error:
-        raise _in_words(error, into) from error
+    except Exception as error:
+        _drain(running, fetcher, only_late=True)  # what is on its way may arrive
+        if isinstance(error, OSError):
+            raise _in_words(error, into) from error
+        raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        while not all(future.done() for future in running):  # only after Ctrl-C or a failure
-            if fetcher is not None:
-                fetcher.cut_off()
-            wait(running, LOOK_S)
+        _drain(running, fetcher)  # only after Ctrl-C is anything left
         pool.shutdown()
+
+
+def _drain(
+    running: Iterable[Future[None]], fetcher: Fetcher | None, *, only_late: bool = False
+) -> None:
+    """Wait until no thread fetches any more; connections are broken, or only late ones."""
+    while not all(future.done() for future in running):
+        if fetcher is not None:
+            fetcher.cut_off(only_late=only_late)
+        wait(running, LOOK_S)
 
 
 def _fetch_one(turn: Turn, into: PictureSet, limits: Limits, fetch: Fetch) -> None:

@@ -1,0 +1,1 @@
+"""A search for settings: `study` runs short trainings, `objective` scores them."""
