@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from browsing import (
     launch,
     page,
     set_slider,
+    wait_until,
 )
 from PIL import Image
 from serving import picture, pixels_of
@@ -44,16 +46,35 @@ def address(built: Path) -> Iterator[str]:
         yield address
 
 
+def files_of(built: Path) -> list[str]:
+    """What the service worker of a built page keeps."""
+    line = re.search(r"^const FILES = (.*);", (built / "sw.js").read_text("utf-8"), re.MULTILINE)
+    assert line is not None
+    return json.loads(line[1])  # type: ignore[no-any-return]
+
+
 def test_it_paints_as_python_does_and_goes_on_offline(
-    chromium: Any, address: str, styles: Path
+    chromium: Any, address: str, styles: Path, built: Path
 ) -> None:
     photo = picture(1301, 700)  # several tiles, and sides that are no multiple of anything
     expected = sakuga.paint(pixels_of(photo), styles / "tiny.onnx")
     with page(chromium, address) as shown:
         asked: list[str] = []
         shown.on("request", lambda request: asked.append(request.method))
-        assert "1 thread" in shown.locator("#engine").inner_text()
+        # The service worker isolates the page, which allows threads, on the first visit.
+        assert shown.evaluate("crossOriginIsolated")
+        threads = shown.evaluate("Math.min(navigator.hardwareConcurrency, 8)")
+        assert str(threads) in shown.locator("#engine").inner_text()
+        shown.evaluate(
+            """() => {
+                window.seen = new Set();
+                const painted = document.querySelector("#stage .painted");
+                const see = () => painted.hasAttribute("src") && seen.add(painted.src);
+                new MutationObserver(see).observe(painted, { attributes: true });
+            }"""
+        )
         add_photo(shown, photo)
+        assert shown.evaluate("seen.size") == 3  # two of its three bands, and the whole
         assert furthest(download(shown)[1], expected) <= 2
         for strength, keep_colour in ((100, True), (40, True), (40, False)):
             set_slider(shown, "#strength", strength)
@@ -73,8 +94,12 @@ def test_it_paints_as_python_does_and_goes_on_offline(
         assert furthest(download(shown)[1], whole) <= 2
         assert set(asked) <= {"GET"}  # nothing is sent anywhere
 
-        # The service worker isolates the page from its second visit on, which allows threads.
-        shown.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        kept = """caches.keys().then(async (names) => {
+            const name = names.find((name) => name !== "sakuga-shared");
+            return (await (await caches.open(name)).keys()).map(({ url }) => url);
+        })"""
+        files = [f"{address}{name.removeprefix('./')}" for name in files_of(built)]
+        wait_until(shown, f"{kept}.then((urls) => {files}.every((url) => urls.includes(url)))")
         answer = shown.evaluate(
             """async (bytes) => {
                 const form = new FormData();

@@ -8,7 +8,7 @@ export class Calls {
     worker.addEventListener("message", ({ data }) => {
       const call = this.waiting.get(data.id);
       if (data.share !== undefined) {
-        call?.progress?.(data.share);
+        call?.progress?.(data.share, data.part);
         return;
       }
       this.waiting.delete(data.id);

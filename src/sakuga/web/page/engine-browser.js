@@ -2,7 +2,29 @@
 
 import { Calls } from "./calls.js";
 
+const PATIENCE_MS = 15_000; // for the service worker, which takes a fraction of a second
+
 let calls;
+
+/**
+ * Threads need a page that is isolated from others. Where the host does not send the headers for
+ * that, the service worker does once it is there: then the page is loaded anew, once.
+ */
+async function isolate() {
+  if (!("serviceWorker" in navigator)) return;
+  // Refused in private windows of some browsers: then there is no offline use, and one thread.
+  const registered = navigator.serviceWorker.register("sw.js").then(() => navigator.serviceWorker.ready);
+  const ready = registered.then(
+    () => true,
+    (error) => console.warn(error.message),
+  );
+  if (crossOriginIsolated || sessionStorage.getItem("isolated")) return;
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+  if (!(await Promise.race([ready, late]))) return;
+  sessionStorage.setItem("isolated", "tried");
+  location.reload();
+  await new Promise(() => {}); // nothing begins on a page that is about to go
+}
 
 export const engine = {
   label: "",
@@ -10,12 +32,10 @@ export const engine = {
   videos: null,
 
   async begin() {
+    await isolate();
     calls = new Calls(new Worker("paint-worker.js", { type: "module" }));
-    if ("serviceWorker" in navigator) {
-      // Refused in private windows of some browsers: then there is only no offline use.
-      navigator.serviceWorker.register("sw.js").catch((error) => console.warn(error.message));
-    }
     const { how } = await calls.call({ task: "begin" });
+    navigator.serviceWorker?.controller?.postMessage("keep the files");
     this.label = `Painted in this browser, ${how}`;
   },
 

@@ -1,5 +1,6 @@
 // One picture of the studio: its photo, and what each style made of it.
 
+import { blender } from "./blender.js";
 import { engine } from "./engine.js";
 import { workingSize } from "./working.js";
 
@@ -14,7 +15,8 @@ export class Item {
     this.address = null; // of the photo
     this.note = null; // what is said of it once
     this.paintings = new Map(); // style -> {blob, address, kept: {blob, address} or null}
-    this.drafts = new Map(); // style -> {blob, address}: of a large photo, painted at its working size
+    this.drafts = new Map(); // the same of a large photo, painted at its working size
+    this.part = null; // {style, address} of a painting whose first parts are there
     this.error = null; // why it cannot be opened
     this.failures = new Map(); // style -> why it could not be painted
     this.passed = new Set(); // styles whose tile could not be painted
@@ -37,8 +39,31 @@ export class Item {
     return this.paintings.get(style) ?? this.drafts.get(style) ?? null;
   }
 
+  /** Take a painting, or a draft of one. */
+  take(kind, style, blob) {
+    this[kind].set(style, { blob, address: URL.createObjectURL(blob), kept: null });
+  }
+
+  /** Take what is painted so far of a style; no blob: it is needed no more. */
+  takePart(style, blob) {
+    URL.revokeObjectURL(this.part?.address);
+    this.part = blob ? { style, address: URL.createObjectURL(blob) } : null;
+  }
+
+  /** What is seen of a painting in the photo's own colours, which a large photo takes at its working size. */
+  async keepColours(style) {
+    const painting = this.seen(style);
+    if (painting.kept !== null) return painting.kept.blob;
+    if (this.large && !this.drafts.has(style)) this.take("drafts", style, await engine.draft(this.photo, style));
+    const draft = this.large ? this.drafts.get(style).blob : null;
+    const { blob } = await blender.call({ task: "keep", photo: this.photo, anime: painting.blob, draft });
+    painting.kept = { blob, address: URL.createObjectURL(blob) };
+    return blob;
+  }
+
   close() {
     URL.revokeObjectURL(this.address);
+    this.takePart();
     for (const { address, kept } of [...this.paintings.values(), ...this.drafts.values()]) {
       URL.revokeObjectURL(address);
       if (kept) URL.revokeObjectURL(kept.address);

@@ -1,14 +1,16 @@
 // Runs styles with onnxruntime-web, away from the page's own thread.
 // In: {id, task: "begin"}, {id, task: "draft", file, style}, {id, task: "paint", file, style, draft},
 // {id, task: "frame", bitmap, style}, {id, stop: true}.
-// Out: {id, share}, then {id, how | blob | bitmap} or {id, error}.
+// Out: {id, share, part}, then {id, how | blob | bitmap} or {id, error}.
 
 import { readSpec } from "./onnx-spec.js";
 import { redraw } from "./redraw.js";
 import { placeTile, spans, windowPlanes } from "./tiling.js";
 import { shrink, workingSize } from "./working.js";
 
-const TILE_PIXELS = 512; // bounds the memory of the network
+// What is painted is small, so memory needs no tiles. Bands of the longer side show the first of it
+// sooner, and cost the margins in which they overlap.
+const BAND_PIXELS = 640;
 const MOST_PIXELS = 100_000_000;
 const MOST_WHOLE_PIXELS = 2048 * 2048; // for a style that must see the whole picture
 const MOST_THREADS = 8;
@@ -51,17 +53,20 @@ async function open(style) {
   return { session, spec };
 }
 
-/** Paint ImageData in place. */
-async function paintImage(image, style, id) {
+/** Paint ImageData in place; `shows`: in parts, which are told of as they are done. */
+async function paintImage(image, style, id, shows = true) {
   const { session, spec } = await load(style);
   const { width, height, data } = image;
   const local = spec.receptive_radius !== null;
   if (!local && width * height > MOST_WHOLE_PIXELS) {
     throw new Error(`the style ${style} must see the whole picture, and this one is too large`);
   }
-  const cut = (extent) =>
-    spans(extent, local ? TILE_PIXELS : null, spec.receptive_radius ?? 0, spec.size_multiple, spec.minimum_side);
-  const [rows, columns] = [cut(height), cut(width)];
+  const cut = (extent, other) => {
+    const band = shows && local && extent >= other ? BAND_PIXELS : null;
+    return spans(extent, band, spec.receptive_radius ?? 0, spec.size_multiple, spec.minimum_side);
+  };
+  const rows = cut(height, width);
+  const columns = rows.length > 1 ? cut(width, Infinity) : cut(width, height);
   const source = rows.length * columns.length > 1 ? data.slice() : data;
   let done = 0;
   for (const row of rows) {
@@ -73,7 +78,8 @@ async function paintImage(image, style, id) {
       const { anime } = await session.run({ photo });
       placeTile(await anime.getData(), data, width, row, column);
       anime.dispose();
-      postMessage({ id, share: ++done / (rows.length * columns.length) });
+      const share = ++done / (rows.length * columns.length);
+      postMessage({ id, share, part: share < 1 ? await fileOf(image) : null });
     }
   }
 }
@@ -130,7 +136,7 @@ async function paint({ id, file, style, draft: made }) {
 
 async function paintFrame({ id, bitmap, style }) {
   const { canvas, context, image } = drawn(bitmap);
-  await paintImage(image, style, id);
+  await paintImage(image, style, id, false);
   context.putImageData(image, 0, 0);
   return { bitmap: canvas.transferToImageBitmap() };
 }

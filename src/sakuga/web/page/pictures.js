@@ -5,13 +5,12 @@ import { Compare } from "./compare.js";
 import { engine } from "./engine.js";
 import { Item } from "./item.js";
 import { say, whisper } from "./messages.js";
-import { save } from "./saving.js";
+import { apart, exported, save } from "./saving.js";
 import { Sharing } from "./sharing.js";
 import { forget, keep, kept } from "./shelf.js";
 import { fillStyles } from "./style-picker.js";
 import { zip } from "./zip.js";
 
-const TYPES = { png: "image/png", jpg: "image/jpeg", webp: "image/webp" };
 const UNDO_MS = 9000; // for so long what was removed can be had again
 const CANCELLED = "you cancelled it";
 const find = (id) => document.getElementById(id);
@@ -194,6 +193,8 @@ class Studio {
     const painting = item.paintings.get(this.style) ?? null;
     const problem = this.#problem(item);
     const waits = problem === null && painting === null;
+    const part = item.part?.style === this.style ? item.part : null;
+    const seen = item.seen(this.style) ?? part;
     let busy = null;
     if (problem !== null) busy = problem === CANCELLED ? "Cancelled" : `It cannot be painted: ${problem}`;
     else if (item.photo === null) busy = "Opening…";
@@ -201,13 +202,13 @@ class Studio {
     this.compare.show({
       subject: item,
       photo: item.address,
-      painted: item.seen(this.style)?.address ?? null,
+      painted: seen?.address ?? null,
       kept: painting?.kept?.address ?? null,
       width: item.width ?? 4,
       height: item.height ?? 3,
       busy,
       failed: problem !== null,
-      draft: waits && item.drafts.has(this.style),
+      draft: waits && seen !== null,
     });
     find("retry").hidden = problem === null;
     find("cancel").hidden = !waits || item.photo === null;
@@ -268,19 +269,17 @@ class Studio {
       const blob = await engine[task](source, style, {
         signal: run.abort.signal,
         draft: item.drafts.get(style)?.blob ?? null,
-        progress: (share) => {
+        progress: (share, part) => {
           item.share = share;
+          if (part) item.takePart(style, part);
           if (item === this.current) this.#show(item);
         },
       });
       const took_ms = performance.now() - run.began;
       this.pace[task] = took_ms / (task === "draft" ? 1 : megapixels);
-      const painting = { blob, address: URL.createObjectURL(blob), kept: null };
-      if (task === "draft") {
-        item.drafts.set(style, painting);
-        item.draft_ms = took_ms;
-      } else {
-        item.paintings.set(style, painting);
+      item.take(task === "draft" ? "drafts" : "paintings", style, blob);
+      if (task === "draft") item.draft_ms = took_ms;
+      else {
         if (rank === 0 && item === this.current) whisper(`${item.name} is painted in the style ${style}.`);
       }
     } catch (error) {
@@ -293,6 +292,7 @@ class Studio {
       }
     }
     item.share = 0;
+    item.takePart();
     this.running = null;
     this.update();
   }
@@ -304,25 +304,13 @@ class Studio {
     if (!painting || painting.kept !== null || this.keeping || Number(find("keep").value) === 0) return;
     this.keeping = true;
     try {
-      const blob = await this.#inItsColours(item, this.style);
-      painting.kept = { blob, address: URL.createObjectURL(blob) };
+      await item.keepColours(this.style);
     } catch (error) {
       say(`The colours cannot be kept: ${error.message}`);
       find("keep").value = 0;
     }
     this.keeping = false;
     this.update();
-  }
-
-  /** The painting in the photo's colours, which a large one takes at its working size. */
-  async #inItsColours(item, style) {
-    const [anime, draft] = [item.paintings.get(style).blob, item.drafts.get(style)?.blob ?? null];
-    if (item.large && draft === null) {
-      const made = await engine.draft(item.photo, style);
-      item.drafts.set(style, { blob: made, address: URL.createObjectURL(made) });
-      return this.#inItsColours(item, style);
-    }
-    return (await blender.call({ task: "keep", photo: item.photo, anime, draft })).blob;
   }
 
   blend() {
@@ -367,24 +355,9 @@ class Studio {
   }
 
   /** The picture as it is seen, as a file. */
-  async export(item) {
-    const painting = item.paintings.get(this.style);
-    const format = find("format").value;
+  export(item) {
     const [strength, keep] = [find("strength").value / 100, find("keep").value / 100];
-    const name = `${item.name}-${this.style}.${format}`;
-    if (format === "png" && strength === 1 && keep === 0) return { name, blob: painting.blob };
-    let kept = painting.kept?.blob ?? null;
-    if (keep > 0 && kept === null) kept = await this.#inItsColours(item, this.style);
-    const { blob } = await blender.call({
-      task: "export",
-      photo: item.photo,
-      anime: painting.blob,
-      kept: keep > 0 ? kept : null,
-      strength,
-      keep,
-      type: TYPES[format],
-    });
-    return { name, blob };
+    return exported(item, this.style, { format: find("format").value, strength, keep });
   }
 
   async download() {
@@ -397,17 +370,11 @@ class Studio {
   }
 
   async downloadAll() {
-    const files = [];
-    const taken = new Set();
     try {
-      for (const item of this.items.filter((other) => other.paintings.has(this.style))) {
-        const { name, blob } = await this.export(item);
-        let free = name;
-        for (let n = 2; taken.has(free); n++) free = name.replace(/(\.[^.]*)$/, `-${n}$1`);
-        taken.add(free);
-        files.push({ name: free, blob });
-      }
-      save(await zip(files), "sakuga.zip");
+      const painted = this.items.filter((item) => item.paintings.has(this.style));
+      const files = [];
+      for (const item of painted) files.push(await this.export(item)); // one after the other: memory
+      save(await zip(apart(files)), "sakuga.zip");
     } catch (error) {
       say(`They cannot be saved: ${error.message}`);
     }

@@ -15,18 +15,22 @@ const ISOLATION = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
+// The first one works at once, since threads wait for it, and keeps the files when the page says
+// that it has begun. A newer one has all of its files before it takes over, so that none are mixed.
+// With no list of files, served, nothing is kept: such a page is never stale.
 addEventListener("install", (event) => {
-  if (FILES.length === 0) {
-    self.skipWaiting(); // a server's page is never stale, and its answers are not kept
-    return;
-  }
-  event.waitUntil(
-    caches
-      .open(CACHE)
-      .then((cache) => cache.addAll(FILES.map((file) => new Request(file, { cache: "reload" }))))
-      .then(() => self.skipWaiting()),
-  );
+  self.skipWaiting();
+  if (registration.active) event.waitUntil(keepFiles());
 });
+
+addEventListener("message", (event) => event.waitUntil(keepFiles()));
+
+async function keepFiles() {
+  const cache = await caches.open(CACHE);
+  const kept = new Set((await cache.keys()).map(({ url }) => url));
+  const missing = FILES.filter((file) => !kept.has(new URL(file, registration.scope).href));
+  await cache.addAll(missing.map((file) => new Request(file, { cache: "reload" })));
+}
 
 addEventListener("activate", (event) => {
   event.waitUntil(

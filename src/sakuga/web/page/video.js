@@ -1,6 +1,5 @@
 // A video: its styles on one of its frames, its part and size chosen, painted, watched beside itself, saved.
 
-import { blender } from "./blender.js";
 import { Clip } from "./clip.js";
 import { Compare } from "./compare.js";
 import { engine } from "./engine.js";
@@ -156,24 +155,14 @@ class VideoView {
     if (style === undefined && !keeps) return;
     const busy = (this.busy = new AbortController());
     try {
-      if (keeps) await this.#keep(item, item.seen(this.style));
-      else {
-        const blob = await engine.draft(item.photo, style, { signal: busy.signal });
-        item.drafts.set(style, { blob, address: URL.createObjectURL(blob), kept: null });
-      }
+      if (keeps) await item.keepColours(this.style);
+      else item.take("drafts", style, await engine.draft(item.photo, style, { signal: busy.signal }));
     } catch (error) {
       if (error.name !== "AbortError") item.failures.set(style ?? this.style, error.message);
     }
     if (busy !== this.busy) return item.close();
     this.busy = null;
     this.update();
-  }
-
-  /** The frame's painting in the video's own colours. */
-  async #keep(item, painting) {
-    const draft = item.large ? painting.blob : null;
-    const { blob } = await blender.call({ task: "keep", photo: item.photo, anime: painting.blob, draft });
-    painting.kept = { blob, address: URL.createObjectURL(blob) };
   }
 
   #blend() {
