@@ -59,7 +59,7 @@ class VideoView {
 
   /** Take a video, and show a frame of it. */
   async choose(file) {
-    if (this.upload !== null || this.#runs()) {
+    if (this.#runs()) {
       say("One video at a time: cancel this one, or wait for it.");
       return;
     }
@@ -148,7 +148,7 @@ class VideoView {
   }
 
   async #paintNext(item) {
-    if (this.busy !== null) return; // it calls update when it ends
+    if (this.busy !== null || this.#runs()) return; // what runs calls update when it ends
     const styles = [this.style, ...this.picker.images.keys()];
     const style = styles.find((name) => !item.seen(name) && !item.failures.has(name));
     const keeps = find("video-keep").checked && item.seen(this.style) && item.seen(this.style).kept === null;
@@ -202,7 +202,10 @@ class VideoView {
       engine.videos.watch(
         this.job,
         (job) => this.#update(job),
-        () => this.#end("Not painted", "The server does not answer any more."),
+        () => {
+          this.job = null;
+          this.#end("Not painted", "The server does not answer any more.");
+        },
       );
     } catch (error) {
       if (error.name === "AbortError") this.#end("Cancelled", "");
@@ -229,7 +232,7 @@ class VideoView {
   }
 
   #runs() {
-    return this.job !== null && ["queued", "preview", "painting"].includes(this.job.state);
+    return this.upload !== null || ["queued", "preview", "painting"].includes(this.job?.state);
   }
 
   #update(job) {
