@@ -149,3 +149,9 @@ def test_a_release_stores_no_password_and_attests() -> None:
     text = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
     assert "secrets." not in text and "password:" not in text
     assert any("attest-build-provenance" in step["uses"] for step in publish["steps"])
+    # The bill of materials is made of what was installed to try the wheel, and lies beside it, not
+    # among what is published to the index.
+    (bill,) = [step["with"] for step in publish["steps"] if "attest-sbom" in step["uses"]]
+    build = " ".join(step.get("run", "") for step in release["jobs"]["build"]["steps"])
+    assert "environment alone/bin/python --pyproject pyproject.toml" in build
+    assert f"-o {bill['sbom-path']}\n" in build and "dist/" not in bill["sbom-path"]
