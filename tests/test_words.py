@@ -91,6 +91,16 @@ def test_quiet_and_verbose_have_letters(
     assert last.startswith("2 painted in ")
 
 
+def test_the_place_is_told_as_seen_from_here(
+    folder: Path, tiny_style: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told(capsys, f"{folder}/a.png --style {tiny_style}") == "a-tiny.png\n"
+    (folder / "deeper").mkdir()
+    os.chdir(folder / "deeper")
+    whole = f"{folder}/b-tiny.png\n"  # it does not lie below
+    assert told(capsys, f"{folder}/b.png --style {tiny_style}") == whole
+
+
 @pytest.mark.parametrize("verb", ["paint", "train", "tune", "batch", "prepare clean"])
 def test_the_letter_for_quiet_is_the_same_everywhere(
     verb: str, capsys: pytest.CaptureFixture[str]

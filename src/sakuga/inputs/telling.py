@@ -39,7 +39,8 @@ def tell_outcomes(outcomes: Sequence[Outcome], folders: Sequence[Path], *, failu
     if len(outcomes) == 1 and not failures and not folders:
         (only,) = outcomes
         if only.status == "painted":
-            print(only.job.target)
+            assert only.job.target is not None  # of what went to stdout nothing is told
+            print(shown(only.job.target))
         elif only.own:
             tell(f"{only.job.source}: is itself a result of Sakuga, and left out")
         elif not only.unmarked:
