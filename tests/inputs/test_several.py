@@ -67,7 +67,7 @@ def test_a_bad_file_fails_in_every_style(desk: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("words", "styles", "inputs"),
+    ("words", "chosen", "inputs"),
     [
         (["tiny"], ["tiny"], []),
         (["cat.png"], ["cat.png"], []),  # the first is a style, if only to be told there is none
@@ -82,11 +82,11 @@ def test_a_bad_file_fails_in_every_style(desk: Path, capsys: pytest.CaptureFixtu
     ],
 )
 def test_words_behind_style_are_styles_or_inputs(
-    desk: Path, words: list[str], styles: list[str], inputs: list[str]
+    desk: Path, words: list[str], chosen: list[str], inputs: list[str]
 ) -> None:
     Path("a run").mkdir()
     found = choose_styles(words, [], None, lambda word: word == "a run", every=False)
-    assert found == (styles, inputs)
+    assert found == (chosen, inputs)
 
 
 def test_a_misspelt_second_style_is_told(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
