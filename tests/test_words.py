@@ -79,6 +79,16 @@ def test_what_is_no_verb_and_no_photo_is_told_by_what_it_looks_like(
     assert "Usage: sakuga doctor" in told(capsys, "doctor -h")
 
 
+def test_places_are_named_as_other_programs_do(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hint = "check the spelling, or write there with --out out.jpg"
+    assert hint in told(capsys, "a.png out.jpg", 2)
+    assert "spelling, or" not in told(capsys, "out.jpg", 2)
+    assert "inputs need no -i; leave it out" in told(capsys, "-i a.png -o out.jpg", 2)
+    assert not (folder / "out.jpg").exists()
+
+
 def test_quiet_and_verbose_have_letters(
     folder: Path, tiny_style: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,7 +79,7 @@ def plan(
         raise OptionError(f"format {file_format!r} is not one of {', '.join(formats)}")
     if not inputs:
         raise InputError("nothing to paint was given; name a picture, a folder or an address")
-    names = [name for given in inputs for name in _expanded(given)]
+    names = [name for at, given in enumerate(inputs) for name in _expanded(given, at > 0)]
     if STREAM in names or str(out) == STREAM:
         return Plan([_stream_job(names, out, file_format)])
     made = Plan()
@@ -145,10 +145,16 @@ def find_pictures(inputs: Sequence[str]) -> tuple[list[str], list[InputError]]:
     return pictures, unread
 
 
-def _expanded(given: str) -> list[str]:
-    """A pattern as the files it matches; anything else as it is, if it exists."""
+def _expanded(given: str, is_second: bool = False) -> list[str]:
+    """A pattern as the files it matches; anything else as it is, if it exists.
+
+    Args:
+        is_second: others stand before it, and it may be meant as the place of the result.
+    """
     if given == STREAM or is_url(given) or is_live(given) or kind_of(Path(given)) != "nothing":
         return [given]
+    if given in ("-i", "--input"):
+        raise OptionError(f"inputs need no {given}; leave it out:  sakuga photo.jpg")
     if given.startswith("-"):
         raise OptionError(f"{given} is neither an option nor a file; see  sakuga paint --help")
     if glob.has_magic(given):
@@ -156,7 +162,10 @@ def _expanded(given: str) -> list[str]:
         if not matches:
             raise InputError(f"{given}: nothing matches this pattern; check it")
         return matches
-    raise InputError(f"{given}: there is no such file or folder; check the spelling")
+    hint = (
+        f", or write there with  --out {given}" if is_second and names_a_file(Path(given)) else ""
+    )
+    raise InputError(f"{given}: there is no such file or folder; check the spelling{hint}")
 
 
 def _is_folder(name: str) -> bool:
