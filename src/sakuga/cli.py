@@ -139,7 +139,7 @@ def _app(*, listed: bool) -> App:
 app = _app(listed=False)
 
 
-def _completed(given: Sequence[str]) -> list[str]:
+def as_meant(given: Sequence[str]) -> list[str]:
     """What was typed, with the verb that people leave away, and in the words that they know."""
     first, *rest = given or ["--help"]
     if first == "help":
@@ -161,7 +161,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     on stderr. 130: Ctrl-C. 141: whoever read the output went away.
     """
     try:
-        given = _completed(sys.argv[1:] if arguments is None else arguments)
+        given = as_meant(sys.argv[1:] if arguments is None else arguments)
         program = _app(listed=True) if given in (["--help"], ["-h"]) else app
         status = program(
             given, exit_on_error=False, print_error=False, result_action="return_value"
