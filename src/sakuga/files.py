@@ -1,8 +1,9 @@
-"""A file is written wholly or not at all."""
+"""Files: written wholly or not at all, and known by their content."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -76,6 +77,12 @@ def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, FileExistsError | NotADirectoryError):
         return f"{error.filename} is a file, not a folder"
     return getattr(error, "strerror", None) or str(error)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_bytes(target: Path, content: bytes | memoryview) -> None:

@@ -7,7 +7,6 @@ them together, because a near-duplicate is only one beside its double. The folde
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +33,7 @@ from sakuga.data.picture_set import (
     stamp_of,
 )
 from sakuga.data.processes import map_processes
+from sakuga.files import sha256_of
 from sakuga.images.picture import Frame, Picture
 from sakuga.images.sources import files_of
 from sakuga.images.write import encode_picture
@@ -166,7 +166,7 @@ def measure(folder: Path, min_side: int, name: str) -> Measured:
     path = folder / name
     about: dict[str, Any] = {"file": name, "stamp": stamp_of(path), "sha256": ""}
     try:
-        about["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        about["sha256"] = sha256_of(path)
     except OSError as error:
         return Measured(**about, reason="cannot be read", detail=error.strerror or str(error))
     try:

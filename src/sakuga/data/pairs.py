@@ -8,7 +8,6 @@ are in the file's EXIF description, as JSON.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import json
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_prog
 from sakuga.data.processes import map_processes
 from sakuga.data.split import split_of
 from sakuga.errors import DataError, InputError, OptionError
+from sakuga.files import sha256_of
 from sakuga.images.colour import Pixels
 from sakuga.images.sources import files_of
 
@@ -138,7 +138,7 @@ def prepare_pairs(
         jobs = []
         for name in names:
             path = folder / name
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            sha256 = sha256_of(path)
             jobs.append(_Job(path, name, sha256, sides, settings, pictures.part(sha256)))
         notes: dict[str, Any] = {} if model_path() else {"faces": _NO_FACES}
         if to_train_on := [job for job in jobs if split_of(job.sha256) == "train"]:

@@ -16,7 +16,6 @@ The input is (pixels / 255 * scale - mean) / std, float32 (B, 3, size, size) RGB
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sakuga.errors import DataError, MissingExtraError, reason_of
+from sakuga.files import sha256_of
 from sakuga.models.readers.safetensors_file import (
     Preprocessing,
     preprocessing_of,
@@ -118,7 +118,7 @@ def _safetensors(path: Path, device: str) -> FeatureNetwork:
 
     return FeatureNetwork(
         metadata.get("name", path.stem),
-        _digest(path) if version == "1" else f"{_digest(path)}-{version}",  # of another network
+        sha256_of(path) if version == "1" else f"{sha256_of(path)}-{version}",  # of another network
         prepare.size_pixels,
         extract,
     )
@@ -171,7 +171,7 @@ def _onnx(path: Path) -> FeatureNetwork:
         return vectors.reshape(len(squares), -1)
 
     return FeatureNetwork(
-        metadata.get("name", path.stem), _digest(path), prepare.size_pixels, extract
+        metadata.get("name", path.stem), sha256_of(path), prepare.size_pixels, extract
     )
 
 
@@ -193,7 +193,7 @@ def _torchscript(path: Path, device: str) -> FeatureNetwork:
             vectors = network(batch, return_features=True)
         return np.asarray(vectors.float().cpu().numpy())
 
-    return FeatureNetwork("inception-2015-12-05", _digest(path), INCEPTION_SIZE, extract)
+    return FeatureNetwork("inception-2015-12-05", sha256_of(path), INCEPTION_SIZE, extract)
 
 
 def _download_inception() -> Path:
@@ -213,8 +213,3 @@ def _download_inception() -> Path:
             f"The standard Inception-v3 cannot be downloaded from {INCEPTION_URL} "
             f"({reason_of(error)}): give a feature network's file with --network."
         ) from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,6 @@ documentation. Either way the network takes pictures in [-1, 1].
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sakuga.errors import DataError, MissingExtraError, reason_of
+from sakuga.files import sha256_of
 from sakuga.models.readers.safetensors_file import preprocessing_of, read_safetensors
 
 # Layer names of VGG19 (Simonyan, Zisserman 2015), configuration E, as far as conv4_4; "pool"
@@ -162,8 +162,7 @@ def _download_torchvision() -> VGGFeatures:
 
 
 def _read_torchvision(path: Path) -> VGGFeatures:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(path)
     if not digest.startswith(TORCHVISION_HASH_PREFIX):
         raise DataError(
             f"VGG19 weights {path}: not torchvision's {Path(TORCHVISION_URL).name} (its sha256 is "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from copy import copy
@@ -12,7 +11,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from sakuga.errors import InputError, NotAPhotoError, OptionError, StyleError
+from sakuga.errors import InputError, NotAPhotoError, OptionError, StyleError, one_line
+from sakuga.files import sha256_of
 from sakuga.images.colour import Pixels
 from sakuga.images.picture import Frame, shrink
 from sakuga.images.read import to_float, to_pixels
@@ -136,7 +136,7 @@ class Stylizer:
     @cached_property
     def weights(self) -> str:
         """12 hexadecimal digits of the style's file: tells it from one of the same version."""
-        return hashlib.sha256(self.style.path.read_bytes()).hexdigest()[:12]
+        return sha256_of(self.style.path)[:12]
 
     def for_calls(self, calls: int) -> Stylizer:
         """The same style for so many calls at once, which share out its threads (on the CPU)."""
@@ -168,7 +168,7 @@ class Stylizer:
             height, width = window.shape[:2]
             raise StyleError(
                 f"the style {self.spec.name} fails on {width} x {height} pixels "
-                f"({' '.join(str(error).split())[:200]}); its file is damaged, or memory is short"
+                f"({one_line(error)[:200]}); its file is damaged, or memory is short"
             ) from error
         if anime.shape != inputs[GRAPH_INPUT].shape:
             raise StyleError(

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from sakuga.errors import InputError, OptionError, OutputError, StyleError
-from sakuga.files import write_bytes
+from sakuga.files import sha256_of, write_bytes
 from sakuga.images.urls import fetch, is_url
 from sakuga.styles.session import open_session
 from sakuga.styles.spec import GRAPH_INPUT, GRAPH_OUTPUT, Style, add, read_spec
@@ -134,7 +134,7 @@ def write_index(files: Sequence[Path], out: Path) -> str:
             "description": spec.description,
             "licence": spec.licence,
             "file": path.name,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "sha256": sha256_of(path),
         }
     index = {"format": INDEX_FORMAT, "styles": [entries[name] for name in sorted(entries)]}
     content = (json.dumps(index, indent=2, ensure_ascii=False) + "\n").encode()

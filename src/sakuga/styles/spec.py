@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sakuga.errors import OutputError, StyleError
+from sakuga.errors import OutputError, StyleError, reason_of
 from sakuga.files import write_bytes
 from sakuga.styles.metadata import read_metadata
 from sakuga.styles.protobuf import MalformedError
@@ -307,10 +307,9 @@ def _added_files(errors: list[StyleError]) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
         errors.append(
             StyleError(
-                f"{folder}: the styles added cannot be listed ({reason}); "
+                f"{folder}: the styles added cannot be listed ({reason_of(error)}); "
                 "name another folder by the environment variable SAKUGA_STYLES"
             )
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import av.error
 
-from sakuga.errors import InputError
+from sakuga.errors import InputError, reason_of
 from sakuga.paths import kind_of
 from sakuga.video.options import is_address, is_live
 
@@ -54,7 +54,7 @@ def open_input(source: str | Path) -> av.container.InputContainer:
     except av.error.FFmpegError as error:
         what = "cannot be reached" if is_address(text) else "is not a video, or is damaged"
         raise InputError(
-            f"{text}: {what} ({_reason(error)}); check it plays in a video player"
+            f"{text}: {what} ({reason_of(error)}); check it plays in a video player"
         ) from error
 
 
@@ -74,7 +74,7 @@ def _open_device(kind: str, number: str) -> av.container.InputContainer:
         return av.open(device, "r", format=device_format)
     except (av.error.FFmpegError, ValueError) as error:
         raise InputError(
-            f"{kind}:{number}: {device} cannot be opened ({_reason(error)}); check that it is "
+            f"{kind}:{number}: {device} cannot be opened ({reason_of(error)}); check that it is "
             "there and that this program may use it"
         ) from error
 
@@ -102,7 +102,3 @@ def pick_stream(container: av.container.InputContainer, name: str) -> av.VideoSt
     found = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
     container.close()
     raise InputError(f"{name}: has no video stream, it holds {found}; give a file with pictures")
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

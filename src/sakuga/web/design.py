@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 import time
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from sakuga.cel import design
 from sakuga.errors import InputError, MissingExtraError, SakugaError
 from sakuga.extras import need
+from sakuga.files import sha256_of
 from sakuga.images.read import read_picture
 from sakuga.images.sources import list_files
 from sakuga.web.accepted import check_picture
@@ -171,7 +171,7 @@ class DesignEndpoints:
         from sakuga.cel.faces import find_faces
         from sakuga.cel.painter import Easel
 
-        key = hashlib.sha256(source.read_bytes()).hexdigest()
+        key = sha256_of(source)
         easel = self._easels.pop(key, None)
         if easel is None:
             photo = self._read(source, "the picture")
