@@ -255,11 +255,11 @@ def test_sound_that_turns_out_impossible_costs_the_sound_only(
     calls = []
     join = mux._join
 
-    def joins(*parts: object) -> None:
+    def joins(*parts: object) -> list[str]:
         calls.append(parts)
         if len(calls) == 2:  # after the rehearsal
             raise ValueError("the trailer cannot be written")
-        join(*parts)
+        return join(*parts)
 
     monkeypatch.setattr(mux, "_join", joins)
     source = make_clip(tmp_path / "in.mp4", sounds=[Sound()])

@@ -57,27 +57,20 @@ def finish(
     Raises:
         OutputError: the file cannot be written; nothing is left under its name.
     """
-    notes: list[str] = []
     with replacing(recipe.target) as temporary:
         try:
-            write_file(temporary, recipe, segments, window, choices, notes)
+            return write_file(temporary, recipe, segments, window, choices)
         except OutputError as error:
             if not choices:
                 raise
-            # What was tried with its beginning does not hold for all of it. The pictures do.
-            notes[:] = [f"the sound and subtitles were left out: {error}"]
-            write_file(temporary, recipe, segments, window, {}, notes)
-    return notes
+            # The beginning of each track could be written, all of it cannot. The pictures can.
+            note = f"the sound and subtitles were left out: {error}"
+            return [note, *write_file(temporary, recipe, segments, window, {})]
 
 
 def write_file(
-    path: Path,
-    recipe: Recipe,
-    segments: Sequence[Segment],
-    window: Window,
-    choices: Choices,
-    notes: list[str],
-) -> None:
+    path: Path, recipe: Recipe, segments: Sequence[Segment], window: Window, choices: Choices
+) -> list[str]:
     """Write to `path` what `finish` makes of its arguments.
 
     Raises:
@@ -89,13 +82,13 @@ def write_file(
     try:
         if container.is_animated:
             write_animation(place, container.format, segments, encoding)
-            return
+            return []
         options = dict(container.options)
         scale = encoding.time_base.denominator
         if container.format in ("mp4", "mov") and 1000 <= scale <= _FINEST_MOVIE_SCALE:
             options["movie_timescale"] = str(scale)  # a late first frame is then placed exactly
         with av.open(place, "w", format=container.format, container_options=options) as output:
-            _join(output, recipe, segments, window, choices, notes)
+            return _join(output, recipe, segments, window, choices)
     except (av.error.FFmpegError, ValueError) as error:
         if isinstance(error, OSError):
             raise  # a full disk and the like
@@ -111,8 +104,8 @@ def _join(
     segments: Sequence[Segment],
     window: Window,
     choices: Choices,
-    notes: list[str],
-) -> None:
+) -> list[str]:
+    notes: list[str] = []
     container, encoding = recipe.container, recipe.encoding
     with av.open(segments[0].path) as first:
         video = output.add_stream_from_template(first.streams.video[0], opaque=True)
@@ -125,7 +118,7 @@ def _join(
         _mark(output, container, encoding)
         for _, packets in painted:
             output.mux(packets)
-        return
+        return notes
     with open_input(recipe.source) as original:
         output.metadata.update(kept_tags(original.metadata))
         _mark(output, container, encoding)
@@ -149,6 +142,7 @@ def _join(
                     refused += 1  # of the sound: those of the pictures are our own
         if refused:
             notes.append(f"{refused} packets of sound that make no sense were left out")
+    return notes
 
 
 def _mark(output: av.container.OutputContainer, container: Container, encoding: Encoding) -> None:

@@ -50,7 +50,7 @@ def rehearse(folder: Path, recipe: Recipe, window: Window) -> tuple[Choices, lis
         grey = np.full((encoding.height, encoding.width, 3), _GREY, np.uint8)
         writer.add(grey, 0, step)
         short = replace(window, end=window.origin + step * encoding.time_base)
-        write_file(result, recipe, [writer.finish()], short, choices, [])
+        write_file(result, recipe, [writer.finish()], short, choices)
     finally:
         frame_file.unlink(missing_ok=True)
         result.unlink(missing_ok=True)
