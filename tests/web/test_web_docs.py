@@ -40,4 +40,4 @@ def test_the_pictures_of_the_documentation_are_there_and_small() -> None:
     names = re.findall(r"!\[.*?\]\((.*?)\)", DOCS.read_text(encoding="utf-8"))
     assert names
     for name in names:
-        assert (DOCS.parent / name).stat().st_size < 300_000
+        assert (DOCS.parent / name).stat().st_size < 200_000
