@@ -1,15 +1,18 @@
-"""The node, the Space and the notebook, called as their hosts call them."""
+"""The node, the Space, the notebook and the pipe, called as their hosts call them."""
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -145,3 +148,30 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     first, *others = names["looks"]
     assert all(look.shape == (320, 320, 3) for look in names["looks"])
     assert not any(np.array_equal(first, look) for look in others)
+
+
+# --- ffmpeg ---
+
+
+def test_uncompressed_frames_go_in_by_a_pipe_and_matroska_comes_out(
+    tmp_path: Path, tiny_style: Path
+) -> None:
+    frames = [np.roll(PHOTO, 3 * step, axis=1) for step in range(4)]
+    with av.open(tmp_path / "in.y4m", "w", format="yuv4mpegpipe") as file:
+        stream = file.add_stream("wrapped_avframe", rate=25, width=56, height=40)
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            shown = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="yuv420p")
+            file.mux(stream.encode(shown))
+        file.mux(stream.encode(None))
+    command = ["paint", "-", "--format", "mkv", "--style", str(tiny_style), "--quiet"]
+    run = subprocess.run(
+        [sys.executable, "-m", "sakuga", *command],
+        input=(tmp_path / "in.y4m").read_bytes(),
+        capture_output=True,
+        check=True,
+    )
+    with av.open(io.BytesIO(run.stdout)) as painted:
+        assert "matroska" in painted.format.name
+        times = [(frame.time, frame.width, frame.height) for frame in painted.decode(video=0)]
+    assert times == [(step / 25, 56, 40) for step in range(4)]
