@@ -27,7 +27,7 @@ from sakuga.errors import DataError, StyleError
 from sakuga.evaluate.sources import list_pictures
 from sakuga.evaluate.statistics import medians, noise_gain, picture_statistics
 from sakuga.images.colour import Pixels
-from sakuga.images.picture import Frame, fit_within, shrink
+from sakuga.images.picture import shrink_within
 from sakuga.images.read import to_float
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, Style, StyleSpec, write_spec
@@ -80,12 +80,7 @@ def read_photos(source: Path) -> list[Pixels]:
     if len(items) < 2:
         raise DataError(f"{source}: holds one photo; calibration needs two, better forty")
     chosen = items[:: -(-len(items) // MAX_PHOTOS)]
-    photos = []
-    for item in chosen:
-        frame = Frame(item.read())
-        height, width = frame.colour.shape[:2]
-        photos.append(shrink(frame, fit_within((width, height), PHOTO_SIDE)).colour)
-    return photos
+    return [shrink_within(item.read(), PHOTO_SIDE) for item in chosen]
 
 
 def quantise(style: Style, photos: Sequence[Pixels]) -> onnx.ModelProto:

@@ -25,7 +25,7 @@ from sakuga.cel.skin import Face
 from sakuga.data.check import UnusableError, read_still
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress
-from sakuga.data.processes import map_processes
+from sakuga.data.processes import make_pictures
 from sakuga.data.split import split_of
 from sakuga.errors import DataError, InputError, OptionError
 from sakuga.files import sha256_of
@@ -148,14 +148,7 @@ def prepare_pairs(
         jobs.sort(key=lambda job: job.sha256)
         jobs = jobs[:limit]
         todo = [job for job in jobs if not pictures.has(job.file)]
-        done = len(jobs) - len(todo)
-        for job, made in map_processes(_paint_file, todo, workers):
-            if isinstance(made, Entry):
-                pictures.keep(job.part, made)
-            else:
-                pictures.reject(made)
-            done += 1
-            progress(done, len(jobs))
+        make_pictures(_paint_file, todo, pictures, len(jobs), workers, progress)
         return Outcome.of(pictures, **notes)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject
 from sakuga.errors import DataError
 
 Item = TypeVar("Item")
@@ -53,6 +54,30 @@ def map_processes(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def make_pictures(
+    make: Callable[[Any], Entry | Reject],
+    todo: Sequence[Any],
+    pictures: PictureSet,
+    total: int,
+    workers: int | None,
+    progress: Progress,
+) -> None:
+    """Make pictures in several processes, and put them into the set or on its list of rejects.
+
+    Args:
+        todo: each has `part`, where it is made, and `file`, its name in the set.
+        total: pictures, with those that are in the set already.
+    """
+    made = map_processes(make, todo, workers)
+    for count, (job, result) in enumerate(made, total - len(todo) + 1):
+        if isinstance(result, Entry):
+            pictures.keep(job.part, result)
+        else:
+            pictures.remove([job.file] if job.file in pictures.entries else [])
+            pictures.reject(result)
+        progress(count, total)
 
 
 def _finished(pending: dict[Future[Result], Item]) -> Iterator[tuple[Item, Result]]:

@@ -18,7 +18,7 @@ from PIL import Image
 from sakuga.data.check import UnusableError, read_still
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress, stamp_of
-from sakuga.data.processes import map_processes
+from sakuga.data.processes import make_pictures
 from sakuga.images.sources import files_of
 
 CANNY_LOW = 100.0  # gradient (sum of |Sobel x|, |Sobel y|) that continues a line
@@ -79,15 +79,7 @@ def smooth_folder(
             known = pictures.entries.get(file)
             if not (known and known.facts["source_stamp"] == stamp and pictures.has(file)):
                 todo.append(_Copy(folder, name, file, pictures.part(file), stamp))
-        done = len(names) - len(todo)
-        for copy, made in map_processes(_smooth_file, todo, workers):
-            if isinstance(made, Entry):
-                pictures.keep(copy.part, made)
-            else:
-                pictures.remove([copy.file] if copy.file in pictures.entries else [])
-                pictures.reject(made)
-            done += 1
-            progress(done, len(names))
+        make_pictures(_smooth_file, todo, pictures, len(names), workers, progress)
         return Outcome.of(pictures)
 
 

@@ -46,6 +46,12 @@ def fit_within(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def shrink_within(pixels: Pixels, max_side: int) -> Pixels:
+    """A picture (H, W, 3) whose longer side is at most `max_side`."""
+    height, width = pixels.shape[:2]
+    return shrink(Frame(pixels), fit_within((width, height), max_side)).colour
+
+
 def shrink(frame: Frame, size: tuple[int, int]) -> Frame:
     """Resize a frame down to (width, height); one that is smaller is left alone."""
     if size[0] >= frame.colour.shape[1] and size[1] >= frame.colour.shape[0]:

@@ -6,7 +6,6 @@ uninterrupted one would have drawn.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,10 +18,11 @@ from torch import Tensor
 
 from sakuga.data.pairs import Pair, decode_pair
 from sakuga.data.picture_set import read_facts, stamp_of
-from sakuga.data.split import Split, split_of
+from sakuga.data.split import Split
 from sakuga.errors import DataError, InputError
 from sakuga.images.read import read_picture
 from sakuga.images.sources import open_sources
+from sakuga.train.stream import decode
 
 
 def load_pictures(
@@ -49,12 +49,8 @@ def named_pictures(
     """Decode the pictures as `load_pictures` does, one by one, each with its path before it."""
     for container in open_sources(sources):
         for name, content in container.read(range(len(container))):
-            if split not in ("all", split_of(hashlib.sha256(content).hexdigest())):
-                continue
-            try:
-                yield name, read_picture(content, name=name).frames[0].colour
-            except InputError as error:
-                raise DataError(f"{error}; or run  sakuga prepare clean  on the folder") from error
+            if (picture := decode(name, content, split)) is not None:
+                yield name, picture
 
 
 def pictures_or_any(

@@ -146,10 +146,19 @@ class PictureStream:
         return files
 
     def _decode(self, file: tuple[str, bytes]) -> tuple[str, Pixels] | None:
-        name, content = file
-        if self._split not in ("all", split_of(hashlib.sha256(content).hexdigest())):
-            return None
-        try:
-            return name, read_picture(content, name=name).frames[0].colour
-        except InputError as error:
-            raise DataError(f"{error}; or run  sakuga prepare clean  on the set") from error
+        picture = decode(*file, self._split)
+        return None if picture is None else (file[0], picture)
+
+
+def decode(name: str, content: bytes, split: Split | Literal["all"]) -> Pixels | None:
+    """A file's picture, uint8 (H, W, 3); None if it is of the other split.
+
+    Raises:
+        DataError: it does not decode.
+    """
+    if split not in ("all", split_of(hashlib.sha256(content).hexdigest())):
+        return None
+    try:
+        return read_picture(content, name=name).frames[0].colour
+    except InputError as error:
+        raise DataError(f"{error}; or run  sakuga prepare clean  on the set") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.images.formats import format_of
 from sakuga.images.marks import Mark
-from sakuga.images.picture import Frame, Picture, fit_within, shrink
+from sakuga.images.picture import Frame, Picture, shrink_within
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.write import write_picture
 from sakuga.painting.options import PaintOptions, Stroke
@@ -110,7 +110,7 @@ def preview_clip(
             paint_frame(stylizer, photo, painting) if fast is None else fast(photo).anime.result()
         )
         painting_s += time.monotonic() - began
-        pairs.append((_small(photo), _small(anime)))
+        pairs.append((shrink_within(photo, _CELL_PIXELS), shrink_within(anime, _CELL_PIXELS)))
     frame_s = painting_s / len(pairs)
     if fast is not None:
         fast.close()
@@ -140,8 +140,3 @@ def _moments(source: str | Path, options: VideoOptions) -> list[Fraction]:
         end = min(end, options.stop)
     length = max(Fraction(0), end - begin)
     return [begin + length * (2 * part + 1) / (2 * _MOMENTS) for part in range(_MOMENTS)]
-
-
-def _small(picture: Pixels) -> Pixels:
-    height, width = picture.shape[:2]
-    return shrink(Frame(picture), fit_within((width, height), _CELL_PIXELS)).colour
