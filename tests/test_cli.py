@@ -321,6 +321,7 @@ def test_doctor_looks_for_what_each_extra_brings(monkeypatch: pytest.MonkeyPatch
     modules = {
         "opencv-python-headless": "cv2",
         "pi-heif": "pi_heif",
+        "google-crc32c": "google_crc32c",
         "lightning-fabric": "lightning_fabric",
         "litert-torch": "litert_torch",
         "ray": "ray",
