@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.errors import DataError, MissingExtraError, reason_of
+from sakuga.errors import DataError
 from sakuga.files import sha256_of
+from sakuga.models.download import download
 from sakuga.models.readers.safetensors_file import (
     Preprocessing,
     preprocessing_of,
@@ -71,7 +72,15 @@ def load_feature_network(source: str | Path, *, device: str = "auto") -> Feature
         DeviceError: "cuda" is asked for and there is none.
     """
     if str(source) == INCEPTION:
-        return _torchscript(_download_inception(), device)
+        file = download(
+            "The standard Inception-v3",
+            INCEPTION_URL,
+            INCEPTION_SHA256,
+            verb="sakuga evaluate --network inception",
+            extra="eval",
+            remedy="give a feature network's file with --network.",
+        )
+        return _torchscript(file, device)
     path = Path(source)
     if not path.is_file():
         raise DataError(
@@ -194,22 +203,3 @@ def _torchscript(path: Path, device: str) -> FeatureNetwork:
         return np.asarray(vectors.float().cpu().numpy())
 
     return FeatureNetwork("inception-2015-12-05", sha256_of(path), INCEPTION_SIZE, extract)
-
-
-def _download_inception() -> Path:
-    try:
-        import pooch
-    except ImportError as error:
-        raise MissingExtraError("sakuga evaluate --network inception", "eval", "pooch") from error
-
-    try:
-        return Path(
-            pooch.retrieve(
-                INCEPTION_URL, f"sha256:{INCEPTION_SHA256}", path=pooch.os_cache("sakuga")
-            )
-        )
-    except (OSError, ValueError) as error:  # no connection; another checksum
-        raise DataError(
-            f"The standard Inception-v3 cannot be downloaded from {INCEPTION_URL} "
-            f"({reason_of(error)}): give a feature network's file with --network."
-        ) from error

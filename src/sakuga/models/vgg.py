@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sakuga.errors import DataError, MissingExtraError, reason_of
+from sakuga.errors import DataError
 from sakuga.files import sha256_of
+from sakuga.models.download import download
 from sakuga.models.readers.safetensors_file import preprocessing_of, read_safetensors
 
 # Layer names of VGG19 (Simonyan, Zisserman 2015), configuration E, as far as conv4_4; "pool"
@@ -142,22 +143,19 @@ def load_vgg(path: str | Path | None) -> VGGFeatures:
 
 
 def _download_torchvision() -> VGGFeatures:
+    name = Path(TORCHVISION_URL).name
+    file = download(
+        "VGG19",
+        TORCHVISION_URL,
+        None,
+        verb="sakuga train (download of VGG19)",
+        extra="train",
+        remedy=f"try again later, or download it elsewhere and say  --set vgg={name}",
+    )
     try:
-        import pooch
-    except ImportError as error:
-        raise MissingExtraError("sakuga train (download of VGG19)", "train", "pooch") from error
-
-    try:
-        file = pooch.retrieve(TORCHVISION_URL, known_hash=None, path=pooch.os_cache("sakuga"))
-    except (OSError, ValueError) as error:  # of requests, all of whose errors are OSErrors, too
-        raise DataError(
-            f"VGG19 cannot be downloaded from {TORCHVISION_URL} ({reason_of(error)}): try again "
-            f"later, or download it elsewhere and say  --set vgg={Path(TORCHVISION_URL).name}"
-        ) from error
-    try:
-        return _read_torchvision(Path(file))
+        return _read_torchvision(file)
     except DataError:
-        Path(file).unlink()  # so that the next try downloads it anew
+        file.unlink()  # so that the next try downloads it anew
         raise
 
 

@@ -76,7 +76,7 @@ class RollingSampler(CropSampler):
         for place in [place for place in self._held if not begin <= place < end]:
             del self._held[place]
         first = max(self._held, default=begin - 1) + 1
-        for place, name, picture in self._stream.numbered(first, end):
+        for place, name, picture in self._stream.between(first, end):
             self._held[place] = [
                 torch.from_numpy(np.array(layer)).permute(2, 0, 1).to(self._device)
                 for layer in self._layers_of(name, picture)

@@ -73,30 +73,21 @@ class PictureStream:
         self._reader = ThreadPoolExecutor(1, "read")
         self._decoders = ThreadPoolExecutor(threads, "decode")
 
-    def between(self, start: int, stop: int) -> list[Pixels]:
-        """Give the pictures at the places from `start` up to `stop`, uint8 (H, W, 3).
+    def between(self, start: int, stop: int) -> Iterator[tuple[int, str, Pixels]]:
+        """Give (place, path, picture) at the places from `start` up to `stop`.
 
-        Fast where places rise from call to call: the next window is being read meanwhile.
+        Pictures are uint8 (H, W, 3); those of the other split are left out. Fast where places rise
+        from call to call: the next window is being read meanwhile.
 
         Raises:
             DataError: a picture that does not decode.
         """
-        return [picture for _, _, picture in self.numbered(start, stop)]
-
-    def numbered(self, start: int, stop: int) -> Iterator[tuple[int, str, Pixels]]:
-        """Give (place, path, picture) of the same places; the other split's are left out."""
         for first in range(start, stop, RUN_PICTURES):  # so that few are decoded ahead
             places = range(first, min(first + RUN_PICTURES, stop))
             decoded = self._decoders.map(self._decode, map(self._file, places))
             for place, found in zip(places, decoded, strict=True):
                 if found is not None:
                     yield place, *found
-
-    def epoch(self, epoch: int) -> Iterator[Pixels]:
-        """Give the pictures of one epoch, uint8 (H, W, 3)."""
-        first, end = epoch * self.places, (epoch + 1) * self.places
-        for start in range(first, end, RUN_PICTURES):
-            yield from self.between(start, min(start + RUN_PICTURES, end))
 
     def close(self) -> None:
         """End the threads."""
