@@ -28,6 +28,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "batch": ("ray", "pyarrow"),
     "openvino": ("openvino",),
     "litert": ("litert_torch",),
+    "ncnn": ("pnnx",),
     "coreml": ("coremltools",),
 }
 EXTRAS["tune"] = (*EXTRAS["train"], *EXTRAS["eval"], "optuna", "filelock")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -53,6 +56,23 @@ def _litert(path: Path) -> Paint:
     return paint
 
 
+def _ncnn(path: Path) -> Paint:
+    ncnn = pytest.importorskip("ncnn", reason="ncnn is not installed")
+    network = ncnn.Net()
+    for name in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
+        setattr(network.opt, name, False)  # as the style's JSON says: compute in float32
+    network.opt.num_threads = 1
+    assert network.load_param(str(path)) == 0
+    assert network.load_model(str(path.with_suffix(".bin"))) == 0
+
+    def paint(photo: NDArray[np.float32]) -> NDArray[np.float32]:
+        run = network.create_extractor()
+        run.input("in0", ncnn.Mat(np.ascontiguousarray(photo[0])).clone())
+        return np.array(run.extract("out0")[1])[None]
+
+    return paint
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
@@ -61,6 +81,7 @@ def _litert(path: Path) -> Paint:
         (".xml", "openvino", _openvino),
         (".pt2", "torch", _torch),
         (".tflite", "litert_torch", _litert),
+        (".param", "pnnx", _ncnn),
     ],
 )
 def test_paints_as_onnxruntime_does(
@@ -112,9 +133,21 @@ def test_a_missing_converter_is_named_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_an_unknown_ending_is_told_all_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"\.onnx.*\.xml, \.pt2, \.tflite, \.mlpackage"):
+def test_a_converter_that_gives_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converter = ModuleType("pnnx")
+    converter.__spec__ = ModuleSpec("pnnx", None)
+    converter.EXEC_PATH = "false"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pnnx", converter)
+    with pytest.raises(StyleError, match="pnnx cannot convert it"):
         export("novel", tmp_path / "novel.param", "fp16", None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_ending_is_told_all_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"\.onnx.*\.xml, \.pt2, \.tflite, \.param, \.mlpackage"):
+        export("novel", tmp_path / "novel.caffe", "fp16", None)
 
 
 def test_int8_is_for_style_files(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from sakuga.errors import OutputError, StyleError
 from sakuga.extras import need
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, Style
 
-FIXED_SIDE = 512  # pixels: of pictures in a .tflite, whose size is fixed
+FIXED_SIDE = 512  # pixels: of pictures in a .tflite and for ncnn, whose size is fixed
 MOST_SIDE = 2048  # pixels: of pictures in an .mlpackage
 
 
@@ -113,12 +114,31 @@ def _core_ml(style: Style, out: Path, half_weights: bool) -> None:
     ).save(str(out))
 
 
+def _ncnn(style: Style, out: Path, half_weights: bool) -> None:
+    import pnnx
+    import torch
+
+    example = torch.zeros(1, 3, FIXED_SIDE, FIXED_SIDE)
+    with tempfile.TemporaryDirectory() as folder:
+        traced = torch.jit.trace(_network(style), example)  # type: ignore[no-untyped-call]
+        traced.save(f"{folder}/style.pt")
+        # Beside the two files wanted, pnnx writes several for its own use.
+        asked = (f"inputshape=[1,3,{FIXED_SIDE},{FIXED_SIDE}]", "fp16=0")
+        files = (f"ncnnparam={out}", f"ncnnbin={out.with_suffix('.bin')}")
+        command = [pnnx.EXEC_PATH, "style.pt", *asked, *files]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if not out.is_file():
+        told = (done.stderr or done.stdout).strip()
+        raise StyleError(f"{style.path}: pnnx cannot convert it ({told[-200:]}); write .tflite")
+
+
 # By ending: the extra, its modules, what writes the file, and sides in pixels that the file takes.
 _Convert = Callable[[Style, Path, bool], None]
 RUNTIMES: dict[str, tuple[str, tuple[str, ...], _Convert, str]] = {
     ".xml": ("openvino", ("openvino",), _openvino, "multiples of size_multiple"),
     ".pt2": ("train", ("torch",), _torch_export, "multiples of size_multiple, two of them or more"),
     ".tflite": ("litert", ("litert_torch",), _litert, f"{FIXED_SIDE} x {FIXED_SIDE}"),
+    ".param": ("ncnn", ("pnnx", "torch"), _ncnn, f"{FIXED_SIDE} x {FIXED_SIDE}"),
     ".mlpackage": (
         "coreml",
         ("coremltools", "torch"),

@@ -58,7 +58,7 @@ def export(
     source
         A run's folder, or a checkpoint; or a style's name or file.
     out
-        The style file, .onnx; .safetensors for the tensors alone; .xml, .pt2, .tflite or
+        The style file, .onnx; .safetensors for the tensors alone; .xml, .pt2, .tflite, .param or
         .mlpackage for other runtimes; or a page's folder.
     precision
         Of the weights: fp16 halves the file, int8 is faster where the processor has VNNI.
