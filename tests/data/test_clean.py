@@ -221,6 +221,19 @@ def test_a_growing_folder_never_moves_a_picture_to_the_other_split(tmp_path: Pat
     assert {name: manifest(out)[name] for name in before} == before
 
 
+def test_what_the_folders_own_manifest_says_goes_along_whatever_it_is_called(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(encode(picture(200), "PNG"))
+    known = {"file": "a.png", "source": "s", "sha256": "0", "bytes": 1, "width": 1, "height": 1}
+    facts = {"licence": "CC0-1.0", "size": "large", "part": 2}
+    (folder / "manifest.jsonl").write_text(json.dumps({**known, **facts}) + "\n")
+    clean_folder(folder, tmp_path / "out", workers=1)
+    assert manifest(tmp_path / "out")["a.png"].items() >= facts.items()
+
+
 def test_of_near_duplicates_the_largest_is_kept(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a-small.png").write_bytes(encode(picture(1), "PNG"))

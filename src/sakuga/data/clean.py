@@ -224,5 +224,5 @@ def _keep(folder: Path, item: Measured, facts: dict[str, Any], pictures: Picture
     else:
         shutil.copyfile(folder / item.file, part)
     about = {**facts, "hash": item.hash, "source_sha256": item.sha256}
-    pictures.keep(part, Entry.of(part, file, item.file, (item.width, item.height), **about))
+    pictures.keep(part, Entry.of(part, file, item.file, (item.width, item.height), about))
     return file

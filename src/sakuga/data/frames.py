@@ -149,10 +149,12 @@ def _keep(
         file,
         f"{video}#t={seconds:.3f}",
         (picture.shape[1], picture.shape[0]),
-        film=str(video),
-        seconds=seconds,
-        sharpness=round(candidate.sharpness, 1),
-        hash=f"{candidate.hash:016x}",
+        {
+            "film": str(video),
+            "seconds": seconds,
+            "sharpness": round(candidate.sharpness, 1),
+            "hash": f"{candidate.hash:016x}",
+        },
     )
     pictures.keep(part, entry)
 

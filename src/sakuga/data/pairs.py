@@ -182,7 +182,7 @@ def _paint_file(job: _Job) -> Entry | Reject:
     job.part.write_bytes(pair.encode())
     height, width = pair.photo.shape[:2]
     facts = {"photo": job.sha256, "faces": len(pair.faces)}
-    return Entry.of(job.part, job.file, job.name, (width, 3 * height), **facts)
+    return Entry.of(job.part, job.file, job.name, (width, 3 * height), facts)
 
 
 def scale_photo(photo: Pixels, sides: tuple[int, int], sha256: str) -> Pixels:

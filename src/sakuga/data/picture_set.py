@@ -53,7 +53,9 @@ class Entry:
     facts: dict[str, Any] = field(default_factory=dict)  # licence, tags, time in the film ...
 
     @classmethod
-    def of(cls, part: Path, file: str, source: str, size: tuple[int, int], **facts: Any) -> Entry:
+    def of(
+        cls, part: Path, file: str, source: str, size: tuple[int, int], facts: dict[str, Any]
+    ) -> Entry:
         """The entry of a finished picture of (width, height) that is to be `file` in the set."""
         content = part.read_bytes()
         return cls(file, source, hashlib.sha256(content).hexdigest(), len(content), *size, facts)
