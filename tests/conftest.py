@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# Tests run beside each other, each on one core: threads that wait for each other's spin. For what
+# tests start, too; said before numpy, torch and OpenCV are loaded, which read it then.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 
 import numpy as np
 import onnx
@@ -26,41 +31,61 @@ settings.load_profile("sakuga")
 # Ctrl-C must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Files of tests that take long: trainings, a browser, clusters and servers under ill treatment, and
-# whole installations. They get the marker `slow`, so that a day's work can leave them out.
-SLOW = {
+# Files of tests that take long, the longest first: trainings, a browser, clusters and servers under
+# ill treatment, and whole installations. They get the marker `slow`, so that a day's work can leave
+# them out, and workers begin with them, so that none is left alone with one at the end.
+SLOW = (
+    "train/test_loop.py",
+    "web/test_page_sharing.py",
+    "train/test_distributed.py",
     "batch/test_run.py",
-    "convert/test_export_page.py",
+    "web/test_page.py",
+    "web/test_static.py",
+    "train/test_clock.py",
+    "train/test_credits.py",
+    "tune/test_tune.py",
+    "train/test_starting.py",
+    "web/test_hostile.py",
+    "data/test_docs_data.py",
+    "web/test_server.py",
+    "web/test_schema.py",
+    "web/test_design_page.py",
+    "train/test_pairs.py",
     "convert/test_published_networks.py",
-    "evaluate/test_measure.py",
+    "train/test_small_sets.py",
+    "convert/test_export_page.py",
     "painting/test_memory.py",
+    "evaluate/test_measure.py",
     "test_package.py",
     "test_readme.py",
     "test_site.py",
-    "train/test_clock.py",
-    "train/test_credits.py",
-    "train/test_distributed.py",
-    "train/test_loop.py",
-    "train/test_pairs.py",
-    "train/test_small_sets.py",
-    "train/test_starting.py",
-    "tune/test_tune.py",
-    "web/test_design_page.py",
-    "web/test_hostile.py",
-    "web/test_page.py",
-    "web/test_page_sharing.py",
-    "web/test_schema.py",
-    "web/test_server.py",
-    "web/test_static.py",
-}
+)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow files."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files; let workers begin with them."""
     here = Path(__file__).parent
+    ranks = {name: rank for rank, name in enumerate(SLOW)}
+
+    def rank(item: pytest.Item) -> int:
+        return ranks.get(item.path.relative_to(here).as_posix(), len(SLOW))
+
     for item in items:
-        if item.path.relative_to(here).as_posix() in SLOW:
+        if rank(item) < len(SLOW):
             item.add_marker("slow")
+    if hasattr(config, "workerinput"):
+        items.sort(key=rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n` alone a worker gets whole files, so that what their tests share is made once."""
+    if config.option.dist != "load":  # asked for by --dist
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False  # not by their number of tests, but as they are sorted
+    return LoadFileScheduling(config, log)
 
 
 def make_spec(name: str, receptive_radius: int | None) -> StyleSpec:
