@@ -9,14 +9,13 @@ from pathlib import Path
 import published
 import pytest
 import torch
-from training import draw_pictures, tiny_config, write_vgg
+from training import draw_pictures, tiny_config, train_here
 
 from sakuga.cli import run as sakuga
 from sakuga.convert.onnx_export import export_checkpoint
 from sakuga.convert.runs import style_of
 from sakuga.styles import find
 from sakuga.train.config import TrainConfig
-from sakuga.train.loop import train
 from sakuga.train.starting import starting_credits
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
@@ -27,7 +26,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
     root = tmp_path_factory.mktemp("data")
     photos = draw_pictures(root / "photos", 5, seed=1)
     anime = draw_pictures(root / "anime", 5, seed=2)
-    return tiny_config(photos, anime, write_vgg(root / "vgg.safetensors"), steps=2)
+    return tiny_config(photos, anime, steps=2)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def mine(config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that says whose it is."""
     said = {"name": "ink", "licence": "CC0-1.0", "description": "Ink.", "attribution": ("Ann",)}
     run = tmp_path_factory.mktemp("runs") / "ink"
-    train(dataclasses.replace(config, **said), run, accelerator="cpu", devices=1)
+    train_here(dataclasses.replace(config, **said), run)
     return run
 
 
@@ -45,7 +44,7 @@ def test_a_style_says_what_its_user_said_and_nothing_else(
     spec = export_checkpoint(mine, tmp_path / "ink.onnx")
     assert (spec.name, spec.description, spec.licence) == ("ink", "Ink.", "CC0-1.0")
     assert spec.attribution == ("Ann",)
-    train(config, tmp_path / "run", accelerator="cpu", devices=1)
+    train_here(config, tmp_path / "run")
     spec = export_checkpoint(tmp_path / "run", tmp_path / "mine.onnx")
     assert (spec.name, spec.description, spec.licence, spec.attribution) == ("mine", "", "", ())
 
@@ -55,11 +54,11 @@ def test_a_style_says_what_it_started_from(config: TrainConfig, mine: Path, tmp_
     told: list[str] = []
     ours = dataclasses.replace(config, name="wash", attribution=("Bob",))
     run = tmp_path / "wash"
-    train(ours, run, start_from=mine, accelerator="cpu", devices=1, tell=told.append)
+    train_here(ours, run, start_from=mine, tell=told.append)
     started = "Started from ink 1.0.0 (CC0-1.0): Ann"
     assert f"the style will say: {started}" in told
     longer = dataclasses.replace(ours, steps=3)
-    train(longer, run, resume=True, accelerator="cpu", devices=1)
+    train_here(longer, run, resume=True)
     for source in (run, run / "checkpoints" / "best.pt"):
         spec = export_checkpoint(source, tmp_path / "wash.onnx")
         assert spec.attribution == ("Bob", started)
@@ -106,7 +105,7 @@ def test_a_run_paints_without_an_export(
 def test_what_is_not_said_is_shown_as_such(
     config: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(config, tmp_path / "run", accelerator="cpu", devices=1)
+    train_here(config, tmp_path / "run")
     export_checkpoint(tmp_path / "run", tmp_path / "mine.onnx")
     capsys.readouterr()
     assert sakuga(["styles", "show", str(tmp_path / "mine.onnx")]) == 0

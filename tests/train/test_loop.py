@@ -10,21 +10,22 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
-from training import draw_pictures, tiny_config, write_vgg
+from training import NO_VGG, draw_pictures, tiny_config, train_here, write_vgg
 
 from sakuga.convert.onnx_export import export_checkpoint
 from sakuga.errors import TrainingError
 from sakuga.train import losses
 from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.collapse import check_health, measure_health
-from sakuga.train.loop import plan, train
+from sakuga.train.loop import plan
 from sakuga.train.state import learning_rate_factor
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory):
+def whole_config(tmp_path_factory):
+    """Every term that there is."""
     root = tmp_path_factory.mktemp("data")
     photos = draw_pictures(root / "photos", 5, seed=1)
     anime = draw_pictures(root / "anime", 5, seed=2)
@@ -32,9 +33,14 @@ def config(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(config, tmp_path_factory):
+def config(whole_config):
+    return replace(whole_config, vgg="", **NO_VGG)
+
+
+@pytest.fixture(scope="module")
+def run(whole_config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    train(config, folder, accelerator="cpu", devices=1)
+    train_here(whole_config, folder)
     return folder
 
 
@@ -48,21 +54,21 @@ def same(a, b):
     return a == b
 
 
-def test_two_and_two_steps_equal_four(config, run, tmp_path):
+def test_two_and_two_steps_equal_four(whole_config, run, tmp_path):
     def stop(step, terms):
         if step == 2:
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        train(config, tmp_path / "parts", accelerator="cpu", devices=1, progress=stop)
+        train_here(whole_config, tmp_path / "parts", progress=stop)
     assert load_checkpoint(tmp_path / "parts")[1]["step"] == 2
-    train(config, tmp_path / "parts", resume=True, accelerator="cpu", devices=1)
+    train_here(whole_config, tmp_path / "parts", resume=True)
     whole, parts = load_checkpoint(run)[1], load_checkpoint(tmp_path / "parts")[1]
     for part in ("step", "generator", "ema", "discriminators", "generator_adam"):
         assert same(whole[part], parts[part]), part
     assert same(whole["discriminator_adam"], parts["discriminator_adam"])
-    other = replace(config, seed=1)
-    train(other, tmp_path / "other", accelerator="cpu", devices=1)
+    other = replace(whole_config, seed=1)
+    train_here(other, tmp_path / "other")
     assert not same(whole["generator"], load_checkpoint(tmp_path / "other")[1]["generator"])
 
 
@@ -70,14 +76,14 @@ def test_a_hundred_steps_repeat_to_the_last_bit(config, tmp_path):
     rare = {"log_every": 10, "guard_every": 200, "sheet_every": 200, "save_every": 200}
     long = replace(config, steps=100, **rare)
     for name in ("once", "again"):
-        train(long, tmp_path / name, accelerator="cpu", devices=1)
+        train_here(long, tmp_path / name)
     once, again = (load_checkpoint(tmp_path / name)[1] for name in ("once", "again"))
     for part in ("generator", "ema", "discriminators"):
         assert same(once[part], again[part]), part
 
 
 def test_without_an_average_the_last_weights_are_exported(config, run, tmp_path):
-    train(replace(config, ema_decay=0.0), tmp_path / "last", accelerator="cpu", devices=1)
+    train_here(replace(config, ema_decay=0.0), tmp_path / "last")
     last, averaged = load_checkpoint(tmp_path / "last")[1], load_checkpoint(run)[1]
     assert same(last["ema"], last["generator"])
     assert not same(averaged["ema"], averaged["generator"])
@@ -101,20 +107,20 @@ def test_every_term_is_logged_and_sheets_are_drawn(config, run):
 def test_initialisation_does_not_touch_the_discriminators(config, tmp_path):
     torch.manual_seed(config.seed)
     still = replace(config, steps=2, init_steps=2)
-    train(still, tmp_path / "still", accelerator="cpu", devices=1)
+    train_here(still, tmp_path / "still")
     moved = replace(config, steps=2, init_steps=1)
-    train(moved, tmp_path / "moved", accelerator="cpu", devices=1)
+    train_here(moved, tmp_path / "moved")
     states = [load_checkpoint(tmp_path / name)[1] for name in ("still", "moved")]
     assert not states[0]["discriminator_adam"]["texture"]["state"]
     assert states[1]["discriminator_adam"]["texture"]["state"]
 
 
 def test_a_brighter_cel_target_is_learned(config, tmp_path):
-    alone = {"structure_weights": (0.0, 0.0), "content_weight": 0.0, "gamma": 0.4}
-    alone["accent"] = 1  # the grain of these pictures is no part of what is to be learned
+    # The grain of these pictures is no part of what is to be learned.
+    brighter = {"gamma": 0.4, "accent": 1}
     unguarded = {"guard_every": 99, "save_every": 99}  # a brighter picture has more contrast
-    longer = replace(config, steps=30, init_steps=30, generator_lr=4e-3, **alone, **unguarded)
-    train(longer, tmp_path / "run", accelerator="cpu", devices=1)
+    longer = replace(config, steps=30, init_steps=30, generator_lr=4e-3, **brighter, **unguarded)
+    train_here(longer, tmp_path / "run")
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     flat = [line["flat"] for line in lines]
     assert sum(flat[-5:]) < 0.6 * sum(flat[:5])
@@ -122,12 +128,12 @@ def test_a_brighter_cel_target_is_learned(config, tmp_path):
 
 def test_fine_tuning_starts_from_the_average(config, run, tmp_path):
     still = replace(config, steps=1, init_steps=1, generator_lr=0.0)
-    train(still, tmp_path / "tuned", start_from=run, accelerator="cpu", devices=1)
+    train_here(still, tmp_path / "tuned", start_from=run)
     origin, tuned = load_checkpoint(run)[1], load_checkpoint(tmp_path / "tuned")[1]
     assert same(origin["ema"], tuned["generator"])
     wider = replace(config, width=16)
     with pytest.raises(TrainingError, match=r"stem\.0\.weight has shape"):
-        train(wider, tmp_path / "wider", start_from=run, accelerator="cpu", devices=1)
+        train_here(wider, tmp_path / "wider", start_from=run)
 
 
 def test_a_term_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(
@@ -144,7 +150,7 @@ def test_a_term_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(
 
     monkeypatch.setattr(losses, "pixel_distance", break_down)  # twice a step: flat and noise
     with pytest.raises(TrainingError, match=r"step 3: the term flat is nan"):
-        train(careful, run, accelerator="cpu", devices=1)
+        train_here(careful, run)
     assert load_checkpoint(run)[1]["step"] == 2
 
 
@@ -171,15 +177,15 @@ def test_guards_name_what_broke(painted, message):
 def test_pictures_are_judged_after_the_initialisation(config, tmp_path):
     strict = replace(config, guard_every=1, chroma_limit=0.0)
     with pytest.raises(TrainingError, match=rf"step {config.init_steps + 1}: colours drift"):
-        train(strict, tmp_path / "run", accelerator="cpu", devices=1)
+        train_here(strict, tmp_path / "run")
 
 
 def test_a_set_larger_than_memory_is_streamed_and_resumes_exactly(config, tmp_path):
     streamed = replace(config, memory_gb=2e-4, save_every=1)
     schedule = replace(streamed, final_lr=1.0)  # so that a part has the rates of the whole
-    train(schedule, tmp_path / "flat", accelerator="cpu", devices=1)
-    train(replace(schedule, steps=2), tmp_path / "flat_parts", accelerator="cpu", devices=1)
-    train(schedule, tmp_path / "flat_parts", resume=True, accelerator="cpu", devices=1)
+    train_here(schedule, tmp_path / "flat")
+    train_here(replace(schedule, steps=2), tmp_path / "flat_parts")
+    train_here(schedule, tmp_path / "flat_parts", resume=True)
     whole, parts = (load_checkpoint(tmp_path / n)[1] for n in ("flat", "flat_parts"))
     assert same(whole["generator"], parts["generator"])
     assert whole["photos"] == 5  # of the set, not of the pool
@@ -200,7 +206,7 @@ def test_plan_counts_what_is_learned(config):
 
 def test_nothing_to_resume(config, tmp_path):
     with pytest.raises(TrainingError, match=r"holds no checkpoint\.pt"):
-        train(config, tmp_path / "absent", resume=True)
+        train_here(config, tmp_path / "absent", resume=True)
     (tmp_path / "checkpoint.pt").write_text("no")
     with pytest.raises(TrainingError, match="not a checkpoint"):
         load_checkpoint(tmp_path)
@@ -229,7 +235,7 @@ def test_the_last_save_is_guarded_as_every_other(config, tmp_path, monkeypatch, 
 
     monkeypatch.setattr(losses, "pixel_distance", nan_from(5))
     with pytest.raises(TrainingError, match=r"step 3: .* is nan.*kept \(step 2\)"):
-        train(rare, run, accelerator="cpu", devices=1, progress=stop)
+        train_here(rare, run, progress=stop)
     state = load_checkpoint(run)[1]
     assert state["step"] == 2
     assert all(torch.isfinite(value).all() for value in state["ema"].values())
@@ -257,14 +263,14 @@ def test_weights_are_guarded_too_where_only_the_gradient_breaks(config, tmp_path
     monkeypatch.setattr(losses, "pixel_distance", spoil)
     run = tmp_path / "run"
     with pytest.raises(TrainingError, match=r"step 3: .* of the generator is not finite"):
-        train(replace(config, steps=3), run, accelerator="cpu", devices=1)
+        train_here(replace(config, steps=3), run)
     assert load_checkpoint(run)[1]["step"] == 2
 
 
 def test_a_checkpoint_is_called_kept_only_where_there_is_one(config, tmp_path, monkeypatch):
     monkeypatch.setattr(losses, "pixel_distance", nan_from(1))
     with pytest.raises(TrainingError, match="no checkpoint was saved yet"):
-        train(replace(config, steps=1), tmp_path / "run", accelerator="cpu", devices=1)
+        train_here(replace(config, steps=1), tmp_path / "run")
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
 
 
@@ -276,7 +282,7 @@ def test_a_broken_checkpoint_is_neither_resumed_nor_exported(config, run, tmp_pa
         next(iter(state[part].values())).fill_(float("nan"))
     torch.save(state, broken / "checkpoint.pt")
     with pytest.raises(TrainingError, match="is not finite"):
-        train(config, broken, resume=True, accelerator="cpu", devices=1)
+        train_here(config, broken, resume=True)
     with pytest.raises(TrainingError, match="is not finite"):
         export_checkpoint(broken, tmp_path / "broken.onnx")
     assert not (tmp_path / "broken.onnx").exists()
@@ -288,7 +294,7 @@ def test_ctrl_c_in_the_initialisation_saves_too(config, tmp_path):
 
     alone = replace(config, init_steps=3, save_every=50, guard_every=50)
     with pytest.raises(KeyboardInterrupt):
-        train(alone, tmp_path / "run", accelerator="cpu", devices=1, progress=stop)
+        train_here(alone, tmp_path / "run", progress=stop)
     assert load_checkpoint(tmp_path / "run")[1]["step"] == 1
 
 
@@ -299,10 +305,10 @@ def test_the_log_has_each_step_once_after_a_crash(config, run, tmp_path):
 
     parts = tmp_path / "parts"
     with pytest.raises(OSError, match="went down"):
-        train(config, parts, accelerator="cpu", devices=1, progress=crash)
+        train_here(config, parts, progress=crash)
     with (parts / "log.jsonl").open("a") as log:
         log.write('{"step": 4, "fl')  # torn
-    train(config, parts, resume=True, accelerator="cpu", devices=1)
+    train_here(config, parts, resume=True)
     lines = [json.loads(line) for line in (parts / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
 
@@ -310,7 +316,7 @@ def test_the_log_has_each_step_once_after_a_crash(config, run, tmp_path):
 def test_a_run_that_begins_anew_begins_its_log_anew(config, tmp_path):
     short = replace(config, steps=2)
     for _ in range(2):
-        train(short, tmp_path / "run", accelerator="cpu", devices=1)
+        train_here(short, tmp_path / "run")
     lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2]
 
@@ -325,7 +331,7 @@ def test_ctrl_c_is_answered_at_once_and_a_second_one_ends_at_once(config, tmp_pa
         steps.append("never")
 
     with pytest.raises(KeyboardInterrupt):
-        train(config, tmp_path / "run", accelerator="cpu", devices=1, progress=stop)
+        train_here(config, tmp_path / "run", progress=stop)
     assert steps == [1]
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
     assert "Ctrl-C again ends at once" in capfd.readouterr().err

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training import draw_pictures, tiny_config
+from training import draw_pictures, tiny_config, train_here
 
 from sakuga.cel.settings import CelSettings
 from sakuga.cel.skin import Face
@@ -21,14 +21,12 @@ from sakuga.train import losses
 from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.config import TrainConfig, check_objective, config_from
 from sakuga.train.dataset import PairSampler, load_pairs
-from sakuga.train.loop import train
 from sakuga.train.objective import Batch, drawing_terms
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
 
 NO_CEL = {
-    "photos": [], "anime": [], "vgg": "", "sheet_photos": "", "decides": True,
-    "structure_weights": [0.0, 0.0], "gram_weights": [0.0, 0.0], "content_weight": 0.0,
+    "photos": [], "anime": [], "sheet_photos": "", "decides": True,
     "flat_weight": 0.0, "colour_weight": 0.0, "texture_weight": 0.0, "surface_weight": 0.0,
     "picture_weight": 0.0, "init_steps": 0, "texture_limit": 9.0, "chroma_limit": 90.0,
 }  # fmt: skip
@@ -43,7 +41,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(pairs: Path, **changes: object) -> TrainConfig:
-    tiny = dataclasses.asdict(tiny_config(pairs, pairs, Path()))
+    tiny = dataclasses.asdict(tiny_config(pairs, pairs))
     return config_from({**tiny, **NO_CEL, "pairs": [str(pairs)], **changes})
 
 
@@ -178,8 +176,8 @@ def test_a_generator_that_decides_sees_no_further_than_it_says() -> None:
 
 def test_training_on_pairs_is_exact_and_becomes_a_style(pairs: Path, tmp_path: Path) -> None:
     made = config(pairs, steps=4)
-    checkpoint = train(made, tmp_path / "run", accelerator="cpu", devices=1)
-    again = train(made, tmp_path / "again", accelerator="cpu", devices=1)
+    checkpoint = train_here(made, tmp_path / "run")
+    again = train_here(made, tmp_path / "again")
     one, two = (load_checkpoint(path)[1]["ema"] for path in (checkpoint, again))
     assert all(torch.equal(one[name], two[name]) for name in one)
     spec = export_checkpoint(tmp_path / "run", tmp_path / "x.onnx")
@@ -204,7 +202,7 @@ def test_the_head_learns_where_strokes_are(tmp_path: Path) -> None:
         folder, steps=150, generator_lr=4e-3, ema_decay=0.9, stroke_weight=1.0, beta1=0.9,
         save_every=150, sheet_every=150,
     )  # fmt: skip
-    checkpoint = train(made, tmp_path / "run", accelerator="cpu", devices=1)
+    checkpoint = train_here(made, tmp_path / "run")
     network = LocalGenerator(8, 1, decides=True)
     network.load_state_dict(load_checkpoint(checkpoint)[1]["ema"])
     sampler = PairSampler(load_pairs([folder]), 64, 0.0, torch.device("cpu"))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from training import draw_pictures, tiny_config, write_vgg
+from training import draw_pictures, tiny_config, train_here
 
 from sakuga.cel.settings import CelSettings
 from sakuga.data.pairs import prepare_pairs
@@ -22,7 +22,6 @@ from sakuga.train import loop, rolling
 from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.config import TrainConfig
 from sakuga.train.dataset import pictures_or_any
-from sakuga.train.loop import train
 from sakuga.train.objective import Batch, discriminator_terms
 from sakuga.train.rolling import open_sampler
 
@@ -45,11 +44,6 @@ def photos_of(split: str, count: int, folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_vgg(tmp_path_factory.mktemp("vgg") / "vgg.safetensors")
-
-
 @pytest.mark.parametrize(
     ("split", "count", "note"),
     [
@@ -58,12 +52,12 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_few_photos_train_and_it_is_said_what_stands_in(
-    split: str, count: int, note: str, vgg: Path, tmp_path: Path
+    split: str, count: int, note: str, tmp_path: Path
 ) -> None:
     photos = photos_of(split, count, tmp_path / "photos")
     told: list[str] = []
-    config = tiny_config(photos, photos, vgg, sheet_photos="", steps=1, init_steps=1)
-    train(config, tmp_path / "run", accelerator="cpu", devices=1, tell=told.append)
+    config = tiny_config(photos, photos, sheet_photos="", steps=1, init_steps=1)
+    train_here(config, tmp_path / "run", tell=told.append)
     assert f"{photos}: {note}" in told
     assert load_checkpoint(tmp_path / "run")[1]["photos"] == count
     assert (tmp_path / "run" / "sheets" / "0000001.png").exists()
@@ -129,22 +123,22 @@ def test_copies_that_are_missing_old_or_none_are_refused(tmp_path: Path) -> None
         opened(tmp_path / "smooth")
 
 
-def tiny(tmp_path: Path, vgg: Path, **changes: object) -> TrainConfig:
+def tiny(tmp_path: Path, **changes: object) -> TrainConfig:
     photos = tmp_path / "photos"
     if not photos.exists():
         draw_pictures(photos, 3, seed=1)
-    return tiny_config(photos, photos, vgg, **changes)
+    return tiny_config(photos, photos, **changes)
 
 
 def first_weights(config: TrainConfig, run: Path) -> dict[str, torch.Tensor]:
-    train(config, run, accelerator="cpu", devices=1)
+    train_here(config, run)
     weights: dict[str, torch.Tensor] = load_checkpoint(run)[1]["generator"]
     return weights
 
 
-def test_the_initialisation_may_have_a_rate_of_its_own(vgg: Path, tmp_path: Path) -> None:
+def test_the_initialisation_may_have_a_rate_of_its_own(tmp_path: Path) -> None:
     """Adam's first step moves a weight by its rate, or nearly."""
-    base = tiny(tmp_path, vgg, steps=1, init_steps=1, generator_lr=1e-4, warmup_steps=0)
+    base = tiny(tmp_path, steps=1, init_steps=1, generator_lr=1e-4, warmup_steps=0)
     torch.manual_seed(base.seed)
     start = dict(loop.build_generator(base).state_dict())
     moved = {}
@@ -159,9 +153,9 @@ def test_the_initialisation_may_have_a_rate_of_its_own(vgg: Path, tmp_path: Path
     assert max(float((after[k] - start[k]).abs().max()) for k in start) < 2e-4
 
 
-def test_weights_decay_as_adamw_says(vgg: Path, tmp_path: Path) -> None:
+def test_weights_decay_as_adamw_says(tmp_path: Path) -> None:
     """Decoupled: w (1 - rate * decay) before the step, whatever the gradient."""
-    base = tiny(tmp_path, vgg, steps=1, init_steps=1, generator_lr=1e-2, warmup_steps=0)
+    base = tiny(tmp_path, steps=1, init_steps=1, generator_lr=1e-2, warmup_steps=0)
     torch.manual_seed(base.seed)
     start = dict(loop.build_generator(base).state_dict())
     plain = first_weights(base, tmp_path / "plain")
@@ -171,12 +165,12 @@ def test_weights_decay_as_adamw_says(vgg: Path, tmp_path: Path) -> None:
             plain[name] - decayed[name], 1e-2 * 0.5 * weight, rtol=1e-3, atol=1e-6
         )
     resumed = dataclasses.replace(base, weight_decay=0.25, steps=2, init_steps=2)
-    train(resumed, tmp_path / "decayed", resume=True, accelerator="cpu", devices=1)
+    train_here(resumed, tmp_path / "decayed", resume=True)
     groups = load_checkpoint(tmp_path / "decayed")[1]["generator_adam"]["param_groups"]
     assert groups[0]["weight_decay"] == 0.25  # as the config says now
 
 
-def test_each_term_of_a_discriminator_has_a_weight(vgg: Path, tmp_path: Path) -> None:
+def test_each_term_of_a_discriminator_has_a_weight(tmp_path: Path) -> None:
     photo, anime, smooth = (torch.full((2, 3, 4, 4), value) for value in (0.5, 0.2, 0.3))
     painted = torch.full((2, 3, 4, 4), 0.4)
     batch = Batch(photo, photo, anime, smooth)

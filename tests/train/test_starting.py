@@ -12,7 +12,7 @@ import torch
 from conftest import make_spec
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from training import export_as, lively_generator
+from training import NO_VGG, export_as, lively_generator, train_here
 
 from sakuga.cli import run
 from sakuga.convert.export import Precision, export
@@ -27,7 +27,6 @@ from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import add, find, write_spec
 from sakuga.train.checkpoint import build_generator, load_weights
 from sakuga.train.config import TrainConfig
-from sakuga.train.loop import train
 from sakuga.train.starting import starting_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
@@ -209,7 +208,7 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tuned(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run of 200 steps from the style in the box towards the drawings."""
+    """The run of 80 steps from the style in the box towards the drawings."""
     config = TrainConfig(
         name="hatched",
         blocks=NOVEL.blocks,
@@ -224,13 +223,11 @@ def tuned(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         discriminator_width=16,
         texture_weight=1.0,
         surface_weight=1.0,
-        feature_layers=(),  # no VGG
-        structure_weights=(),
-        gram_weights=(),
+        **NO_VGG,
         flat_weight=1.0,
         colour_weight=0.0,
         noise_weight=0.0,
-        steps=200,
+        steps=80,
         init_steps=0,
         warmup_steps=10,
         chroma_limit=60.0,  # towards the colours of the drawings,
@@ -244,7 +241,7 @@ def tuned(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_every=10_000,  # guards look at what is saved, too
     )
     run = tmp_path_factory.mktemp("tuned") / "run"
-    train(config, run, start_from="novel", accelerator="cpu", devices=1)
+    train_here(config, run, start_from="novel")
     return run
 
 
@@ -255,7 +252,7 @@ def generator_from(source: str | Path) -> LocalGenerator:
 
 
 @torch.no_grad()
-def test_novel_moves_towards_100_other_drawings_in_200_steps(tuned: Path, drawings: Path) -> None:
+def test_novel_moves_towards_100_other_drawings_in_80_steps(tuned: Path, drawings: Path) -> None:
     """Fine-tuning the style in the box: the KID of painted photos to the new drawings falls."""
     photos, wanted = crops_of(EXAMPLES, 60), features_of(crops_of(drawings, 100))
     before, after = (
