@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from browsing import NODE_MODULES, faults_of, furthest, hosted, page
+from browsing import NODE_MODULES, PATIENCE_MS, faults_of, furthest, hosted, page
 from serving import picture, pixels_of
 
 import sakuga
@@ -134,6 +135,12 @@ def test_the_site_and_its_demo_ask_no_other_host(built: Path, chromium: Any) -> 
         home.click(".demo button")
         demo = home.frame_locator(".demo iframe")
         demo.locator("body[data-ready]").wait_for()
+        # A style that was not asked for yet is there only when all files are.
+        kept = "caches.match('styles/manga.onnx').then(Boolean)"
+        until_s = time.monotonic() + PATIENCE_MS / 1000
+        while not demo.locator("body").evaluate(kept):
+            assert time.monotonic() < until_s, "the demo does not keep its files"
+            time.sleep(0.2)
         context.set_offline(True)
         demo.locator("#files").set_input_files(
             {"name": "holiday.png", "mimeType": "image/png", "buffer": photo}
