@@ -34,6 +34,7 @@ from sakuga.doctor import processor
 
 PHOTO = Path(__file__).parent.parent / "examples" / "landscape_picos.jpg"
 PATIENCE_MS = 600_000
+CHOOSING_S = 3  # that a visitor takes at least to find a photo
 SEEN = "#stage .painted:not([hidden])"
 DONE = "#download:not([disabled])"
 
@@ -58,6 +59,7 @@ def main() -> None:
                     page.goto(address)
                     page.wait_for_selector("body[data-ready]")
                     how[name] = page.inner_text("#engine")
+                    time.sleep(CHOOSING_S)
                     times[name].append(paint(page, photo))
     print(f"{processor()}, {os.cpu_count()} cores; {arguments.side} x {arguments.side} pixels\n")
     print("| build | | seen, s | done, s | processor, s | sooner seen | sooner done | less work |")

@@ -156,6 +156,9 @@ def test_webgpu_paints_as_python_does(
 
 def test_the_camera_works_and_videos_are_told_where_to_go(chromium: Any, address: str) -> None:
     with page(chromium, address) as shown:
+        with shown.expect_request("**/styles/tiny.onnx"):  # while nothing is painted yet
+            shown.reload()
+        shown.wait_for_selector("body[data-ready]")
         shown.click("nav a[href='#video']")
         assert "sakuga serve" in shown.locator("#video-elsewhere").inner_text()
         shown.click("nav a[href='#camera']")

@@ -42,7 +42,11 @@ export const engine = {
   async styles() {
     const answer = await fetch("styles/index.json");
     if (!answer.ok) throw new Error("the list of styles is not there");
-    return (await answer.json()).styles;
+    const { styles } = await answer.json();
+    const first = styles.find((style) => style.default) ?? styles[0];
+    // While a photo is chosen; what is wrong is told when something is painted.
+    calls.call({ task: "open", style: first.name }).catch(() => {});
+    return styles;
   },
 
   async draft(file, style, { signal, progress } = {}) {

@@ -1,5 +1,5 @@
 // Runs styles with onnxruntime-web, away from the page's own thread.
-// In: {id, task: "begin"}, {id, task: "draft", file, style}, {id, task: "paint", file, style, draft},
+// In: {id, task: "begin"}, {id, task: "open", style}, {id, task: "draft", file, style}, {id, task: "paint", file, style, draft},
 // {id, task: "frame", bitmap, style}, {id, stop: true}.
 // Out: {id, share, part}, then {id, how | blob | bitmap} or {id, error}.
 
@@ -141,7 +141,7 @@ async function paintFrame({ id, bitmap, style }) {
   return { bitmap: canvas.transferToImageBitmap() };
 }
 
-const TASKS = { begin, draft, paint, frame: paintFrame };
+const TASKS = { begin, open: ({ style }) => load(style).then(() => ({})), draft, paint, frame: paintFrame };
 
 addEventListener("message", ({ data }) => {
   if (data.stop) {
