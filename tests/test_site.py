@@ -78,9 +78,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("the site cannot be built: pip install zensical, and install Node.js")
     if not (NODE_MODULES / "onnxruntime-web").exists():
         pytest.skip("the site's demo cannot be built: run  npm ci  in the folder web")
-    told = (
-        tmp_path_factory.getbasetemp().parent / f"site-{os.environ.get('PYTEST_XDIST_TESTRUNUID')}"
-    )
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")  # None: this process is the only one
+    told = tmp_path_factory.getbasetemp().parent / f"site-{run}"
     with FileLock(f"{told}.lock"):
         if not told.exists():
             command = [sys.executable, "docs/site.py"]
