@@ -174,6 +174,15 @@ def test_guards_name_what_broke(painted, message):
     check_health(measure_health(photo, photo), 7, **limits)
 
 
+def test_ink_on_paper_is_sound_where_the_drawing_is_that():
+    photo = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0)) - 0.5
+    manga = torch.nn.functional.avg_pool2d(photo, 9, 1, 4).sign()
+    limits = {"chroma_limit": 120.0, "texture_limit": 9.0}
+    check_health(measure_health(photo, manga, manga), 7, **limits)
+    with pytest.raises(TrainingError, match="black or white"):
+        check_health(measure_health(photo, manga), 7, **limits)
+
+
 def test_pictures_are_judged_after_the_initialisation(config, tmp_path):
     strict = replace(config, guard_every=1, chroma_limit=0.0)
     with pytest.raises(TrainingError, match=rf"step {config.init_steps + 1}: colours drift"):

@@ -120,7 +120,7 @@ class LocalGenerator(nn.Module):
         half = 2 * (2 + 2)  # stem and tail
         quarter = 2 + 4 * (2 + 2)  # stride-2 conv on halves, two residual blocks
         eighth = 4 + 8 * (2 * self.blocks)
-        flat = 0 if self.decisions is None else 2 * FLAT_REACH  # a window, and its windows
+        flat = 0 if self.decisions is None else 2 * sum(FLAT_REACHES)  # windows of windows
         return half + quarter + eighth + 8 + 1 + flat  # and one of drop_checkers
 
     def forward(self, photo: Tensor, *, in_parts: bool = False) -> Tensor | Painting:
@@ -138,7 +138,7 @@ class LocalGenerator(nn.Module):
             tone = lay_flat(base, flat, calm)
             picture = self._draw(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
             return Painting(picture, base, tone, stroke)
-        tone = lay_flat(base, FLAT_SLOPE * flat + FLAT_BIAS, calm)
+        tone = lay_flat(base, FLAT_SLOPE * flat + FLAT_BIAS, calm, FLAT_REACHES)
         return self._draw(tone, torch.sigmoid(STROKE_SLOPE * stroke + STROKE_BIAS))
 
     def _draw(self, tone: Tensor, share: Tensor) -> Tensor:
@@ -155,14 +155,14 @@ class LocalGenerator(nn.Module):
         x = F.relu(x)
         x = self.tail[:2](x)  # (B, C, H/2, W/2)
         paint = F.pixel_shuffle(self.tail[2](x), 2)  # (B, 4, H, W)
-        blurred = F.avg_pool2d(photo, 5, 1, 2, count_include_pad=False)
+        blurred = _window_mean(photo, 2)
         gated = torch.sigmoid(paint[:, 3:]) * (photo - blurred)
         base = blurred + gated + paint[:, :3]
         base = drop_checkers(luma(base).expand(-1, 3, -1, -1) if self.gray else base)
         return base, None if self.decisions is None else F.pixel_shuffle(self.decisions(x), 2)
 
 
-FLAT_REACH = 3  # pixels from the middle of a window to its border
+FLAT_REACHES = (3, 2)  # of `lay_flat` at painting: what is laid flat twice has crisper borders
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
 FLAT_BIAS = 2.0  # added to them: higher lays more flat
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
@@ -170,10 +170,10 @@ STROKE_BIAS = 1.0  # added to them: higher draws more
 LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or no gradient is left
 
 
-def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
+def lay_flat(base: Tensor, flat: Tensor, calm: Tensor, reaches: Sequence[int] = (3,)) -> Tensor:
     """Replace soft borders by crisp ones: each pixel takes the tone of the calmest place nearby.
 
-    A Kuwahara filter (1976) over all 7x7 windows that hold the pixel, in two means: with m and v
+    A Kuwahara filter (1976) over all windows (7x7) that hold the pixel, in two means: with m and v
     mean and variance of a window,
 
         tone = sum w m / sum w,  w = exp(calm) / (v + 1e-4)^3.
@@ -186,24 +186,24 @@ def lay_flat(base: Tensor, flat: Tensor, calm: Tensor) -> Tensor:
         base: (B, 3, H, W) in [-1, 1].
         flat: (B, 1, H, W) logits: where.
         calm: (B, 1, H, W), what the network adds to the preference for a place.
+        reaches: pixels from the middle of a window to its border; one for each time it is done.
     """
     with torch.autocast(base.device.type, enabled=False):
-        base, flat, calm = base.float(), flat.float(), calm.float()
-        square = luma(base) ** 2
-        moments = torch.cat([base, square], dim=1)
-        moments = _window_mean(moments)
-        mean = moments[:, :3]
-        variance = (moments[:, 3:] - luma(mean) ** 2).clamp(min=0)
-        unrest = variance + 1e-4
-        weight = torch.exp(calm.clamp(-8, 8)) / (unrest * unrest * unrest)
-        sums = _window_mean(torch.cat([mean * weight, weight], dim=1))
-        tone = sums[:, :3] / sums[:, 3:]
-        return base + torch.sigmoid(flat) * (tone - base)
+        tone = base.float()
+        share, favour = torch.sigmoid(flat.float()), torch.exp(calm.float().clamp(-8, 8))
+        for reach in reaches:
+            means = _window_mean(torch.cat([tone, luma(tone) ** 2], dim=1), reach)
+            mean = means[:, :3]
+            unrest = (means[:, 3:] - luma(mean) ** 2).clamp(min=0) + 1e-4
+            weight = favour / (unrest * unrest * unrest)
+            sums = _window_mean(torch.cat([mean * weight, weight], dim=1), reach)
+            tone = tone + share * (sums[:, :3] / sums[:, 3:] - tone)
+        return tone
 
 
-def _window_mean(maps: Tensor) -> Tensor:
-    """Mean over windows of 2 FLAT_REACH + 1 pixels, of what lies inside the picture."""
-    side, reach = 2 * FLAT_REACH + 1, FLAT_REACH
+def _window_mean(maps: Tensor, reach: int) -> Tensor:
+    """Mean over windows of 2 reach + 1 pixels, of what lies inside the picture."""
+    side = 2 * reach + 1
     rows = F.avg_pool2d(maps, (1, side), 1, (0, reach), count_include_pad=False)
     return F.avg_pool2d(rows, (side, 1), 1, (reach, 0), count_include_pad=False)
 

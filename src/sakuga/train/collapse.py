@@ -12,17 +12,24 @@ from sakuga.train.flatten import gaussian_blur
 from sakuga.train.losses import srgb_to_lab
 
 GRADIENT_MIN = 0.2  # of the photo's gradient: below it the picture is one flat colour
-CLIPPED_SHARE_MAX = 0.30  # of all values, at black or white, above the photo's own share
+CLIPPED_SHARE_MAX = 0.30  # of all values, at black or white, above the share of what is aimed at
 DEVIATION_MIN = 0.02  # of [-1, 1]: below it the picture is one colour
 
 
 @torch.no_grad()
-def measure_health(photo: Tensor, painted: Tensor) -> dict[str, float]:
-    """Chroma shift, gradient ratio, clipped share and deviation of (B, 3, H, W) in [-1, 1]."""
+def measure_health(
+    photo: Tensor, painted: Tensor, drawing: Tensor | None = None
+) -> dict[str, float]:
+    """Chroma shift, gradient ratio, clipped share and deviation of (B, 3, H, W) in [-1, 1].
+
+    Args:
+        drawing: of the photo, from a pair: ink and paper may be all that it has.
+    """
     photo, painted = photo.float(), painted.float().clamp(-1, 1)
     lab_photo, lab_painted = srgb_to_lab(photo), srgb_to_lab(painted)
     chroma = gaussian_blur(lab_painted[:, 1:] - lab_photo[:, 1:], 8.0)
-    clipped = (painted.abs() > 0.998).float().mean() - (photo.abs() > 0.998).float().mean()
+    aim = photo if drawing is None else drawing
+    clipped = (painted.abs() > 0.998).float().mean() - (aim.abs() > 0.998).float().mean()
     return {
         "chroma_shift": float(chroma.square().sum(dim=1).sqrt().mean()),
         "gradient": float(_gradient(lab_painted) / _gradient(lab_photo).clamp(min=1e-6)),
@@ -88,7 +95,9 @@ def check_health(
         )
         remedy = "lower the adversarial weights or discriminator_lr"
     elif health["clipped_share"] > CLIPPED_SHARE_MAX:
-        broken = f"{health['clipped_share']:.0%} more values than in the photo are black or white"
+        broken = (
+            f"{health['clipped_share']:.0%} more values than there should be are black or white"
+        )
         remedy = "raise colour_weight, lower generator_lr"
     else:
         return

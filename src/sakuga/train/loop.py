@@ -100,7 +100,7 @@ def train(
     state.set_up(config, fabric)
     first_step = state.step
 
-    def take_step(step: int) -> tuple[Terms, Tensor, Tensor]:
+    def take_step(step: int) -> tuple[Terms, Batch, Tensor]:
         return state.learn(config, draw_batch(config, photos, anime, step, fabric), step, vgg)
 
     pace = Pace(state, began + 60 * minutes, 60 * minutes) if minutes is not None else None
@@ -131,7 +131,7 @@ def train(
         if pace:
             pace.start_anew()
         while state.step < config.steps:
-            terms, photo, painted = take_step(state.step)
+            terms, batch, painted = take_step(state.step)
             state.step += 1
 
             # The clock: more steps or fewer, where the machine is not as fast as it was.
@@ -155,7 +155,7 @@ def train(
             if checking or logging:
                 terms = mean_over_ranks(fabric, terms)
             if checking:
-                state.check(config, terms, photo, painted)
+                state.check(config, terms, batch, painted)
             if log and logging:
                 log.add(state.step, terms, state.learning_rate)
 
@@ -178,7 +178,7 @@ def train(
 
             if any_rank(fabric, asked.is_set()):
                 if not saving:
-                    state.check(config, mean_over_ranks(fabric, terms), photo, painted)
+                    state.check(config, mean_over_ranks(fabric, terms), batch, painted)
                     save()
                 raise KeyboardInterrupt
     if first_step >= config.steps:  # nothing was left to do, but the settings may be new

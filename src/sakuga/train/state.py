@@ -122,8 +122,8 @@ class TrainState:
 
     def learn(
         self, config: TrainConfig, batch: Batch, step: int, vgg: Look | None
-    ) -> tuple[Terms, Tensor, Tensor]:
-        """Take a step: its terms, and photos with what was painted of them."""
+    ) -> tuple[Terms, Batch, Tensor]:
+        """Take a step: its terms, and the batch's last part with what was painted of it."""
         adversarial = step >= config.init_steps
         self._set_learning_rates(config, step)
         parts = batch.parts(config.accumulate)
@@ -139,7 +139,7 @@ class TrainState:
             torch._foreach_lerp_(
                 list(self.ema.parameters()), list(self.generator.parameters()), 1 - decay
             )
-        return terms, parts[-1].photo, painted
+        return terms, parts[-1], painted
 
     def discriminator_step(
         self, config: TrainConfig, parts: Sequence[Batch], once: Painting | None, terms: Terms
@@ -208,7 +208,7 @@ class TrainState:
         """The generator's, in the last step."""
         return float(self.generator_adam.param_groups[0]["lr"])
 
-    def check(self, config: TrainConfig, terms: Terms, photo: Tensor, painted: Tensor) -> None:
+    def check(self, config: TrainConfig, terms: Terms, batch: Batch, painted: Tensor) -> None:
         """Stop before something broken is saved; every rank must ask, so that all of them stop.
 
         Raises:
@@ -218,7 +218,9 @@ class TrainState:
             check_terms(terms, self.step)
             check_weights(self.networks, self.step)
             if self.step > config.init_steps:  # fresh from chance it may look like anything
-                health = mean_over_ranks(self.fabric, measure_health(photo, painted))
+                health = mean_over_ranks(
+                    self.fabric, measure_health(batch.photo, painted, batch.drawing)
+                )
                 check_health(
                     {name: float(value) for name, value in health.items()},
                     self.step,
