@@ -10,6 +10,7 @@ from torch import Tensor
 from sakuga.train.clock import keep_to_the_clock, plan_steps
 from sakuga.train.config import TrainConfig
 from sakuga.train.distributed import any_rank, mean_over_ranks
+from sakuga.train.objective import Batch
 from sakuga.train.state import Terms, TrainState
 
 RESERVE = 0.01  # share of the time left for the end: the last sheet, the style file
@@ -17,7 +18,7 @@ WARM_UP_STEPS = 2  # before a step is measured
 MEASURED_LEAST = 3  # steps, and until
 MEASURED_S = 4.0  # seconds have gone by
 
-TakeStep = Callable[[int], tuple[Terms, Tensor, Tensor]]
+TakeStep = Callable[[int], tuple[Terms, Batch, Tensor]]
 
 
 class Pace:
