@@ -120,7 +120,8 @@ class LocalGenerator(nn.Module):
         half = 2 * (2 + 2)  # stem and tail
         quarter = 2 + 4 * (2 + 2)  # stride-2 conv on halves, two residual blocks
         eighth = 4 + 8 * (2 * self.blocks)
-        flat = 0 if self.decisions is None else 2 * sum(FLAT_REACHES)  # windows of windows
+        windows = 2 * sum(reach for reach, _ in FLAT_PASSES)  # and their windows
+        flat = 0 if self.decisions is None else windows
         return half + quarter + eighth + 8 + 1 + flat  # and one of drop_checkers
 
     def forward(self, photo: Tensor, *, in_parts: bool = False) -> Tensor | Painting:
@@ -138,7 +139,7 @@ class LocalGenerator(nn.Module):
             tone = lay_flat(base, flat, calm)
             picture = self._draw(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
             return Painting(picture, base, tone, stroke)
-        tone = lay_flat(base, FLAT_SLOPE * flat + FLAT_BIAS, calm, FLAT_REACHES)
+        tone = lay_flat(base, FLAT_SLOPE * flat, calm, FLAT_PASSES)
         return self._draw(tone, torch.sigmoid(STROKE_SLOPE * stroke + STROKE_BIAS))
 
     def _draw(self, tone: Tensor, share: Tensor) -> Tensor:
@@ -162,15 +163,18 @@ class LocalGenerator(nn.Module):
         return base, None if self.decisions is None else F.pixel_shuffle(self.decisions(x), 2)
 
 
-FLAT_REACHES = (3, 2)  # of `lay_flat` at painting: what is laid flat twice has crisper borders
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
-FLAT_BIAS = 2.0  # added to them: higher lays more flat
+# Reach of the windows and what is added to the logits: what is surely flat, not eyes or letters, is
+# laid flat once more, for borders that are crisper still.
+FLAT_PASSES = ((3, 1.0), (2, -3.0))
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
 STROKE_BIAS = 1.0  # added to them: higher draws more
 LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or no gradient is left
 
 
-def lay_flat(base: Tensor, flat: Tensor, calm: Tensor, reaches: Sequence[int] = (3,)) -> Tensor:
+def lay_flat(
+    base: Tensor, flat: Tensor, calm: Tensor, passes: Sequence[tuple[int, float]] = ((3, 0.0),)
+) -> Tensor:
     """Replace soft borders by crisp ones: each pixel takes the tone of the calmest place nearby.
 
     A Kuwahara filter (1976) over all windows (7x7) that hold the pixel, in two means: with m and v
@@ -186,18 +190,19 @@ def lay_flat(base: Tensor, flat: Tensor, calm: Tensor, reaches: Sequence[int] = 
         base: (B, 3, H, W) in [-1, 1].
         flat: (B, 1, H, W) logits: where.
         calm: (B, 1, H, W), what the network adds to the preference for a place.
-        reaches: pixels from the middle of a window to its border; one for each time it is done.
+        passes: for each time it is done, pixels from the middle of a window to its border, and
+            what is added to `flat`.
     """
     with torch.autocast(base.device.type, enabled=False):
         tone = base.float()
-        share, favour = torch.sigmoid(flat.float()), torch.exp(calm.float().clamp(-8, 8))
-        for reach in reaches:
+        flat, favour = flat.float(), torch.exp(calm.float().clamp(-8, 8))
+        for reach, bias in passes:
             means = _window_mean(torch.cat([tone, luma(tone) ** 2], dim=1), reach)
             mean = means[:, :3]
             unrest = (means[:, 3:] - luma(mean) ** 2).clamp(min=0) + 1e-4
             weight = favour / (unrest * unrest * unrest)
             sums = _window_mean(torch.cat([mean * weight, weight], dim=1), reach)
-            tone = tone + share * (sums[:, :3] / sums[:, 3:] - tone)
+            tone = tone + torch.sigmoid(flat + bias) * (sums[:, :3] / sums[:, 3:] - tone)
         return tone
 
 
