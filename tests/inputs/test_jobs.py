@@ -92,9 +92,9 @@ def test_a_single_picture_that_is_there(
 ) -> None:
     (path,) = fill(tmp_path / "trip", 1)
     assert paint_inputs([str(path)], Request(stylizer)) == 0
-    target = tmp_path / "trip" / "00-tiny.png"
-    assert capsys.readouterr().out == f"{target}\n"
+    assert capsys.readouterr().out == f"{Path('trip', '00-tiny.png')}\n"
     assert paint_inputs([str(path)], Request(stylizer)) == 0
+    target = tmp_path / "trip" / "00-tiny.png"
     told = capsys.readouterr()
     assert told.err == f"{target} is there already; --overwrite paints it again\n"
     assert told.out == ""
