@@ -330,6 +330,20 @@ def test_the_help_needs_no_torch():
     assert "--held-out" in done.stdout
 
 
+@pytest.mark.parametrize("missing", ["--photos", "--anime", "--network"])
+def test_what_is_missing_is_told_before_torch_is_loaded(missing, photos, drawings, tmp_path):
+    given = {"--photos": photos, "--anime": drawings, "--network": photos, "--style": "novel"}
+    given |= {missing: tmp_path / "nowhere"}
+    words = [str(word) for pair in given.items() for word in pair]
+    code = (
+        "import sys; from sakuga import cli; "
+        f"print(cli.run({['evaluate', *words]!r}), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "False"]
+    assert "nowhere" in done.stderr
+
+
 def test_without_the_extra_the_command_says_what_to_install(photos, drawings, monkeypatch, capsys):
     from sakuga import extras
 

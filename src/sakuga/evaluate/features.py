@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,9 @@ from sakuga.models.readers.safetensors_file import (
     preprocessing_of,
     read_safetensors,
 )
-from sakuga.models.resnet import ResNet50, Version
+
+if TYPE_CHECKING:
+    from sakuga.models.resnet import Version
 
 INCEPTION = "inception"  # asks for the standard network of published FID and KID values
 
@@ -101,6 +103,7 @@ def _safetensors(path: Path, device: str) -> FeatureNetwork:
     import torch
 
     from sakuga.models.devices import torch_device
+    from sakuga.models.resnet import ResNet50
 
     metadata, weights = read_safetensors(path)
     prepare = preprocessing_of(metadata, path)
