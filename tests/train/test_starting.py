@@ -12,11 +12,12 @@ import torch
 from conftest import make_spec
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from training import NO_VGG, export_as, lively_generator, train_here
+from training import NO_VGG, export_as, lively_generator, tiny_config, train_here
 
 from sakuga.cli import run
 from sakuga.convert.export import Precision, export
 from sakuga.convert.interpolate import interpolate
+from sakuga.convert.onnx_export import export_checkpoint
 from sakuga.convert.quantize import quantise
 from sakuga.errors import StyleError, TrainingError
 from sakuga.evaluate.metrics import Features, kid
@@ -127,6 +128,33 @@ def test_an_imported_cartoongan_is_a_beginning(state: published.State, tmp_path:
         torch.testing.assert_close(found[name], weights, rtol=0, atol=0)
     with pytest.raises(TrainingError, match='set generator = "cartoongan"'):
         starting_weights(imported, TINY)
+
+
+def test_cartoongan_light_is_a_beginning_and_learns(tmp_path: Path) -> None:
+    """From its authors' checkpoint to a style, to a training that starts from it, to a style."""
+    state = published.light_state()
+    published.write_checkpoint(tmp_path / "model", state)
+    imported = tmp_path / "light.onnx"
+    assert run(["import-weights", str(tmp_path / "model"), str(imported)]) == 0
+    config = tiny_config(
+        tmp_path / "pictures", tmp_path / "pictures", generator="cartoongan-light",
+        steps=2, chroma_limit=1e9, texture_limit=1e9,
+    )  # fmt: skip
+    generator = build_generator(config).eval()
+    load_weights(generator, starting_weights(imported, config), imported)
+    photo = torch.from_numpy(published.random_photo(48, 64))
+    with torch.no_grad():
+        difference = generator(photo) - published.light(state, photo)
+    assert difference.abs().max() < 5e-3
+
+    (tmp_path / "pictures").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), np.uint8)
+    for number, picture in enumerate(pixels):
+        Image.fromarray(picture).save(tmp_path / "pictures" / f"{number}.png")
+    train_here(config, tmp_path / "run", start_from=str(imported))
+    export_checkpoint(tmp_path / "run", tmp_path / "mine.onnx")
+    painted = Stylizer(tmp_path / "mine.onnx", device="cpu")(pixels[0])
+    assert painted.shape == pixels[0].shape and painted.std() > 0
 
 
 def test_a_cartoongan_imported_by_an_earlier_version_is_a_beginning(

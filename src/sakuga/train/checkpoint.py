@@ -12,16 +12,22 @@ from torch import nn
 from sakuga.errors import TrainingError
 from sakuga.files import replacing
 from sakuga.models.cartoongan import CartoonGenerator
+from sakuga.models.cartoongan_light import LightGenerator
 from sakuga.models.local import LocalGenerator
 from sakuga.train.config import CHECKPOINT, TrainConfig, config_from, find_checkpoint
 
 FORMAT = 1
 
 
-def build_generator(config: TrainConfig) -> LocalGenerator | CartoonGenerator:
+Generator = LocalGenerator | CartoonGenerator | LightGenerator
+
+
+def build_generator(config: TrainConfig) -> Generator:
     """The generator a config asks for, freshly initialised from torch's global random state."""
     if config.generator == "cartoongan":
         return CartoonGenerator()
+    if config.generator == "cartoongan-light":
+        return LightGenerator()
     return LocalGenerator(config.width, config.blocks, decides=config.decides, **unlearned(config))
 
 

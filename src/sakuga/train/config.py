@@ -58,7 +58,7 @@ class TrainConfig:
     )
 
     # --- networks
-    generator: Literal["local", "cartoongan"] = "local"
+    generator: Literal["local", "cartoongan", "cartoongan-light"] = "local"
     width: int = 24  # channels of the local generator at half size
     blocks: int = 5  # residual blocks of the local generator at an eighth
     decides: bool = False  # the local generator has a head that decides tones and strokes

@@ -25,7 +25,8 @@ def starting_weights(source: str | Path, config: TrainConfig) -> dict[str, Tenso
 
     Args:
         source: a run's folder or checkpoint; a style's name or file; or, for a config whose
-            generator is "cartoongan", a CartoonGAN as .pth, folder of .npy or imported style.
+            generator is "cartoongan", a CartoonGAN as .pth or folder of .npy. What `import-weights`
+            made of others' weights is a style.
 
     Raises:
         TrainingError: no checkpoint, or a published network that the config's generator is not.
