@@ -193,12 +193,10 @@ def colour(picture: Map, lines: Map, face: Map, settings: CelSettings) -> Pixels
     lab[..., 1:] *= settings.vividness
     if settings.wash != 1:
         lab = thin_paint(lab, 1 + (settings.wash - 1) * (1 - 0.5 * blur(face, 8.0)))
-    gamma = settings.gamma * np.ones_like(face)
+    rgb: Map = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) ** settings.gamma
     if settings.contrast:
-        gamma = gamma * (1 - 0.3 * blur(face, 4.0))  # eyes show on paper, not in the dark
-    rgb: Map = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) ** gamma[..., None]
-    if settings.contrast:
-        rgb = s_curve(rgb, settings.contrast)
+        lit = rgb ** (1 - 0.3 * blur(face, 4.0))[..., None]  # eyes show on paper, not in the dark
+        rgb = s_curve(lit, settings.contrast)
     if settings.bins:
         lab = few_lightnesses(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), settings.bins)
         rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)

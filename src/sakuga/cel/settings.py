@@ -33,9 +33,7 @@ class CelSettings:
 
     # --- brush
     brush: float = 1.8  # pixels, radius of the Kuwahara filter: larger strokes of colour
-    texture_brush: float = (
-        6.5  # the same in foliage; on other texture (fur, gravel) up to 3/5 of it
-    )
+    texture_brush: float = 6.5  # the same in foliage; on fur and gravel it grows 3/5 of that way
     detail: float = 0.9  # 0 to 1, how much of fine detail that stands out (eyes, letters) stays
     flow: float = 3.0  # pixels, sigma of the smoothing along edges: calmer contours
 
