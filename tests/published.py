@@ -191,6 +191,83 @@ def animegan2(state: State, photo: Tensor) -> Tensor:
     return F.conv2d(unit(x, "block_e.2", (3,) * 4), state["out_layer.0.weight"]).tanh()
 
 
+# --- Andersson and Arvidsson ---------------------------------------------------------------------
+
+
+def andersson_state(seed: int = 0) -> State:
+    """Names and shapes of the published PyTorch file, 11,124,547 learned values."""
+    dice, state = _Dice(seed), {}
+
+    def conv(name: str, inputs: int, outputs: int, side: int = 3) -> None:
+        shape = (outputs, inputs, side, side)
+        state[f"{name}.weight"] = dice.kernel(*shape, fan_in=inputs * side * side)
+
+    def norm(name: str, channels: int) -> None:
+        state[f"{name}.weight"] = dice.vector(channels, 0.9, 0.1)
+        state[f"{name}.bias"] = dice.vector(channels, 0, 0.1)
+        state[f"{name}.running_mean"] = dice.vector(channels, 0.1, 0.1)
+        state[f"{name}.running_var"] = dice.vector(channels, 1, 0.1)
+        state[f"{name}.num_batches_tracked"] = torch.tensor(4000)
+
+    conv("down.0", 3, 64, 7)
+    norm("down.1", 64)
+    for first, channels in ((3, 128), (7, 256)):
+        conv(f"down.{first}.1", channels // 2, channels)
+        conv(f"down.{first + 1}.1", channels, channels)
+        norm(f"down.{first + 2}", channels)
+    for block in range(8):
+        for place in (0, 3):
+            conv(f"res.0.{block}.block.{place}.1", 256, 256)
+            norm(f"res.0.{block}.block.{place + 1}", 256)
+    for first, channels in ((0, 128), (4, 64)):
+        shape = (2 * channels, channels, 3, 3)
+        state[f"up.{first}.shuffle.weight"] = dice.kernel(*shape, fan_in=channels * 9 // 2)
+        state[f"up.{first}.shuffle.bias"] = dice.vector(channels, 0, 0.1)
+        conv(f"up.{first + 1}.1", channels, channels)
+        norm(f"up.{first + 2}", channels)
+    conv("up.8", 64, 3, 7)
+    state["up.8.weight"] *= 2  # the result then spreads over [-1, 1]
+    state["up.8.bias"] = dice.vector(3, 0, 0.1)
+    return state
+
+
+def andersson(state: State, photo: Tensor) -> Tensor:
+    """The layers by their definitions; colours as the authors' program takes and gives them."""
+
+    def conv(x: Tensor, name: str, stride: int = 1) -> Tensor:
+        padded = F.pad(x, (1,) * 4, mode="reflect")
+        return F.conv2d(padded, state[f"{name}.1.weight"], None, stride)
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        weight, bias, mean, variance = (
+            state[f"{name}.{kind}"][:, None, None]
+            for kind in ("weight", "bias", "running_mean", "running_var")
+        )
+        return (x - mean) / (variance + 1e-5).sqrt() * weight + bias
+
+    def up(x: Tensor, name: str) -> Tensor:
+        y = F.conv_transpose2d(x, state[f"{name}.weight"], state[f"{name}.bias"], 2)
+        parts = (y[..., :-1, :-1], y[..., 1:, :-1], y[..., :-1, 1:], y[..., 1:, 1:])
+        return torch.stack(parts).mean(0)
+
+    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+    std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    x = ((photo + 1) / 2 - mean) / std
+    x = norm(F.conv2d(x, state["down.0.weight"], padding=3), "down.1").relu()
+    for first in (3, 7):
+        x = conv(conv(x, f"down.{first}", 2), f"down.{first + 1}")
+        x = norm(x, f"down.{first + 2}").relu()
+    for block in range(8):
+        name = f"res.0.{block}.block"
+        y = norm(conv(x, f"{name}.0"), f"{name}.1").relu()
+        x = (x + norm(conv(y, f"{name}.3"), f"{name}.4")).relu()
+    for first in (0, 4):
+        x = conv(up(x, f"up.{first}.shuffle"), f"up.{first + 1}")
+        x = norm(x, f"up.{first + 2}").relu()
+    x = F.conv2d(x, state["up.8.weight"], state["up.8.bias"], padding=3)
+    return (x * std + (mean + 0.1)).clamp(0, 1) * 2 - 1
+
+
 # --- White-box Cartoonization --------------------------------------------------------------------
 
 

@@ -16,6 +16,8 @@ from published import State
 
 from sakuga.convert.import_weights import import_weights
 from sakuga.errors import StyleError
+from sakuga.models.andersson import AnderssonGenerator
+from sakuga.models.local import count_parameters
 from sakuga.models.readers.source import read_layers
 from sakuga.models.recognise import CARTOONGAN, PUBLISHED
 from sakuga.models.whitebox import WhiteBoxGenerator
@@ -71,6 +73,12 @@ CASES: dict[
         WhiteBoxGenerator.receptive_radius,
     ),
     "light": (published.light_state, write_light, published.light, None),
+    "Andersson": (
+        published.andersson_state,
+        write_cartoongan,
+        published.andersson,
+        AnderssonGenerator.receptive_radius,
+    ),
 }  # fmt: skip
 
 
@@ -118,6 +126,7 @@ def test_number_of_values_is_the_published_one() -> None:
     }
     assert counts["CartoonGAN"] == 11_129_667
     assert counts["CartoonGAN light"] == 878_433
+    assert count_parameters(AnderssonGenerator()) == 11_124_547  # the paper says 11.12 M
     assert round(counts["AnimeGANv2"] / 1e6, 2) == 2.14
     assert round(counts["White-box Cartoonization"] / 1e6, 2) == 1.47
 
@@ -139,8 +148,9 @@ def test_colours_are_turned_round_for_networks_of_bgr(tmp_path: Path) -> None:
     np.testing.assert_allclose(anime, [0.1, 0.2, 0.9], atol=1e-5)
 
 
-def test_white_box_in_tiles_equals_the_whole(imported: Callable[[str], Path]) -> None:
-    style = imported("White-box")
+@pytest.mark.parametrize("case", ["White-box", "Andersson"])
+def test_local_style_in_tiles_equals_the_whole(case: str, imported: Callable[[str], Path]) -> None:
+    style = imported(case)
     photo = np.random.default_rng(5).integers(0, 256, (40, 250, 3), np.uint8)
     whole = Stylizer(style, tile="none", threads=1)(photo)
     tiles = Stylizer(style, tile=32, threads=1)(photo)
@@ -148,16 +158,22 @@ def test_white_box_in_tiles_equals_the_whole(imported: Callable[[str], Path]) ->
     assert np.abs(whole.astype(int) - tiles).max() <= 1
 
 
-def test_white_box_looks_no_further_than_its_radius_and_nearly_as_far(
-    imported: Callable[[str], Path],
+@pytest.mark.parametrize(
+    ("case", "radius"),
+    [
+        ("White-box", WhiteBoxGenerator.receptive_radius),
+        ("Andersson", AnderssonGenerator.receptive_radius),
+    ],
+)
+def test_local_style_looks_no_further_than_its_radius_and_nearly_as_far(
+    case: str, radius: int, imported: Callable[[str], Path]
 ) -> None:
     """One changed pixel, far from all borders, changes nothing beyond the radius."""
-    style = imported("White-box")
-    radius = WhiteBoxGenerator.receptive_radius
-    photo = np.zeros((1, 3, 176, 176), np.float32)
+    style = imported(case)
+    photo = np.zeros((1, 3, 208, 208), np.float32)
     before = paint(style, photo)
     reached = 0
-    for place in range(86, 90):  # every place within a cell of 4
+    for place in range(102, 106):  # every place within a cell of 4
         changed = photo.copy()
         changed[..., place, place] = 1
         difference = np.abs(paint(style, changed) - before)
@@ -178,6 +194,7 @@ def test_a_style_that_sees_the_whole_picture_is_not_tiled(imported: Callable[[st
     [
         (published.cartoongan_state, "in07_2.scale"),
         (published.animegan2_state, "block_c.3.layers.1.1.bias"),
+        (published.andersson_state, "res.0.7.block.4.running_var"),
     ],
 )
 def test_layers_that_do_not_fit_are_named(

@@ -129,7 +129,8 @@ def import_weights(
     Parameters
     ----------
     source
-        CartoonGAN (.pth, .npy folder, light), AnimeGANv2 or v3, White-box, or any ONNX network.
+        CartoonGAN (.pth, .npy folder, light, Andersson and Arvidsson's), AnimeGANv2 or v3,
+        White-box, or any ONNX network.
     out
         The style file, .onnx.
     name

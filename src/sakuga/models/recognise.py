@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sakuga.errors import StyleError
 from sakuga.models import cartoongan, cartoongan_light, whitebox
+from sakuga.models.andersson import AnderssonGenerator
 from sakuga.models.animegan import AnimeGenerator
 from sakuga.models.cartoongan import CartoonGenerator
 from sakuga.models.cartoongan_light import LightGenerator
@@ -18,7 +19,9 @@ from sakuga.models.readers.layers import Layers, Shape
 from sakuga.models.readers.source import KNOWN
 from sakuga.models.whitebox import WhiteBoxGenerator
 
-Generator = CartoonGenerator | AnimeGenerator | WhiteBoxGenerator | LightGenerator
+Generator = (
+    CartoonGenerator | AnimeGenerator | WhiteBoxGenerator | LightGenerator | AnderssonGenerator
+)
 
 
 def _same_name(ours: str, _: Shape) -> str:
@@ -45,7 +48,7 @@ class Published:
         """By the published name of each layer: ours, and its shape in our network."""
         with torch.device("meta"):  # shapes alone
             state = self.build().state_dict()
-        shapes = {ours: tuple(value.shape) for ours, value in state.items()}
+        shapes = {name: tuple(v.shape) for name, v in state.items() if v.is_floating_point()}
         return {self.published_name(ours, shape): (ours, shape) for ours, shape in shapes.items()}
 
     def has_any(self, layers: Layers) -> bool:
@@ -119,6 +122,14 @@ PUBLISHED = (
         published_name=cartoongan_light.published_name,
         own_layers=cartoongan_light.generator_layers,
         channels_last=True,
+    ),
+    Published(
+        name="Andersson and Arvidsson's CartoonGAN",
+        attribution=(
+            "CartoonGAN, Chen, Lai and Liu, CVPR 2018",
+            "Photo to Hayao Miyazaki style, Andersson and Arvidsson, 2020",
+        ),
+        build=AnderssonGenerator,
     ),
 )
 

@@ -11,8 +11,9 @@ from sakuga.models.readers.tensorflow_bundle import is_index, read_bundle
 from sakuga.models.readers.torch_file import is_torch_file, read_torch_file
 
 KNOWN = (
-    "CartoonGAN (.pth, folder of .npy), CartoonGAN light and White-box Cartoonization (TensorFlow "
-    "checkpoints), AnimeGANv2 (.pt), AnimeGANv3 and other networks as .onnx"
+    "CartoonGAN (.pth, folder of .npy), Andersson and Arvidsson's (.pth), CartoonGAN light and "
+    "White-box Cartoonization (TensorFlow checkpoints), AnimeGANv2 (.pt), AnimeGANv3 and other "
+    "networks as .onnx"
 )
 
 

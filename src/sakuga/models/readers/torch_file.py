@@ -65,6 +65,8 @@ def read_torch_file(path: Path) -> Layers:
         raise StyleError(f"{path}: holds a {type(state).__name__}, not a state dict")
     layers = {}
     for name, value in state.items():
+        if str(name).endswith(".num_batches_tracked"):
+            continue  # batch norm's count of its training; nothing is painted with it
         if not isinstance(name, str) or not _is_real(value):
             raise StyleError(
                 f"{path}: holds {type(value).__name__} under {str(name)[:60]!r}, where a state "
