@@ -33,7 +33,7 @@ from sakuga.cel.filters import (
     smoothstep,
 )
 from sakuga.cel.settings import CelSettings
-from sakuga.cel.skin import Face, face_map, two_tone_skin
+from sakuga.cel.skin import Face, draw_features, face_map, two_tone_skin
 from sakuga.cel.tones import few_lightnesses, soft_places, tone_regions
 from sakuga.images.colour import Pixels
 
@@ -87,9 +87,14 @@ class Easel:
         # A bird's breast is textured, and its eye stays; a hedge is masses of light and shadow.
         self._foliage: Map = self._texture * smoothstep(0.5, 0.8, blur(self._texture, 20.0))
 
+        # Where much is small and strong, leaves or windows or a crowd: tones stay small.
+        self._busy: Map = smoothstep(2.0, 5.0, blur(contrast, 2.0))
+
         # Light strokes of a finer brush: what eyes and letters are taken from.
-        self._fine = anisotropic_kuwahara(self._lab, self._flow, 1.0)
         self._face = face_map(faces, light.shape)
+        fine = anisotropic_kuwahara(self._lab, self._flow, 1.0)
+        self._fine, self._kept = draw_features(fine, self._lab, faces)
+        self._inner = face_map(faces, light.shape, 0.8)  # without its contour
         self._wide = soft_places(light)
         self._done: dict[tuple[str, ...], dict[tuple[float, ...], Map]] = {}
 
@@ -97,7 +102,7 @@ class Easel:
         """The drawing and its strokes, as `paint_cel` gives them."""
         brushed = self._once(_BRUSH, settings, lambda: self._brush(settings))
         painted = self._once(_PAINTED, settings, lambda: self._calm(brushed, settings))
-        tones = self._once(_TONES, settings, lambda: lay_out(painted, settings))
+        tones = self._once(_TONES, settings, lambda: lay_out(painted, settings, self._busy))
         picture = self._once(_PICTURE, settings, lambda: self._flatten(painted, tones, settings))
         lines = self._once(_LINES, settings, lambda: self._draw_lines(painted, tones, settings))
         return colour(picture, lines, self._face, settings), lines
@@ -122,7 +127,7 @@ class Easel:
     def _calm(self, painted: Map, settings: CelSettings) -> Map:
         """Put detail that stands out back, and calm contours."""
         accents = self._stands_out(painted) * settings.detail
-        accents = np.maximum(accents, self._face * settings.face_detail)[..., None]
+        accents = np.maximum(accents, self._kept * settings.face_detail)[..., None]
         painted = painted + accents * (self._fine - painted)
 
         # Where there is an edge to follow: in skies it would draw stripes.
@@ -139,14 +144,14 @@ class Easel:
     def _flatten(self, painted: Map, tones: Map, settings: CelSettings) -> Map:
         """Replace soft shading by the tones, but where it is wide, a face, or detail."""
         wide = self._wide * settings.gradient
-        flat = settings.flatness * (1 - wide) * (1 - 0.85 * self._face)
+        flat = settings.flatness * (1 - wide) * (1 - 0.85 * self._kept)
         back = self._stands_out(tones) * settings.detail
         flat = (flat * (1 - back))[..., None]
         soft = np.where(wide[..., None] > 0, cv2.bilateralFilter(painted, 9, 6, 4), painted)
         picture: Map = soft + flat * (tones - soft)
         # One small brush over all seams: what is soft by now was not meant to be.
         crisp = anisotropic_kuwahara(picture, edge_tangent_flow(picture[..., 0], 1.5), 2.0)
-        seams = (1 - wide) * (1 - self._face) * (1 - back)
+        seams = (1 - wide) * (1 - self._kept) * (1 - back)
         picture = picture + seams[..., None] * (crisp - picture)
         if self._faces and settings.skin:
             picture = two_tone_skin(picture, self._fine, self._faces, settings.skin)
@@ -168,15 +173,15 @@ class Easel:
         alone = 0.25 * (1 - np.clip((density - 0.06) / 0.08, 0, 1) * settings.crowding)
         contour = salience(self._lab, tones, edge_tangent_flow(source, 2.0))
         lines = without_short_strokes(lines, settings.line_length) * (alone + (1 - alone) * contour)
-        lines = lines * (1 - crowd) * (1 - 0.9 * self._texture) * (1 - 0.7 * self._face)
+        lines = lines * (1 - crowd) * (1 - 0.9 * self._texture) * (1 - 0.7 * self._inner)
         # A stroke is drawn whole or not at all: faint ones look like dirt.
         lines = smoothstep(0.12, 0.42, 1.2 * blur(lines, 0.5))
         return without_short_strokes(lines, 0.8 * settings.line_length)  # what was cut to pieces
 
 
-def lay_out(painted: Map, settings: CelSettings) -> Map:
-    """Regions of one tone; their borders drawn anew by a small brush."""
-    tones = tone_regions(painted, settings.merge, settings.shade)
+def lay_out(painted: Map, settings: CelSettings, busy: Map) -> Map:
+    """Regions of one tone, smaller where it is busy; borders drawn anew by a small brush."""
+    tones = tone_regions(painted, settings.merge, settings.shade, busy)
     borders = edge_tangent_flow(blur(tones[..., 0], 1.0), 2.5)
     straight = smoothstep(0.3, 0.8, borders.anisotropy)[..., None]
     tones = tones + straight * (smooth_along(tones, borders, 2.5) - tones)
@@ -190,7 +195,7 @@ def colour(picture: Map, lines: Map, face: Map, settings: CelSettings) -> Pixels
         face: 1 where a wash is thicker and contrast spares: a face must not lose its eyes.
     """
     lab = picture.copy()
-    lab[..., 1:] *= settings.vividness
+    lab[..., 1:] *= enliven(lab, settings.vividness)[..., None]
     if settings.wash != 1:
         lab = thin_paint(lab, 1 + (settings.wash - 1) * (1 - 0.5 * blur(face, 8.0)))
     rgb: Map = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) ** settings.gamma
@@ -207,6 +212,15 @@ def colour(picture: Map, lines: Map, face: Map, settings: CelSettings) -> Pixels
     black, paper = (np.array(c, np.float32) for c in (settings.black, settings.paper))
     printed: Pixels = np.clip((black + rgb * (paper - black)) * 255 + 0.5, 0, 255).astype(np.uint8)
     return printed
+
+
+def enliven(lab: Map, vividness: float) -> Map:
+    """The factor on chroma C: v where colours are dull, 1 from C = 110 on.
+
+    Vivid colours have no more to give: the screen would cut a channel, and gold turn lemon.
+    """
+    chroma = np.hypot(lab[..., 1], lab[..., 2])
+    return 1 + (vividness - 1) * (1 - np.minimum(chroma / 110, 1) ** 2)
 
 
 def s_curve(values: Map, steepness: float) -> Map:
@@ -237,7 +251,8 @@ def detail_map(photo: Map, painted: Map, texture: Map, foliage: Map, accent: flo
         accent: L units; a difference of this much is kept whole, of half of it not at all, and
             one of 20 also where it crowds: twigs, spokes, small print.
     """
-    lost = blur(np.abs(photo - painted), 1.0)
+    # In the dark less stands out as much (Weber).
+    lost = blur(np.abs(photo - painted), 1.0) * (60 / (25 + np.clip(blur(photo, 3.0), 5, 60)))
     found = np.clip(2 * lost / accent - 1, 0, 1)
     weak = np.maximum(smoothstep(20.0, 8.0, lost), foliage)
     crowded = np.clip((blur(found, 8.0) - 0.15) / 0.2, 0, 1) * weak
@@ -253,7 +268,7 @@ def salience(photo: Map, tones: Map, flow: Flow) -> Map:
     Args:
         photo, tones: CIELAB, as it was and as it is laid out.
     """
-    parted = smoothstep(4.0, 14.0, _across(tones, flow, 4.0))
+    parted = smoothstep(3.0, 10.0, _across(tones, flow, 4.0))
     sudden = _across(photo, flow, 1.5) / (_across(photo, flow, 5.0) + 2.0)
     return blur(parted * smoothstep(0.35, 0.65, blur(sudden, 1.0)), 1.0)
 

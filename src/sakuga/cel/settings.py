@@ -11,7 +11,7 @@ from typing import Any
 from sakuga.errors import OptionError, suggestion
 from sakuga.options import parse_overrides, read_recipe
 
-PAINTER_VERSION = 3  # of what is painted with the same settings; stored pairs remember it
+PAINTER_VERSION = 4  # of what is painted with the same settings; stored pairs remember it
 
 _SHARES = ("detail", "flatness", "gradient", "skin", "face_detail", "ink", "crowding", "line_tone")
 _POSITIVE = (
@@ -33,7 +33,7 @@ class CelSettings:
 
     # --- brush
     brush: float = 1.8  # pixels, radius of the Kuwahara filter: larger strokes of colour
-    texture_brush: float = 6.5  # the same in foliage; on fur and gravel it grows 3/5 of that way
+    texture_brush: float = 2.4  # the same in foliage; on fur and gravel it grows 3/5 of that way
     detail: float = 0.9  # 0 to 1, how much of fine detail that stands out (eyes, letters) stays
     flow: float = 3.0  # pixels, sigma of the smoothing along edges: calmer contours
 
@@ -45,7 +45,7 @@ class CelSettings:
     bins: int = 0  # lightnesses of the whole picture, spread evenly; 0: as many as it has
 
     # --- skin, where a face was found
-    skin: float = 0.7  # 0 to 1, how much skin is laid out in two tones
+    skin: float = 0.85  # 0 to 1, how much skin is laid out in two tones
     face_detail: float = 0.9  # 0 to 1, how much of eyes, lips and teeth stays as the photo has it
 
     # --- colour

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sakuga.cel.filters import Map, blur, gradient, smoothstep
 
 
-def tone_regions(lab: Map, merge: float, shade: float = 0.0) -> Map:
+def tone_regions(lab: Map, merge: float, shade: float = 0.0, busy: Map | None = None) -> Map:
     """Lay a picture out in regions of one tone each.
 
     Watersheds of the gradient (Vincent, Soille 1991) are merged, cheapest pair first, while
@@ -51,6 +51,11 @@ def tone_regions(lab: Map, merge: float, shade: float = 0.0) -> Map:
         / np.maximum(sizes, 1e-9)[:, None]
     )
 
+    still = np.ones(count)  # 1; up to twice the price where it is busy
+    if busy is not None:
+        still += np.bincount(labels.ravel(), busy.ravel(), count) / np.bincount(labels.ravel())
+    prices: list[float] = still.tolist()
+
     # Neighbours: border length and summed gradient of each pair, found from both directions.
     pairs = []
     for axis in (0, 1):
@@ -77,6 +82,7 @@ def tone_regions(lab: Map, merge: float, shade: float = 0.0) -> Map:
         length, total = neighbours[i][j]
         smaller = min(pixels[i], pixels[j])
         price: float = (distance + 0.5 * total / length) * min(1.0, (smaller / 200) ** 0.25)
+        price *= min(prices[i], prices[j])
         return price * (1.0 if not shade else 0.6 if bands[i] == bands[j] else 1.25)
 
     version = [0] * count
@@ -95,6 +101,7 @@ def tone_regions(lab: Map, merge: float, shade: float = 0.0) -> Map:
         colours[i] = [
             (1 - part) * p + part * q for p, q in zip(colours[i], colours[j], strict=True)
         ]
+        prices[i] = (1 - part) * prices[i] + part * prices[j]
         pixels[i] = both
         parent[j] = i
         version[i] += 1
