@@ -252,7 +252,7 @@ def detail_map(photo: Map, painted: Map, texture: Map, foliage: Map, accent: flo
             one of 20 also where it crowds: twigs, spokes, small print.
     """
     # In the dark less stands out as much (Weber).
-    lost = blur(np.abs(photo - painted), 1.0) * (60 / (25 + np.clip(blur(photo, 3.0), 5, 60)))
+    lost = blur(np.abs(photo - painted), 1.0) * (60 / (25 + np.clip(blur(photo, 3.0), 5, 50)))
     found = np.clip(2 * lost / accent - 1, 0, 1)
     weak = np.maximum(smoothstep(20.0, 8.0, lost), foliage)
     crowded = np.clip((blur(found, 8.0) - 0.15) / 0.2, 0, 1) * weak
