@@ -99,7 +99,7 @@ def test_an_easel_repeats_every_stage_that_a_setting_changes() -> None:
     portrait = Image.open(EXAMPLES / "portrait_astronaut.jpg").resize((256, 256))
     photo = np.asarray(portrait)[10:122, 85:197]
     faces = (Face(56.0, 56.0, 21.0, 32.0),)
-    start = CelSettings(bins=5, contrast=2.0)
+    start = CelSettings(bins=5, contrast=2.0, dodge=0.4)
     easel = Easel(photo, faces)
     before = easel.paint(start)[0]
     changed = {}

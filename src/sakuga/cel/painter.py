@@ -195,6 +195,8 @@ def colour(picture: Map, lines: Map, face: Map, settings: CelSettings) -> Pixels
         face: 1 where a wash is thicker and contrast spares: a face must not lose its eyes.
     """
     lab = picture.copy()
+    if settings.dodge:
+        lab[..., 0] = even_out(lab[..., 0], settings.dodge)
     lab[..., 1:] *= enliven(lab, settings.vividness)[..., None]
     if settings.wash != 1:
         lab = thin_paint(lab, 1 + (settings.wash - 1) * (1 - 0.5 * blur(face, 8.0)))
@@ -214,12 +216,23 @@ def colour(picture: Map, lines: Map, face: Map, settings: CelSettings) -> Pixels
     return printed
 
 
+def even_out(light: Map, share: float) -> Map:
+    """Dodge and burn: L + share (60 - its mean nearby), a Gaussian of 24 pixels.
+
+    A dark photo does not fill with ink, and a bright one keeps its shapes.
+    """
+    evened: Map = np.clip(light + share * (60 - blur(light, 24.0)), 0, 100)
+    return evened
+
+
 def enliven(lab: Map, vividness: float) -> Map:
     """The factor on chroma C: v where colours are dull, 1 from C = 110 on.
 
     Vivid colours have no more to give: the screen would cut a channel, and gold turn lemon.
     """
     chroma = np.hypot(lab[..., 1], lab[..., 2])
+    if vividness <= 1:
+        return np.full_like(chroma, vividness)
     return 1 + (vividness - 1) * (1 - np.minimum(chroma / 110, 1) ** 2)
 
 

@@ -13,7 +13,17 @@ from sakuga.options import parse_overrides, read_recipe
 
 PAINTER_VERSION = 4  # of what is painted with the same settings; stored pairs remember it
 
-_SHARES = ("detail", "flatness", "gradient", "skin", "face_detail", "ink", "crowding", "line_tone")
+_SHARES = (
+    "detail",
+    "flatness",
+    "gradient",
+    "skin",
+    "face_detail",
+    "ink",
+    "crowding",
+    "line_tone",
+    "dodge",
+)
 _POSITIVE = (
     "brush",
     "texture_brush",
@@ -50,6 +60,7 @@ class CelSettings:
 
     # --- colour
     vividness: float = 1.3  # factor on a and b
+    dodge: float = 0.0  # 0 to 1, how much wide light and dark are evened out
     gamma: float = 0.88  # exponent on the colours; below 1 brightens
     contrast: float = 0.0  # steepness of an S-curve on lightness: darks to black, lights to paper
     wash: float = 1.0  # above 1, thinner paint: light tones become paper, dark ones stay
