@@ -170,13 +170,13 @@ class Easel:
         density = blur(lines, 8.0)
         crowd = np.clip((density - 0.1) / 0.2, 0, 1) * settings.crowding
         # A line that parts nothing is a fold where it stands alone, and fur where there are many.
-        alone = 0.25 * (1 - np.clip((density - 0.06) / 0.08, 0, 1) * settings.crowding)
+        alone = 0.25 * (1 - np.clip((density - 0.03) / 0.06, 0, 1) * settings.crowding)
         contour = salience(self._lab, tones, edge_tangent_flow(source, 2.0))
         lines = without_short_strokes(lines, settings.line_length) * (alone + (1 - alone) * contour)
         lines = lines * (1 - crowd) * (1 - 0.9 * self._texture) * (1 - 0.7 * self._inner)
         # A stroke is drawn whole or not at all: faint ones look like dirt.
         lines = smoothstep(0.12, 0.42, 1.2 * blur(lines, 0.5))
-        return without_short_strokes(lines, 0.8 * settings.line_length)  # what was cut to pieces
+        return without_short_strokes(lines, settings.line_length)  # what was cut to pieces
 
 
 def lay_out(painted: Map, settings: CelSettings, busy: Map) -> Map:
@@ -202,7 +202,9 @@ def colour(picture: Map, lines: Map, face: Map, settings: CelSettings) -> Pixels
         lab = thin_paint(lab, 1 + (settings.wash - 1) * (1 - 0.5 * blur(face, 8.0)))
     rgb: Map = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) ** settings.gamma
     if settings.contrast:
-        lit = rgb ** (1 - 0.3 * blur(face, 4.0))[..., None]  # eyes show on paper, not in the dark
+        lit = (
+            rgb ** (1 - 0.07 * settings.contrast * blur(face, 4.0))[..., None]
+        )  # eyes show on paper, not in the dark
         rgb = s_curve(lit, settings.contrast)
     if settings.bins:
         lab = few_lightnesses(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), settings.bins)
@@ -276,23 +278,31 @@ def salience(photo: Map, tones: Map, flow: Flow) -> Map:
     """0 where a line is no contour, 1 where it is one.
 
     A contour parts two tones (both sides of a hair have one), at once: what takes more than a few
-    pixels from one side to the other is a cloud's rim, or out of focus.
+    pixels from one side to the other is a cloud's rim, or out of focus. And it parts them still
+    further away: strands of hair, ripples and blades of grass do not.
 
     Args:
         photo, tones: CIELAB, as it was and as it is laid out.
     """
-    parted = smoothstep(3.0, 10.0, _across(tones, flow, 4.0))
-    sudden = _across(photo, flow, 1.5) / (_across(photo, flow, 5.0) + 2.0)
-    return blur(parted * smoothstep(0.35, 0.65, blur(sudden, 1.0)), 1.0)
+    near = _across(tones, flow, 4.0)
+    parted = smoothstep(3.0, 10.0, _length(near))
+    far = (near * _across(tones, flow, 9.0)).sum(axis=2) / (_length(near) + 1.0)
+    sudden = _length(_across(photo, flow, 1.5)) / (_length(_across(photo, flow, 5.0)) + 2.0)
+    sudden = smoothstep(0.35, 0.65, blur(sudden, 1.0))
+    return blur(parted * smoothstep(0.0, 6.0, blur(far, 1.5)) * sudden, 1.0)
 
 
 def _across(lab: Map, flow: Flow, reach: float) -> Map:
-    """How much the colours at `reach` pixels on both sides of an edge differ, CIELAB units."""
+    """The colour at `reach` pixels on one side of an edge less that on the other, (H, W, 3)."""
     x, y = grid(lab.shape)
     dx, dy = -reach * flow.y, reach * flow.x
-    sides = sample(lab, x + dx, y + dy) - sample(lab, x - dx, y - dy)
-    difference: Map = np.sqrt((sides * sides).sum(axis=2))
-    return difference
+    sides: Map = sample(lab, x + dx, y + dy) - sample(lab, x - dx, y - dy)
+    return sides
+
+
+def _length(colours: Map) -> Map:
+    length: Map = np.sqrt((colours * colours).sum(axis=2))
+    return length
 
 
 def without_short_strokes(lines: Map, shortest: float) -> Map:

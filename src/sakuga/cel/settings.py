@@ -55,7 +55,7 @@ class CelSettings:
     bins: int = 0  # lightnesses of the whole picture, spread evenly; 0: as many as it has
 
     # --- skin, where a face was found
-    skin: float = 0.85  # 0 to 1, how much skin is laid out in two tones
+    skin: float = 0.7  # 0 to 1, how much skin is laid out in two tones
     face_detail: float = 0.9  # 0 to 1, how much of eyes, lips and teeth stays as the photo has it
 
     # --- colour
@@ -73,7 +73,7 @@ class CelSettings:
     line_level: float = 0.4  # of L; a dip deeper than this is a stroke: lower draws more
     line_slope: float = 2.5  # how suddenly a dip becomes a stroke
     line_flow: float = 4.0  # pixels, sigma along the stroke: longer, calmer strokes
-    line_length: float = 16.0  # pixels; shorter strokes that stand alone are dropped
+    line_length: float = 22.0  # pixels; shorter strokes that stand alone are dropped
     crowding: float = 0.95  # 0 to 1, how much strokes thin out where they crowd
     line_colour: tuple[float, ...] = (0.0, 0.0, 0.0)  # RGB in [0, 1] that full ink is mixed towards
     line_tone: float = 0.3  # 0 (pure line_colour) to 1 (the darkened local colour)
