@@ -202,10 +202,8 @@ def colour(picture: Map, lines: Map, face: Map, settings: CelSettings) -> Pixels
         lab = thin_paint(lab, 1 + (settings.wash - 1) * (1 - 0.5 * blur(face, 8.0)))
     rgb: Map = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) ** settings.gamma
     if settings.contrast:
-        lit = (
-            rgb ** (1 - 0.07 * settings.contrast * blur(face, 4.0))[..., None]
-        )  # eyes show on paper, not in the dark
-        rgb = s_curve(lit, settings.contrast)
+        spared = 0.07 * settings.contrast * blur(face, 4.0)[..., None]
+        rgb = s_curve(rgb ** (1 - spared), settings.contrast)  # eyes show on paper, not in the dark
     if settings.bins:
         lab = few_lightnesses(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), settings.bins)
         rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
