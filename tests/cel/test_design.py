@@ -11,9 +11,11 @@ from PIL import Image
 
 from sakuga.cel.design import (
     COLOURS,
+    DRAWN,
     PRESETS,
     SLIDERS,
     TONES,
+    Drawn,
     preset,
     read_choice,
     shown,
@@ -82,6 +84,22 @@ def test_a_saved_recipe_is_read_by_the_painter_and_by_train(tmp_path: Path) -> N
     assert config.licence == ""
     assert config.steps == book.steps and config.decides
     assert "brush" not in text  # what is the preset's is not said again
+
+
+def test_a_recipe_that_begins_with_drawings_learns_from_them(tmp_path: Path) -> None:
+    like = dataclasses.replace(preset("novel"), line_width=1.7, crowding=0.4)
+    drawn = Drawn(tmp_path, like, "width 1.9\nlines 0.04")
+    start, settings = read_choice([("preset", DRAWN), ("gamma", "1.1")], drawn)
+    assert settings == dataclasses.replace(like, gamma=1.1)
+    path = tmp_path / "mine.toml"
+    path.write_text(to_recipe(start, settings, name="mine", drawn=drawn), encoding="utf-8")
+    assert load_settings(path) == settings and "# lines 0.04" in path.read_text()
+    config = load_config(path)
+    assert config.anime == (str(tmp_path),) and config.texture_weight > 0 and config.decides
+    assert load_config("novel").anime == ()
+    assert "anime" not in to_recipe("novel", settings, name="mine", drawn=drawn)
+    with pytest.raises(OptionError, match="novel, storybook, manga"):
+        read_choice([("preset", DRAWN)])
 
 
 def test_a_recipe_has_the_name_of_a_style() -> None:

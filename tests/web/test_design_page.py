@@ -168,6 +168,34 @@ def test_design_needs_its_extra_and_its_photos(
     assert "sakuga[data]" in capsys.readouterr().err
 
 
+def test_the_sliders_begin_with_what_is_measured_on_drawings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "art").mkdir()
+    (tmp_path / "art" / "a.png").write_bytes(small_photo())
+    (tmp_path / "photo.png").write_bytes(small_photo())
+    arguments = ["design", "--drawings", str(tmp_path / "art"), "--no-open"]
+    assert run(arguments) == 2
+    assert "name some photos" in capsys.readouterr().err
+    asked: list[Settings] = []
+    monkeypatch.setattr("sakuga.web.server.serve", lambda settings, **_: asked.append(settings))
+    run([*arguments, str(tmp_path / "photo.png")])
+    assert "line_width = " in capsys.readouterr().out
+    app, endpoints = build_app(asked[0], tmp_path)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        presets = client.get("/api/design").json()["presets"]
+        assert list(presets) == ["drawings", "novel", "storybook", "manga"]
+        recipe = client.get("/api/design/recipe", params={"preset": "drawings"}).text
+        preview = client.post(
+            "/api/design/preview", params={"preset": "drawings"}, content=small_photo()
+        )
+    endpoints.close()
+    assert preview.status_code == 200
+    said = tomllib.loads(recipe)
+    assert said["anime"] == [str(tmp_path / "art")]
+    assert said["cel"]["line_width"] == presets["drawings"]["line_width"]
+
+
 # --- in a real browser
 
 

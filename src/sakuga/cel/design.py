@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sakuga.cel.settings import CelSettings, load_settings
@@ -16,6 +17,7 @@ from sakuga.errors import OptionError, suggestion
 from sakuga.styles.spec import NAME_PATTERN
 
 PRESETS = ("novel", "storybook", "manga")  # recipes of the package, each with a table [cel]
+DRAWN = "drawings"  # the start of that name, where drawings were measured
 PREVIEW_SIDE = 512  # pixels; the lengths of the settings are meant for pictures of about this size
 SHORTEST_SIDE = 64  # pixels, of a preview: there is nothing to draw in less
 TONES = (0, 8, 6, 5, 4, 3, 2)  # what `bins` can be set to; 0: as many as the photo has
@@ -65,6 +67,15 @@ SLIDERS = (
 COLOURS = {"line_colour": "Lines", "paper": "Paper", "black": "Darkest tone"}
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A start that was measured on somebody's drawings (`cel.drawings`)."""
+
+    source: Path  # folder or tar file of the drawings
+    settings: CelSettings
+    told: str  # what was measured and chosen, in lines
+
+
 def preset(name: str) -> CelSettings:
     """The painter's settings of one of the `PRESETS`. Raises OptionError: there is none such."""
     if name not in PRESETS:
@@ -72,10 +83,15 @@ def preset(name: str) -> CelSettings:
     return load_settings(name)
 
 
-def read_choice(values: Iterable[tuple[str, str]]) -> tuple[str, CelSettings]:
+def read_choice(
+    values: Iterable[tuple[str, str]], drawn: Drawn | None = None
+) -> tuple[str, CelSettings]:
     """Read what sliders were set to, as texts: preset, and the settings that differ from it.
 
     Only what the sliders can say is taken, so that nobody sets a server a task without an end.
+
+    Args:
+        drawn: what the preset "drawings" is, if there is one.
 
     Raises:
         OptionError: an unknown name, one given twice, a value out of the slider's range.
@@ -90,7 +106,7 @@ def read_choice(values: Iterable[tuple[str, str]]) -> tuple[str, CelSettings]:
             raise OptionError(f"{name} is given twice; give it once")
         given[name] = text
     chosen = given.pop("preset", PRESETS[0])
-    start = preset(chosen)
+    start = drawn.settings if drawn and chosen == DRAWN else preset(chosen)
     changes: dict[str, Any] = {}
     for name, text in given.items():
         if name in COLOURS:
@@ -139,6 +155,7 @@ def to_recipe(
     description: str = "",
     licence: str = "",
     attribution: str = "",
+    drawn: Drawn | None = None,
 ) -> str:
     """Write a recipe that `prepare cel --config` and `train` read, as TOML.
 
@@ -146,6 +163,7 @@ def to_recipe(
         start: the preset it begins with; only what differs from it is written.
         name: of the style.
         description, licence, attribution: its own; empty: none are claimed.
+        drawn: what the start "drawings" is; a training then learns from these drawings, too.
 
     Raises:
         OptionError: not a style's name.
@@ -154,6 +172,13 @@ def to_recipe(
         raise OptionError(
             f"name {name[:80]!r}: lower-case letters, digits, '-' and '_', at most 64"
         )
+    learned: list[str] = []
+    if drawn and start == DRAWN:
+        start = PRESETS[0]
+        learned = [
+            *(f"# {line}".rstrip() for line in drawn.told.splitlines()),
+            *_table({"anime": [str(drawn.source)], "texture_weight": 0.1}),
+        ]
     before = asdict(preset(start))
     differs = {key: value for key, value in asdict(settings).items() if value != before[key]}
     lines = [
@@ -163,6 +188,7 @@ def to_recipe(
         *_table({"recipe": start, "name": name, "description": description}),
         *_table({"licence": licence, "attribution": [attribution] if attribution else []}),
         "chroma_limit = 120.0  # its colours were chosen: no shift of them is a fault",
+        *learned,
     ]
     if differs:
         lines += ["", "[cel]", *_table(differs)]

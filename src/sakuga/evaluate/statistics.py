@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sakuga.cel.drawings import INK_DEPTH, ink_depth
 from sakuga.images.colour import D65_WHITE, LINEAR_TO_XYZ
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -42,8 +43,6 @@ GREY_PHOTO_CHROMA = 1.0
 
 SOFT_GRADIENT = (0.5, 2.5)  # L per pixel: from here on shading is seen, from there on a border
 STRONGEST_SHARE = 0.1
-INK_KERNEL_PIXELS = 7  # lines narrower than this count as ink
-INK_DEPTH = 12.0  # L that a line is darker than its surroundings
 FLAT_MEAN_GRADIENT = 1e-3  # below this a picture has one lightness, and its gradient is rounding
 
 DRAWN = ("soft_shading", "concentration", "flat", "ink")  # of one picture: a photo has them too
@@ -124,8 +123,6 @@ def drawn_statistics(lightness: Plane) -> dict[str, float]:
     low, high = SOFT_GRADIENT
     weaker = steep.size - max(1, int(STRONGEST_SHARE * steep.size))
     strongest = np.partition(steep, weaker, axis=None)[weaker:]
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (INK_KERNEL_PIXELS, INK_KERNEL_PIXELS))
-    depth = cv2.morphologyEx(lightness, cv2.MORPH_CLOSE, kernel) - lightness
     return {
         "soft_shading": float(((steep >= low) & (steep < high)).mean()),
         "concentration": _ratio(
@@ -134,7 +131,7 @@ def drawn_statistics(lightness: Plane) -> dict[str, float]:
             at_least=FLAT_MEAN_GRADIENT,
         ),
         "flat": float((steep < low).mean()),
-        "ink": float((depth > INK_DEPTH).mean()),
+        "ink": float((ink_depth(lightness) > INK_DEPTH).mean()),
     }
 
 

@@ -6,7 +6,7 @@ import asyncio
 import io
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from sakuga.cel import design
-from sakuga.errors import InputError, MissingExtraError, SakugaError
+from sakuga.errors import InputError, MissingExtraError, OptionError, SakugaError
 from sakuga.extras import need
 from sakuga.files import sha256_of
-from sakuga.images.read import read_picture
+from sakuga.images.read import MAX_PIXELS, read_picture
 from sakuga.images.sources import list_files
 from sakuga.web.accepted import check_picture
 from sakuga.web.errors import Problem, from_mistake
@@ -92,7 +92,9 @@ class DesignEndpoints:
             }
             for slider in design.SLIDERS
         ]
-        presets = {name: design.shown(design.preset(name)) for name in design.PRESETS}
+        drawn = self._settings.drawn
+        presets = {design.DRAWN: design.shown(drawn.settings)} if drawn else {}
+        presets |= {name: design.shown(design.preset(name)) for name in design.PRESETS}
         return JSONResponse(
             {
                 "sliders": sliders,
@@ -112,7 +114,8 @@ class DesignEndpoints:
             raise Problem(404, f"there is no photo {asked[:8]!r}; {len(numbered)} were given")
         path = numbered[asked]
         try:
-            return _png(await asyncio.to_thread(self._read, path, path.name))
+            most = self._settings.picture_pixels
+            return _png(await asyncio.to_thread(_read, path, path.name, most))
         except SakugaError as error:
             raise from_mistake(error, path.parent) from error
 
@@ -122,7 +125,9 @@ class DesignEndpoints:
             raise Problem(501, f"the painter is not installed here: {command}")
         try:
             with self._pool.place(self._folder, "design") as place:
-                _, settings = design.read_choice(request.query_params.multi_items())
+                _, settings = design.read_choice(
+                    request.query_params.multi_items(), self._settings.drawn
+                )
                 source = place.folder / "photo"
                 if await receive(request, source, self._settings.picture_bytes, self._settings):
                     raise Problem(
@@ -149,8 +154,10 @@ class DesignEndpoints:
                     raise Problem(422, f"{name}: once, at most {CREDITS[name]} characters")
                 said[name] = text
         try:
-            start, settings = design.read_choice(pair for pair in values if pair[0] not in CREDITS)
-            text = design.to_recipe(start, settings, **{"name": "mine", **said})
+            sliders = [pair for pair in values if pair[0] not in CREDITS]
+            drawn = self._settings.drawn
+            start, settings = design.read_choice(sliders, drawn)
+            text = design.to_recipe(start, settings, drawn=drawn, **{"name": "mine", **said})
         except SakugaError as error:
             raise from_mistake(error, self._folder) from error
         name = f"{said.get('name', 'mine')}.toml"
@@ -160,33 +167,54 @@ class DesignEndpoints:
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
-    def _read(self, path: Path, name: str) -> Pixels:
-        """A photo, its longer side at most as long as settings are meant for."""
-        most = self._settings.picture_pixels
-        picture = read_picture(path, name=name, max_pixels=most, max_side=design.PREVIEW_SIDE)
-        return picture.frames[0].colour
-
     def _paint(self, source: Path, settings: CelSettings) -> Pixels:
         """Paint a photo; of one that was painted lately, only the stages that change."""
-        from sakuga.cel.faces import find_faces
-        from sakuga.cel.painter import Easel
-
         key = sha256_of(source)
         easel = self._easels.pop(key, None)
         if easel is None:
-            photo = self._read(source, "the picture")
-            height, width = photo.shape[:2]
-            if min(height, width) < design.SHORTEST_SIDE:
-                raise InputError(
-                    f"the picture is {width} x {height} pixels large at preview size; "
-                    f"the shorter side must be {design.SHORTEST_SIDE} or more"
-                )
-            easel = Easel(photo, find_faces(photo))
+            easel = _easel(_read(source, "the picture", self._settings.picture_pixels))
         self._easels[key] = easel
         while len(self._easels) > _EASELS:
             self._easels.popitem(last=False)
         drawing, _ = easel.paint(settings)
         return drawing
+
+
+def start_like(source: Path, photos: Sequence[Path]) -> design.Drawn:
+    """Measure drawings, and find the settings with which the first photos come near them.
+
+    Raises:
+        OptionError: no photos.
+        DataError, InputError: no drawings, or a picture that cannot be measured.
+    """
+    from sakuga.cel import drawings
+
+    if not photos:
+        raise OptionError("--drawings are compared with photos of yours: name some photos, too")
+    look = drawings.measure(drawings.read_drawings(source))
+    easels = [_easel(_read(path, str(path))) for path in photos[: drawings.MOST_PHOTOS]]
+    settings, painted = drawings.settings_like(look, easels)
+    return design.Drawn(source.resolve(), settings, drawings.told(look, painted, settings))
+
+
+def _read(path: Path, name: str, most: int = MAX_PIXELS) -> Pixels:
+    """A photo, its longer side at most as long as settings are meant for."""
+    picture = read_picture(path, name=name, max_pixels=most, max_side=design.PREVIEW_SIDE)
+    return picture.frames[0].colour
+
+
+def _easel(photo: Pixels) -> Easel:
+    """A photo on the easel. Raises InputError: there is nothing to draw in one so small."""
+    from sakuga.cel.faces import find_faces
+    from sakuga.cel.painter import Easel
+
+    height, width = photo.shape[:2]
+    if min(height, width) < design.SHORTEST_SIDE:
+        raise InputError(
+            f"the picture is {width} x {height} pixels large at preview size; "
+            f"the shorter side must be {design.SHORTEST_SIDE} or more"
+        )
+    return Easel(photo, find_faces(photo))
 
 
 def _png(pixels: Pixels, headers: dict[str, str] | None = None) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from sakuga.cel.design import COLOURS, PRESETS, PREVIEW_SIDE, SLIDERS, TONES
+from sakuga.cel.design import COLOURS, DRAWN, PRESETS, PREVIEW_SIDE, SLIDERS, TONES
 from sakuga.images.formats import WRITABLE
 from sakuga.painting.options import STROKES
 from sakuga.web.design import CREDITS, MOST_PHOTOS
@@ -265,7 +265,11 @@ _TIME: Schema = {"type": "number", "minimum": 0, "maximum": LONGEST_S}  # second
 _START = _query("start", _TIME, "Paint from this second of the video.")
 _STOP = _query("stop", _TIME, "Paint up to this second of the video.")
 _DESIGN = [
-    _query("preset", {"type": "string", "enum": list(PRESETS)}, "Where the settings start."),
+    _query(
+        "preset",
+        {"type": "string", "enum": [*PRESETS, DRAWN]},
+        f"Where the settings start; {DRAWN}: where the server was given some.",
+    ),
     *(
         _query(
             slider.setting,

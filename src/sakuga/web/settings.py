@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from sakuga.cel.design import Drawn
 from sakuga.errors import OptionError
 from sakuga.styles.session import Device
 
@@ -30,6 +31,7 @@ class Settings:
     threads: int | None = None  # of one painting; None: one a core
     first_page: str = ""  # the address shown first, below that of the server
     photos: tuple[Path, ...] = ()  # shown on the page Design
+    drawn: Drawn | None = None  # what it begins with; otherwise with a preset
     waiting_pictures: int = 32  # being uploaded, waiting, painted or answered; more are put off
     waiting_videos: int = 4  # uploaded, waiting or painted; more are put off
     kept_videos: int = 8  # finished jobs that keep their result; the oldest goes first

@@ -50,6 +50,7 @@ def serve(
 
 def design(
     *photos: Path,
+    drawings: Path | None = None,
     port: int = 8000,
     open: Annotated[bool, Parameter(negative="--no-open")] = True,
 ) -> None:
@@ -61,15 +62,22 @@ def design(
     ----------
     photos
         Pictures and folders; without any there is an example.
+    drawings
+        Folder or tar file of your own drawings: the sliders begin with what is measured on them.
     port
         Port to listen at; only this machine can reach it.
     open
         Show the page in the browser.
     """
     need("sakuga design", "data", "cv2")
-    from sakuga.web.design import photos_in
+    from sakuga.web.design import photos_in, start_like
     from sakuga.web.server import serve as serve_until_stopped
     from sakuga.web.settings import Settings
 
-    settings = Settings(port=port, first_page="design", photos=photos_in(photos))
+    own, drawn = photos_in(photos), None
+    if drawings is not None:
+        print(f"measuring {drawings}, and your first photos ...", flush=True)
+        drawn = start_like(drawings, own)
+        print(drawn.told, flush=True)
+    settings = Settings(port=port, first_page="design", photos=own, drawn=drawn)
     serve_until_stopped(settings, open_page=open)
