@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -83,7 +84,7 @@ def measure(pictures: Sequence[Pixels], printed_with: CelSettings | None = None)
     t c^2 + (1 - t) s with c the colour beside the line, t `line_tone` and s `line_colour`.
 
     Raises:
-        DataError: all is of one lightness.
+        DataError: all but a hundredth is of one lightness.
     """
     rgbs = [picture.astype(np.float32) / 255 for picture in pictures]
     labs = [cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) for rgb in rgbs]
@@ -91,16 +92,20 @@ def measure(pictures: Sequence[Pixels], printed_with: CelSettings | None = None)
     inked = np.concatenate([depth.ravel() > INK_DEPTH for depth in depths])
 
     rgb, lab = (np.concatenate([part.reshape(-1, 3) for part in parts]) for parts in (rgbs, labs))
-    darkest, lightest = np.percentile(lab[:, 0], (1, 99))
-    if lightest - darkest < INK_DEPTH:
-        raise DataError("the drawings are all of one lightness: there is nothing to measure")
     if printed_with:
         black, paper = (np.array(c, np.float32) for c in (printed_with.black, printed_with.paper))
     else:
+        darkest, lightest = np.percentile(lab[:, 0], (1, 99))
+        if lightest - darkest < INK_DEPTH:
+            raise DataError(
+                "the drawings are nearly all of one lightness: there is nothing to measure; "
+                "name others"
+            )
         black, paper = rgb[lab[:, 0] <= darkest].mean(0), rgb[lab[:, 0] >= lightest].mean(0)
 
     def printed_from(printed: Map) -> Map:
-        return np.clip((printed - black) / np.maximum(paper - black, 0.05), 0, 1)
+        plain: Map = np.clip((printed - black) / np.maximum(paper - black, 0.05), 0, 1)
+        return plain
 
     white = cv2.cvtColor(paper.reshape(1, 1, 3), cv2.COLOR_RGB2LAB)[0, 0]
     painted = ~inked
@@ -116,7 +121,7 @@ def measure(pictures: Sequence[Pixels], printed_with: CelSettings | None = None)
         printed_from(np.concatenate([r[middle] for r, middle in zip(parts, middles, strict=True)]))
         for parts in (rgbs, [_without_lines(rgb) for rgb in rgbs])
     )
-    tone, colour = _stroke_colour(stroke, beside) if len(stroke) else (0.0, np.zeros(3))
+    tone, colour = _stroke_colour(stroke, beside) if len(stroke) else (0.0, np.zeros(3, np.float32))
     luma = printed_from(rgb[painted]) @ np.array([0.299, 0.587, 0.114])
     return Look(
         lines=float(inked.mean()),
@@ -191,12 +196,16 @@ def settings_like(look: Look, easels: Sequence[Easel]) -> tuple[CelSettings, Loo
     settings = replace(
         preset(PRESETS[0]),
         ink=1.0 if drawn else 0.0,
-        **{name: getattr(look, name) for name in ("line_colour", "line_tone", "paper", "black")},
+        line_colour=look.line_colour,
+        line_tone=look.line_tone,
+        paper=look.paper,
+        black=look.black,
     )
     for name, (less, more), measured in _MATCHED if drawn else _MATCHED[:2]:
         for _ in range(_ROUNDS):
             middle = round((less + more) / 2, 3)
-            settings = replace(settings, **{name: middle})
+            change: dict[str, Any] = {name: middle}
+            settings = replace(settings, **change)
             if getattr(found(settings), measured) < getattr(look, measured):
                 less = middle
             else:
@@ -206,7 +215,7 @@ def settings_like(look: Look, easels: Sequence[Easel]) -> tuple[CelSettings, Loo
 
 def told(look: Look, painted: Look, settings: CelSettings) -> str:
     """What was measured on the drawings and on photos painted so, and what was chosen; lines."""
-    rows = [("", "drawings", "photos", "setting")]
+    rows: list[tuple[str, ...]] = [("", "drawings", "photos", "setting")]
     chosen = {measured: setting for setting, _, measured in _MATCHED}
     for field in fields(Look):
         setting = chosen.get(field.name, field.name)
