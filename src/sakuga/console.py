@@ -89,7 +89,7 @@ def check_stdout() -> None:
         raise OutputError("stdout is a terminal, which shows no pictures; use --out, or > FILE")
 
 
-def write_stdout(content: bytes | memoryview) -> None:
+def write_stdout(content: bytes) -> None:
     """Write bytes to stdout, and all of them.
 
     Raises:

@@ -85,7 +85,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_bytes(target: Path, content: bytes | memoryview) -> None:
+def write_bytes(target: Path, content: bytes) -> None:
     """Write `content` to `target`, wholly or not at all."""
     with replacing(target) as temporary:
         temporary.write_bytes(content)

@@ -173,7 +173,7 @@ class Manifest:
     def _write(self, name: str, table: pa.Table) -> None:
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
-        self._folder.child(name).write(buffer.getbuffer())
+        self._folder.child(name).write(buffer.getvalue())
 
     def _read(self, name: str, columns: list[str] | None = None) -> pa.Table:
         place = self._folder.child(name)

@@ -65,7 +65,7 @@ def write_shard(encoded: pa.Table, out: Place) -> pa.Table:
             _add(archive, stem + ".json", about.encode())
             results.append(f"{shard}/{stem}{suffix}")
     if any(results):
-        out.child(shard).write(buffer.getbuffer())
+        out.child(shard).write(buffer.getvalue())
     return _for_manifest(encoded, results, encoded["error"].to_pylist())
 
 
@@ -78,7 +78,7 @@ def write_parquet(encoded: pa.Table, out: Place) -> pa.Table:
         buffer = io.BytesIO()
         # The pictures are compressed already.
         pq.write_table(rows.rename_columns([*_KEPT, "name", "picture"]), buffer, compression="none")
-        out.child(path).write(buffer.getbuffer())
+        out.child(path).write(buffer.getvalue())
     results = [path if is_painted else None for is_painted in painted]
     return _for_manifest(encoded, results, encoded["error"].to_pylist())
 

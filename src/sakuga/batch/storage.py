@@ -65,7 +65,7 @@ class Place:
                 return pa.PythonFile(Path(self.path).open("rb"), "r")
             return self.filesystem.open_input_file(self.path)
 
-    def write(self, content: bytes | memoryview) -> None:
+    def write(self, content: bytes) -> None:
         """Write the file, wholly or not at all. Raises OutputError."""
         if self.is_local:
             write_bytes(Path(self.path), content)

@@ -112,7 +112,7 @@ def cached_features(
     features = features_of((read(item) for item in items), network, view, done)
     content = io.BytesIO()
     np.savez(content, values=features.values, pictures=features.pictures)
-    write_bytes(path, content.getbuffer())
+    write_bytes(path, content.getvalue())
     return features
 
 

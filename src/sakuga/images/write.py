@@ -61,7 +61,7 @@ def write_picture(
         )
     buffer = io.BytesIO()
     encode_picture(picture, buffer, file_format, name=str(target), quality=quality, mark=mark)
-    write_bytes(target, buffer.getbuffer())
+    write_bytes(target, buffer.getvalue())
 
 
 def encode_picture(
@@ -103,7 +103,7 @@ def encode_picture(
             f"{name}: {first.width} x {first.height} pixels cannot be written as {file_format} "
             f"({error}); use --format png"
         ) from error
-    file.write(encoded.getbuffer())
+    file.write(encoded.getvalue())
 
 
 def _exif(picture: Picture, mark: Mark | None, file_format: str, name: str) -> bytes | None:

@@ -144,7 +144,7 @@ def do_job(
         return
     buffer = io.BytesIO()
     encode_picture(painted, buffer, file_format, name="stdout", mark=mark)
-    write_stdout(buffer.getbuffer())
+    write_stdout(buffer.getvalue())
 
 
 def paint_inputs(inputs: Sequence[str], request: Request) -> int:
