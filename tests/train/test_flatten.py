@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from sakuga.train.flatten import cel_target, gaussian_blur, ink_lines, kuwahara, l0_flatten, luma
+from sakuga.train import flatten
+from sakuga.train.config import TrainConfig
+from sakuga.train.flatten import gaussian_blur, ink_lines, kuwahara, l0_flatten, luma
+
+
+def cel_target(photos, **settings):
+    return flatten.cel_target(photos, TrainConfig(**{"ink": 0.8, **settings}))
 
 
 def noise(*shape, seed=0):

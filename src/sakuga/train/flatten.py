@@ -6,13 +6,12 @@ tensor's device, without gradients, inside a training step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sakuga.models.local import luma
+from sakuga.train.config import TrainConfig
 
 
 def gaussian_blur(pictures: Tensor, sigma: float) -> Tensor:
@@ -130,22 +129,7 @@ def kuwahara(pictures: Tensor, radius: int = 2, sharpness: float = 4.0) -> Tenso
 
 
 @torch.no_grad()
-def cel_target(
-    photos: Tensor,
-    *,
-    strength: float = 0.008,
-    ink: float = 0.8,
-    vividness: float = 1.1,
-    gamma: float = 0.94,
-    detail: float = 0.25,
-    accent: float = 0.07,
-    brush: int = 2,
-    line_width: float = 0.8,
-    line_slope: float = 60.0,
-    line_light: float = 0.5,
-    ink_colour: Sequence[float] = (0.0, 0.0, 0.0),
-    paper_colour: Sequence[float] = (1.0, 1.0, 1.0),
-) -> tuple[Tensor, Tensor]:
+def cel_target(photos: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
     """Paint photos as flat colour blocks with dark contours: what the structure terms aim at.
 
     Texture (foliage, fur, gravel: high local contrast everywhere) is painted over by `kuwahara` and
@@ -157,19 +141,8 @@ def cel_target(
 
     Args:
         photos: (B, 3, H, W) in [0, 1].
-        strength: lambda of `l0_flatten` at medium texture.
-        ink: darkness of the lines, 0 (none) to 1 (black).
-        vividness: factor on the distance of each colour from its gray.
-        gamma: exponent on the result; below 1 brightens.
-        detail: share of fine detail that is left on texture, 0 to 1.
-        accent: fine detail that changes lightness by this much, 0 to 1, is kept whole; by half of
-            it, it is treated as all other detail.
-        brush: radius of `kuwahara` on texture, pixels; calm places keep 2, or eyes would go.
-        line_width: sigma of the lines, pixels.
-        line_slope: how surely a dip of lightness becomes a line.
-        line_light: lightness of the ground, 0 to 1, above which lines begin to fade.
-        ink_colour: RGB in [0, 1] that black is printed as.
-        paper_colour: RGB in [0, 1] that white is printed as; colours between are mixed linearly.
+        config: its part "the cel target" has a line on each setting; at medium texture `flatten` is
+            the lambda of `l0_flatten`, and calm places keep a brush of 2 pixels, or eyes would go.
 
     Returns:
         The picture, (B, 3, H, W) in [0, 1], and its lines, (B, 1, H, W): 0 paper, 1 ink.
@@ -178,24 +151,26 @@ def cel_target(
     contrast = gaussian_blur((lightness - gaussian_blur(lightness, 2)).abs(), 8)
     texture = ((contrast - 0.015) / 0.05).clamp(0, 1)  # 0: sky, skin; 1: foliage, fur
     painted = kuwahara(photos)
-    if brush != 2:
-        painted = torch.lerp(painted, kuwahara(photos, brush), texture)
+    if config.brush != 2:
+        painted = torch.lerp(painted, kuwahara(photos, config.brush), texture)
     fine = photos - painted
-    accents = (2 * gaussian_blur(luma(fine).abs(), 1) / accent - 1).clamp(0, 1)
+    accents = (2 * gaussian_blur(luma(fine).abs(), 1) / config.accent - 1).clamp(0, 1)
     accents = accents * (1 - ((gaussian_blur(accents, 8) - 0.2) / 0.2).clamp(0, 0.7))
-    share = torch.lerp(0.5 * (1 - texture) + detail * texture, torch.ones_like(texture), accents)
+    common = 0.5 * (1 - texture) + config.detail * texture
+    share = torch.lerp(common, torch.ones_like(texture), accents)
     base = painted + fine * share
-    local_strength = strength * (0.5 + 1.5 * texture) * (1 - 0.8 * accents)
+    local_strength = config.flatten * (0.5 + 1.5 * texture) * (1 - 0.8 * accents)
     flat = l0_flatten(base, local_strength)
     contours = luma(l0_flatten(painted, 4 * local_strength))
-    lines = 1 - ink_lines(contours, sigma=line_width, tau=0.98, slope=line_slope)
+    lines = 1 - ink_lines(contours, sigma=config.line_width, tau=0.98, slope=config.line_slope)
     crowding = gaussian_blur(lines, 8)
     lines = lines * (1 - ((crowding - 0.12) / 0.15).clamp(0, 0.9))
-    lines = lines * (1 - ((contours - line_light) / 0.3).clamp(0, 1))
-    inked = flat * (1 - ink * lines)
+    lines = lines * (1 - ((contours - config.line_light) / 0.3).clamp(0, 1))
+    inked = flat * (1 - config.ink * lines)
     gray = luma(inked)
-    vivid = (gray + (inked - gray) * vividness).clamp(0, 1) ** gamma
+    vivid = (gray + (inked - gray) * config.vividness).clamp(0, 1) ** config.gamma
     black, white = (
-        vivid.new_tensor(colour).view(1, 3, 1, 1) for colour in (ink_colour, paper_colour)
+        vivid.new_tensor(colour).view(1, 3, 1, 1)
+        for colour in (config.ink_colour, config.paper_colour)
     )
     return torch.lerp(black, white, vivid), lines

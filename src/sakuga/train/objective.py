@@ -57,21 +57,7 @@ class Batch:
 
     def cel(self, config: TrainConfig) -> tuple[Tensor, Tensor]:
         """The photos as flat, inked pictures in [-1, 1], the target, and their lines."""
-        painted, lines = cel_target(
-            (self.photo + 1) / 2,
-            strength=config.flatten,
-            ink=config.ink,
-            vividness=config.vividness,
-            gamma=config.gamma,
-            detail=config.detail,
-            accent=config.accent,
-            brush=config.brush,
-            line_width=config.line_width,
-            line_slope=config.line_slope,
-            line_light=config.line_light,
-            ink_colour=config.ink_colour,
-            paper_colour=config.paper_colour,
-        )
+        painted, lines = cel_target((self.photo + 1) / 2, config)
         return painted * 2 - 1, lines
 
 
