@@ -28,8 +28,7 @@ from sakuga.images.picture import Frame, fit_within, shrink
 from sakuga.images.read import read_picture
 from sakuga.images.sheet import contact_sheet
 from sakuga.painting.options import Stroke
-from sakuga.painting.stylizer import Stylizer
-from sakuga.painting.working_size import working_size
+from sakuga.painting.stylizer import Stylizer, working_size
 
 CELL_PIXELS = 640  # side of a picture on the strip
 

@@ -1,4 +1,4 @@
-"""The terminal: streams whose failing stops no painting, and progress bars."""
+"""The terminal: streams whose failing stops no painting, progress bars, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import contextlib
 import errno
 import io
 import os
+import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 
@@ -181,6 +183,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _PATIENCE_S = 1.0
+_GRACE_S = 1.0  # that the main thread has to act on a second Ctrl-C
+_SHOW_CURSOR = "\x1b[?25h"  # which the progress bar hides
+_END = b"\0"  # no signal has this number
 WAIT_S = 10.0  # after which a wait is explained
 
 
@@ -212,6 +217,76 @@ def explain_wait(what: str, *, quiet: bool = False) -> Iterator[None]:
         timer.cancel()
         timer.join()
         os.close(stderr)
+
+
+@contextlib.contextmanager
+def noted_ctrl_c(said: str = "", *, insists: bool = False) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a flag that the block looks at; the second one interrupts it.
+
+    Outside the main thread, which alone hears signals, nothing is noted.
+
+    Args:
+        said: told on stderr as soon as the flag is set.
+        insists: listen in a thread. Python handles signals only between the bytecodes of its main
+            thread, and a backward pass of a minute is one bytecode: where that does not react to
+            the second Ctrl-C, the process is ended.
+    """
+    asked, acted = threading.Event(), threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    count = 0  # heard by the listener
+
+    def note(number: int, frame: object) -> None:
+        if asked.is_set() or count > 1:  # two that came during one computation arrive as one
+            acted.set()
+            raise KeyboardInterrupt
+        asked.set()
+        if said and not insists:
+            tell(said)
+
+    def hear() -> None:
+        nonlocal count
+        count += 1
+        if count == 1 and said:
+            tell(said)
+        elif count == 2 and not acted.wait(_GRACE_S):
+            tell("sakuga: stopped" + _SHOW_CURSOR * sys.stderr.isatty())
+            os._exit(130)
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        with _listening(hear) if insists else contextlib.nullcontext():
+            try:
+                yield asked
+            finally:
+                acted.set()  # whatever comes now, this is being left
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextlib.contextmanager
+def _listening(hear: Callable[[], None]) -> Iterator[None]:
+    """Call a function in a thread at every Ctrl-C, whatever the main thread is doing."""
+
+    def listen() -> None:
+        while (byte := receiver.recv(1)) != _END:
+            if byte == bytes([signal.SIGINT]):
+                hear()
+
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    listener = threading.Thread(target=listen, name="ctrl-c", daemon=True)
+    listener.start()
+    previous = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(previous)
+        sender.send(_END)
+        listener.join()
+        receiver.close()
+        sender.close()
 
 
 class ProgressBar:

@@ -87,14 +87,20 @@ def _version(package: str) -> str | None:
         return None
 
 
-def processor() -> str:
-    """The processor's name; Linux tells it only in a file."""
+def _cpuinfo(*names: str) -> str | None:
+    """What Linux's file on the processor says under one of these names; None on other systems."""
     if sys.platform == "linux":
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
             for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+                name, _, value = line.partition(":")
+                if name.strip() in names:
+                    return value.strip()
+    return None
+
+
+def processor() -> str:
+    """The processor's name."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 # What multiplies 8-bit integers faster than float32: x86 and ARM as Linux calls them.
@@ -103,14 +109,8 @@ _INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "asimddp")
 
 def processor_flags() -> frozenset[str] | None:
     """What the processor can do, by Linux's names; None on other systems, which do not tell."""
-    if sys.platform != "linux":
-        return None
-    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-        for line in file:
-            name, _, values = line.partition(":")
-            if name.strip() in ("flags", "Features"):
-                return frozenset(values.split())
-    return None
+    flags = _cpuinfo("flags", "Features")
+    return None if flags is None else frozenset(flags.split())
 
 
 def int8(flags: frozenset[str] | None) -> str:

@@ -6,11 +6,13 @@ import errno
 import hashlib
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from sakuga.errors import InputError, OutputError
+from sakuga.errors import InputError, OutputError, one_line
 
 
 @contextmanager
@@ -79,10 +81,48 @@ def _reason(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+@contextmanager
+def reading(name: object, what: str = "file") -> Iterator[None]:
+    """Turn what the system says of a file that is opened and read into an InputError naming it.
+
+    Args:
+        what: that was expected there: "picture", where a folder lies.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: there is no such file; check the spelling") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{name}: is a folder, not a {what}") from error
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror or one_line(error)})") from error
+    except ValueError as error:  # a NUL, or letters that no file's name can have here
+        raise InputError(f"{str(name)!r}: cannot be a file name ({error}); check it") from error
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's content, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def try_lock(file: int | IO[bytes]) -> bool:
+    """Lock an open file until it is closed; False if another process holds the lock.
+
+    On Windows, which has no such locks, nothing is locked.
+
+    Raises:
+        OSError: the disk knows no locks.
+    """
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_bytes(target: Path, content: bytes) -> None:

@@ -36,6 +36,14 @@ def kind_of(path: Path) -> Literal["file", "folder", "nothing"]:
     return "folder" if stat.S_ISDIR(mode) else "file"
 
 
+def is_same_file(one: Path, other: Path) -> bool:
+    """True if two paths lead to one file that is there."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one of them is not there, or cannot be looked at
+        return False
+
+
 def files_below(folder: Path, wanted: Callable[[str], bool]) -> tuple[list[Path], list[InputError]]:
     """Find the files below a folder, in order of their paths, and the folders that cannot be read.
 

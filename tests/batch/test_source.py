@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sakuga.batch import source as source_module
-from sakuga.batch.names import picture_format, result_name
 from sakuga.batch.source import find_source, key_of
+from sakuga.batch.stages import picture_format, result_name
 from sakuga.batch.storage import open_place
 from sakuga.errors import InputError, OutputError
 

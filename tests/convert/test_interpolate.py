@@ -17,7 +17,7 @@ from sakuga.convert.interpolate import STRIP_SHARES, interpolate, strip
 from sakuga.errors import OptionError, StyleError
 from sakuga.images.sheet import MARGIN
 from sakuga.styles import find, read_spec, write_spec
-from sakuga.styles.precision import store_half
+from sakuga.styles.tensors import store_half
 
 
 def write_gain(path: Path, gain: float, *, channels: int = 3, half: bool = False) -> Path:

@@ -19,10 +19,9 @@ import misbehaving_server as ms
 import pytest
 from misbehaving_server import Server, picture_bytes, serving
 
-from sakuga.data.download import copy_local, download
+from sakuga.data.download import Schedule, copy_local, download
 from sakuga.data.fetch import Fetched, Fetcher, Job, Limits, is_public
 from sakuga.data.picture_set import Entry, PictureSet
-from sakuga.data.schedule import Schedule
 from sakuga.errors import DataError, OutputError
 
 MADE_BY = {"verb": "test"}

@@ -14,7 +14,7 @@ from rights import without_rights
 from samples import photo
 
 from sakuga import cli
-from sakuga.data.journal import Journal, read_lines
+from sakuga.data.picture_set import Journal, read_lines
 from sakuga.data.smooth import smooth_folder
 from sakuga.errors import DataError
 from sakuga.images.sources import list_files, open_sources

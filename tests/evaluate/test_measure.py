@@ -20,9 +20,8 @@ from sakuga.evaluate import report
 from sakuga.evaluate.features import load_feature_network
 from sakuga.evaluate.measure import measure
 from sakuga.evaluate.metrics import Distance
-from sakuga.evaluate.sources import list_pictures
 from sakuga.evaluate.statistics import drawn_statistics, lightness_of, similarity
-from sakuga.evaluate.systems import results_system, style_system
+from sakuga.evaluate.systems import list_pictures, results_system, style_system
 
 
 def picture(seed, height=60, width=80, *, drawn=False):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from sakuga.data.split import split_of
 from sakuga.errors import DataError, InputError
-from sakuga.evaluate.sources import list_pictures, match_results
+from sakuga.evaluate.systems import list_pictures, match_results
 
 
 def png(colour=(10, 20, 30), size=(6, 4), mode="RGB"):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sakuga.evaluate.features import FeatureNetwork
-from sakuga.evaluate.sources import Item
+from sakuga.evaluate.systems import Item
 from sakuga.evaluate.views import BATCH, cached_features, features_of, views_of
 
 

@@ -15,8 +15,7 @@ from PIL import Image
 
 from sakuga.errors import InputError
 from sakuga.images.timeline import shown_frames
-from sakuga.inputs.jobs import paint_inputs
-from sakuga.inputs.request import Request
+from sakuga.inputs.jobs import Request, paint_inputs
 from sakuga.painting.stylizer import Stylizer
 from sakuga.video import VideoOptions, paint_video
 from sakuga.video.options import parse_rate

@@ -18,9 +18,8 @@ from samples import photo
 
 from sakuga.errors import InputError
 from sakuga.images.read import read_picture
-from sakuga.inputs.jobs import do_jobs, paint_inputs
+from sakuga.inputs.jobs import Request, do_jobs, paint_inputs
 from sakuga.inputs.plan import plan
-from sakuga.inputs.request import Request
 from sakuga.painting.options import PaintOptions
 from sakuga.painting.stylizer import Stylizer
 

@@ -9,8 +9,7 @@ import pytest
 
 import sakuga
 from sakuga.errors import OptionError, StyleError
-from sakuga.painting.mixture import StyleMixture, open_stylizer, parse_mixture
-from sakuga.painting.stylizer import Stylizer
+from sakuga.painting.stylizer import StyleMixture, Stylizer, open_stylizer, parse_mixture
 
 
 def photo_of(height: int, width: int) -> np.ndarray:

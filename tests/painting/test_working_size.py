@@ -15,12 +15,10 @@ from sakuga.errors import OptionError
 from sakuga.evaluate.statistics import contour_width, picture_statistics
 from sakuga.images.picture import Frame, Picture, shrink
 from sakuga.images.read import read_picture
-from sakuga.painting.mixture import open_stylizer
 from sakuga.painting.options import PaintOptions, check_stroke
 from sakuga.painting.pictures import paint_picture
-from sakuga.painting.stylizer import Stylizer
+from sakuga.painting.stylizer import Stylizer, open_stylizer, working_size
 from sakuga.painting.upscale import redraw
-from sakuga.painting.working_size import working_size
 from sakuga.video.painter import Painter
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -15,8 +15,8 @@ from sakuga.cli import run as sakuga
 from sakuga.convert.onnx_export import export_checkpoint
 from sakuga.convert.runs import style_of
 from sakuga.styles import find
+from sakuga.train.checkpoint import starting_credits
 from sakuga.train.config import TrainConfig
-from sakuga.train.starting import starting_credits
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
 

@@ -350,9 +350,10 @@ def test_ctrl_c_is_answered_at_once_and_a_second_one_ends_at_once(config, tmp_pa
 
 DEAF = """
 import hashlib
-from sakuga.train.interrupt import noted_ctrl_c
+from sakuga.console import noted_ctrl_c
+from sakuga.train.loop import STOPPING
 
-with noted_ctrl_c():
+with noted_ctrl_c(STOPPING, insists=True):
     print("ready", flush=True)
     # One bytecode of many minutes, in which Python's own handlers are not heard.
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)

@@ -26,9 +26,8 @@ from sakuga.models.cartoongan import CartoonGenerator
 from sakuga.models.local import LocalGenerator
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import add, find, write_spec
-from sakuga.train.checkpoint import build_generator, load_weights
+from sakuga.train.checkpoint import build_generator, load_weights, starting_weights
 from sakuga.train.config import TrainConfig
-from sakuga.train.starting import starting_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
 CARTOONGAN = TrainConfig(generator="cartoongan")

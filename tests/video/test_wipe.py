@@ -13,7 +13,7 @@ from PIL import Image
 
 from sakuga.errors import OptionError
 from sakuga.video import VideoOptions, paint_video, preview_video
-from sakuga.video.wipe import crop_to, wipe
+from sakuga.video.recorder import crop_to, wipe
 
 GREY, BLACK = 120, 0
 

@@ -17,8 +17,8 @@ import pytest
 from serving import Running, command, picture, running
 
 from sakuga.errors import OptionError
+from sakuga.web.server import scratch_folder
 from sakuga.web.settings import Settings
-from sakuga.web.tempdir import scratch_folder
 
 HEADERS = b"Host: 127.0.0.1\r\nConnection: close\r\n"
 

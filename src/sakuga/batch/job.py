@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 
 from sakuga.batch.storage import Place
 from sakuga.errors import OptionError, OutputError
+from sakuga.files import try_lock
 from sakuga.images.formats import WRITABLE
 from sakuga.painting.options import PaintOptions
 from sakuga.styles import Style
@@ -78,8 +79,6 @@ def alone_in(out: Place) -> Iterator[None]:
     if not out.is_local or sys.platform == "win32":
         yield
         return
-    import fcntl
-
     folder = Path(out.path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,13 +88,13 @@ def alone_in(out: Place) -> Iterator[None]:
     except OSError as error:
         raise OutputError(f"{out.name}: cannot be written ({error.strerror})") from error
     try:
+        locked = True
         with suppress(OSError):  # a disk without locks
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise OutputError(
-                    f"{out.name}: another run is at work there; wait for it, or stop it first"
-                ) from error
+            locked = try_lock(handle)
+        if not locked:
+            raise OutputError(
+                f"{out.name}: another run is at work there; wait for it, or stop it first"
+            )
         yield
     finally:
         os.close(handle)

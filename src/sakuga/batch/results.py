@@ -12,11 +12,11 @@ import tarfile
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sakuga.batch.names import picture_format
-from sakuga.batch.stages import OWN_RESULT, rows_of
+from sakuga.batch.stages import OWN_RESULT, picture_format, rows_of
 from sakuga.batch.storage import Place
 from sakuga.errors import OutputError, one_line
 from sakuga.images.formats import WRITABLE
+from sakuga.images.sources import add_member
 
 _OWN_NAME = re.compile(r"shard-[0-9a-f]{16}\.tar|pictures-[0-9a-f]{16}\.parquet")
 _KEPT = ("source", "sha256", "result_sha256", "width", "height", "style", "style_version")
@@ -61,8 +61,8 @@ def write_shard(encoded: pa.Table, out: Place) -> pa.Table:
                 continue
             stem, suffix = f"{row['key']:016x}", WRITABLE[picture_format(row["name"])][1]
             about = json.dumps({name: row[name] for name in _KEPT}, ensure_ascii=False)
-            _add(archive, stem + suffix, row["content"])
-            _add(archive, stem + ".json", about.encode())
+            add_member(archive, stem + suffix, row["content"])
+            add_member(archive, stem + ".json", about.encode())
             results.append(f"{shard}/{stem}{suffix}")
     if any(results):
         out.child(shard).write(buffer.getvalue())
@@ -109,9 +109,3 @@ def _is_about_the_name(error: OutputError) -> bool:
 def _digest(encoded: pa.Table) -> str:
     keys = encoded["key"].to_numpy()
     return hashlib.blake2b(keys.tobytes(), digest_size=8).hexdigest()
-
-
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    archive.addfile(member, io.BytesIO(content))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -35,38 +36,18 @@ from sakuga.batch.results import is_own_name, write_parquet, write_shard, write_
 from sakuga.batch.source import Source, find_source
 from sakuga.batch.stages import Painter, encode, read
 from sakuga.batch.storage import Place, open_place
-from sakuga.batch.summary import SHOWN_FAILURES, Summary
-from sakuga.console import ProgressBar, explain_wait
+from sakuga.batch.verbs import Options
+from sakuga.console import ProgressBar, explain_wait, tell
 from sakuga.errors import OptionError, SakugaError
 from sakuga.images.marks import Mark
 from sakuga.painting.options import PaintOptions
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import DEFAULT_STYLE, find
-from sakuga.styles.session import Device
 
 TASK_PICTURES = (4, 256)  # least and most that one task reads from a list or folder
 LINE_EVERY_S = 60.0  # where there is no terminal for a bar
 _WRITERS = {"tree": write_tree, "shards": write_shard, "parquet": write_parquet}
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a batch runs, as far as the results do not depend on it."""
-
-    workers: int | None = None  # painters; None: one a GPU, or one a core
-    device: Device = "auto"
-    address: str | None = None  # of a Ray cluster; None: one is started here
-    pictures_per_shard: int = 256  # of results in shards or Parquet files
-    retry: bool = False  # try again what failed in an earlier run
-    overwrite: bool = False  # throw away what another job left in OUT
-    quiet: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
-        for name in ("workers", "pictures_per_shard"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"{name.replace('_', '-')} is {value}; it must be 1 or more")
+SHOWN_FAILURES = 10
 
 
 def run_batch(
@@ -272,3 +253,44 @@ def _delete_orphans(out: Place, job: Job, manifest: Manifest) -> None:
     for name in out.child(folder).names():
         if is_own_name(name) and f"{folder}/{name}" not in known:
             out.child(folder).child(name).delete()
+
+
+@dataclass
+class Summary:
+    """What a run did."""
+
+    out: str  # the folder of the results, for people
+    painted: int = 0
+    failed: int = 0
+    left_out: int = 0  # being results of Sakuga themselves
+    before: int = 0  # done by earlier runs, failures included
+    elapsed_s: float = 0.0
+    failures: list[tuple[str, str]] = field(default_factory=list)  # the first: source, error
+
+    @property
+    def done(self) -> int:
+        """Of this run."""
+        return self.painted + self.failed + self.left_out
+
+    def note(self, elapsed_s: float) -> str:
+        """How fast it goes, for the progress bar."""
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.done / max(1e-3, elapsed_s):.1f} pictures/s{failed}"
+
+    def tell(self, *, as_json: bool, quiet: bool) -> int:
+        """Print it; gives the exit status, 1 if OUT lacks pictures that failed."""
+        if as_json:
+            print(json.dumps({**asdict(self), "elapsed_s": round(self.elapsed_s, 2)}))
+        elif not quiet:
+            rate = self.painted / max(1e-3, self.elapsed_s)
+            own = f", {self.left_out} left out that are painted already" if self.left_out else ""
+            before = f", {self.before} were done before" if self.before else ""
+            tell(
+                f"{self.out}: {self.painted} painted in {self.elapsed_s:.0f} s ({rate:.1f}/s), "
+                f"{self.failed} failed{own}{before}"
+            )
+        for source, error in self.failures:
+            tell(f"sakuga: {source}: {error.removeprefix(f'{source}: ')}")
+        if len(self.failures) == SHOWN_FAILURES:
+            tell(f"sakuga: all failures are in {self.out}/manifest; --retry tries them again")
+        return 1 if self.failures else 0

@@ -15,8 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import fs
 
-from sakuga.errors import InputError, OutputError, one_line
-from sakuga.files import write_bytes
+from sakuga.errors import InputError, OutputError
+from sakuga.files import reading, write_bytes
 from sakuga.paths import spelled
 
 # These publish an object only when it is complete, and renaming would copy it.
@@ -44,14 +44,14 @@ class Place:
 
     def kind(self) -> str:
         """What is there: "file", "folder" or "nothing". Raises InputError if that is unknown."""
-        with _reading(self):
+        with reading(self.name):
             (info,) = self.filesystem.get_file_info([self.path])
         kinds = {fs.FileType.File: "file", fs.FileType.Directory: "folder"}
         return kinds.get(info.type, "nothing")
 
     def read(self) -> bytes:
         """Give the content of the file. Raises InputError."""
-        with _reading(self):
+        with reading(self.name):
             if self.is_local:  # whose names need not be text, as pyarrow's must
                 return _read_file(Path(self.path))
             with self.filesystem.open_input_stream(self.path) as file:
@@ -60,7 +60,7 @@ class Place:
 
     def open(self) -> pa.NativeFile:
         """Open the file for reading at any place. Raises InputError."""
-        with _reading(self):
+        with reading(self.name):
             if self.is_local:
                 return pa.PythonFile(Path(self.path).open("rb"), "r")
             return self.filesystem.open_input_file(self.path)
@@ -126,7 +126,7 @@ class Place:
                 yield path
 
     def _entries(self) -> list[tuple[str, bool]]:
-        with _reading(self):
+        with reading(self.name):
             if self.is_local:
                 try:
                     with os.scandir(self.path) as entries:
@@ -144,24 +144,6 @@ def _read_file(path: Path) -> bytes:
     except IsADirectoryError:
         os.listdir(path)  # noqa: PTH208 - raises the reason why its files were not found
         raise
-
-
-class _reading:
-    """Turn an OSError while reading into an InputError that names the place."""
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        name = self._place.name
-        if isinstance(error, FileNotFoundError):
-            raise InputError(f"{name}: there is no such file; check the spelling") from error
-        if isinstance(error, OSError):
-            reason = error.strerror or one_line(error)
-            raise InputError(f"{name}: cannot be read ({reason})") from error
 
 
 def open_place(text: str) -> Place:

@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from sakuga.errors import OptionError
 from sakuga.extras import need
 from sakuga.painting.typed import TypedOptions
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a batch runs, as far as the results do not depend on it.
+
+    Parameters
+    ----------
+    pictures_per_shard
+        How many results go into one shard or Parquet file.
+    workers
+        How many painters; otherwise one a GPU, or one a core.
+    device
+        Where to compute.
+    address
+        A Ray cluster to join, HOST:PORT or auto; otherwise this machine alone.
+    retry
+        Try again what failed in an earlier run.
+    overwrite
+        Throw away what another style or choice left in OUT.
+    quiet
+        Show no progress and no summary.
+    """
+
+    pictures_per_shard: int = 256
+    workers: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    address: str | None = None
+    retry: bool = False
+    overwrite: bool = False
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        for name in ("workers", "pictures_per_shard"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(f"{name.replace('_', '-')} is {value}; it must be 1 or more")
 
 
 def batch(
@@ -18,13 +58,7 @@ def batch(
     painting: Annotated[TypedOptions | None, Parameter(name="*")] = None,
     format: Literal["png", "jpg", "jpeg", "webp", "gif"] | None = None,
     output: Literal["tree", "shards", "parquet"] = "tree",
-    pictures_per_shard: int = 256,
-    workers: int | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
-    address: str | None = None,
-    retry: bool = False,
-    overwrite: bool = False,
-    quiet: bool = False,
+    options: Annotated[Options | None, Parameter(name="*")] = None,
     json: bool = False,
 ) -> int:
     """Paint millions of pictures, on all cores or a cluster.
@@ -45,25 +79,11 @@ def batch(
         Format of the results; otherwise that of each source.
     output
         A tree of files, WebDataset shards, or Parquet files.
-    pictures_per_shard
-        How many results go into one shard or Parquet file.
-    workers
-        How many painters; otherwise one a GPU, or one a core.
-    device
-        Where to compute.
-    address
-        A Ray cluster to join, HOST:PORT or auto; otherwise this machine alone.
-    retry
-        Try again what failed in an earlier run.
-    overwrite
-        Throw away what another style or choice left in OUT.
-    quiet
-        Show no progress and no summary.
     json
         Print what was done as JSON.
     """
     need("sakuga batch", "batch", "ray", "pyarrow", "fsspec")
-    from sakuga.batch.run import Options, run_batch
+    from sakuga.batch.run import run_batch
 
     summary = run_batch(
         source,
@@ -72,6 +92,6 @@ def batch(
         painting=painting,
         file_format="jpg" if format == "jpeg" else format,
         output=output,
-        options=Options(workers, device, address, pictures_per_shard, retry, overwrite, quiet),
+        options=options,
     )
-    return summary.tell(as_json=json, quiet=quiet)
+    return summary.tell(as_json=json, quiet=options is not None and options.quiet)

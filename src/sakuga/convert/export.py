@@ -14,7 +14,7 @@ from sakuga.extras import need
 from sakuga.files import replacing, write_bytes
 from sakuga.models.readers.torch_file import is_torch_file
 from sakuga.styles import Style, find, read_spec
-from sakuga.styles.precision import store_full, store_half
+from sakuga.styles.tensors import store_full, store_half
 
 STRIP_SIDE = 384  # pixels: longer side of a picture on a strip
 Precision = Literal["fp16", "fp32", "int8"]

@@ -20,7 +20,7 @@ from sakuga.images.colour import Pixels
 from sakuga.images.sheet import contact_sheet
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import Style, StyleSpec, write_spec
-from sakuga.styles.precision import store_full, store_half
+from sakuga.styles.tensors import store_full, store_half
 
 STRIP_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

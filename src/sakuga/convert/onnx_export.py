@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from sakuga.errors import TrainingError
 from sakuga.files import write_bytes
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, StyleSpec, write_spec
-from sakuga.styles.precision import store_half
+from sakuga.styles.tensors import store_half
 from sakuga.train.checkpoint import build_generator, load_checkpoint, load_weights, unlearned
 from sakuga.train.config import TrainConfig
 

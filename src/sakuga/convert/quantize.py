@@ -24,14 +24,14 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from sakuga.errors import DataError, StyleError
-from sakuga.evaluate.sources import list_pictures
 from sakuga.evaluate.statistics import medians, noise_gain, picture_statistics
+from sakuga.evaluate.systems import list_pictures
 from sakuga.images.colour import Pixels
 from sakuga.images.picture import shrink_within
 from sakuga.images.read import to_float
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, Style, StyleSpec, write_spec
-from sakuga.styles.precision import store_full
+from sakuga.styles.tensors import store_full
 
 PHOTO_SIDE = 512  # pixels: photos are shrunk to this
 MAX_PHOTOS = 64

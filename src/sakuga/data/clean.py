@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,10 +22,10 @@ from sakuga.data.image_stats import (
     missing_rows,
     perceptual_hash,
 )
-from sakuga.data.journal import Journal
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import (
     Entry,
+    Journal,
     PictureSet,
     Progress,
     Reject,
@@ -93,11 +94,8 @@ def clean_folder(
     names = files_of(folder, out)
     made_by = {"verb": "prepare clean", "folder": str(folder), "min_side": min_side}
     with PictureSet(out, made_by) as pictures:
-        journal = Journal(out / MEASURED_FILE, "file")
-        try:
+        with closing(Journal(out / MEASURED_FILE, "file")) as journal:
             measured = _measure_all(folder, names, min_side, journal, workers, progress)
-        finally:
-            journal.close()
         fit, rejects = sort_out(measured, {e.source for e in pictures.entries.values()})
         pictures.set_rejects(rejects)
         # What is gone or no longer fit at the source goes first: its name may be wanted again.

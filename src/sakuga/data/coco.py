@@ -6,19 +6,26 @@ picture shows which category is kept of it.
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from sakuga.data.download import copy_local, download, fill
-from sakuga.data.fetch import Fetcher, FetchError, Job, Limits
+from sakuga.data.fetch import Fetcher, FetchError, Job
 from sakuga.data.outcome import Outcome
-from sakuga.data.picture_set import PictureSet, Progress, claim_folder, no_progress
+from sakuga.data.picture_set import (
+    PictureSet,
+    Progress,
+    choices_of,
+    claim_folder,
+    no_progress,
+)
+from sakuga.data.wanted import Limits, rank
+from sakuga.data.wanted import WantedPhotos as Wanted
 from sakuga.errors import DataError, MissingExtraError, OptionError, suggestion
 from sakuga.files import replacing
 
@@ -27,30 +34,10 @@ try:
 except ImportError:
     raise MissingExtraError("sakuga prepare coco", "data", "msgspec") from None
 
-Split = Literal["train2017", "val2017"]
-
 BASE_URL = "http://images.cocodataset.org"
 ARCHIVE = "annotations/annotations_trainval2017.zip"  # 241 MB, below BASE_URL
 ARCHIVE_BYTES = 1_000_000_000  # at most
 ARCHIVE_S = 3600.0  # at most
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which photos to take."""
-
-    split: Split = "val2017"
-    categories: tuple[str, ...] = ()  # a photo must show one of these; none: any photo will do
-    balanced: bool = False  # as many photos of each category, as far as there are
-    limit: int | None = None  # a random sample of this many; None: all
-    seed: int = 0  # of the sample
-
-    def __post_init__(self) -> None:
-        """Refuse options that contradict each other."""
-        if self.limit is not None and self.limit < 1:
-            raise OptionError(f"--limit {self.limit}: must be at least 1")
-        if self.balanced and not self.categories:
-            raise OptionError("--balanced needs --categories to balance")
 
 
 def prepare(
@@ -83,13 +70,7 @@ def prepare(
         raise DataError(f"{images}: no such folder; --images takes the split's folder of photos")
     if annotations is not None and not annotations.is_file():
         raise DataError(f"{annotations}: no such file; --annotations takes an instances JSON")
-    made_by = {
-        "verb": "prepare coco",
-        "split": wanted.split,
-        "categories": list(wanted.categories),
-        "balanced": wanted.balanced,
-        "seed": wanted.seed,
-    }
+    made_by = {"verb": "prepare coco", **choices_of(wanted)}
     if annotations is None:
         claim_folder(out, made_by)
         annotations = fetch_annotations(wanted, out / ".annotations", base_url, limits)
@@ -179,10 +160,9 @@ def _in_order(
         if thing.category_id in categories:
             shown.setdefault(thing.image_id, {})[categories[thing.category_id]] = None
     names_of = {photo: list(names) for photo, names in shown.items()}
-    key = wanted.seed.to_bytes(8, "big", signed=True)
     photos = sorted(
         (p for p in photo_of if not wanted.categories or _shows(names_of, p, wanted)),
-        key=lambda p: hashlib.blake2b(str(p).encode(), digest_size=8, key=key).digest(),
+        key=lambda p: rank(p, wanted.seed),
     )
     if not photos:
         raise DataError(f"{annotations} has no photo of {' or '.join(wanted.categories)}")

@@ -8,7 +8,6 @@ redirects, on bytes and on seconds. Whether what arrives is a picture is for `ch
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import hashlib
 import ipaddress
 import socket
@@ -20,7 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sakuga.errors import MissingExtraError, OptionError, reason_of
+from sakuga.data.wanted import Limits
+from sakuga.errors import MissingExtraError, reason_of
 
 try:
     import urllib3
@@ -43,31 +43,6 @@ class Job:
     url: str
     name: str  # of the file in the set, without its suffix
     facts: dict[str, Any] = field(default_factory=dict)  # for the manifest
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How far to trust and how hard to try."""
-
-    workers: int = 16  # threads
-    per_host: int = 8  # requests at a time to one host
-    attempts: int = 4  # for one picture
-    connect_s: float = 10.0
-    silence_s: float = 20.0  # without a single byte
-    picture_s: float = 120.0  # from the first byte sent to the last received, redirects included
-    longest_wait_s: float = 300.0  # a server that asks for a longer pause is left alone
-    first_backoff_s: float = 1.0  # doubles with every attempt
-    max_bytes: int = 50_000_000
-    max_pixels: int = 100_000_000
-    max_redirects: int = 5
-    allow_private: bool = False  # addresses of this machine and its network
-
-    def __post_init__(self) -> None:
-        """Refuse limits under which nothing would ever arrive."""
-        for name in ("workers", "per_host"):
-            if getattr(self, name) < 1:
-                option = name.replace("_", "-")
-                raise OptionError(f"--{option} {getattr(self, name)}: must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -281,15 +256,10 @@ def _status_error(answer: urllib3.BaseHTTPResponse) -> FetchError:
 
 def _retry_after(value: str | None) -> float | None:
     """Read a Retry-After header, seconds or a date; None if there is none that makes sense."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
     try:
-        until = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        return None if value is None else float(urllib3.Retry().parse_retry_after(value))
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return None
-    return max(0.0, until.timestamp() - time.time())
 
 
 def _as_fetch_error(error: urllib3.exceptions.HTTPError) -> FetchError:

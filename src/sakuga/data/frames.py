@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,9 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sakuga.data.image_stats import Doubles, bars, colour_spread, perceptual_hash, sharpness
-from sakuga.data.journal import Journal
 from sakuga.data.outcome import Outcome
-from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress, stamp_of
+from sakuga.data.picture_set import (
+    Entry,
+    Journal,
+    PictureSet,
+    Progress,
+    Reject,
+    no_progress,
+    stamp_of,
+)
 from sakuga.errors import DataError, InputError, OptionError
 from sakuga.images.colour import Pixels
 from sakuga.images.picture import Frame, Picture
@@ -83,8 +91,7 @@ def extract_frames(
         raise OptionError("--every must be more than 0, --limit at least one frame a film")
     quota = None if limit is None else limit // len(videos)
     with PictureSet(out, {"verb": "prepare frames", "every": every}) as pictures:
-        finished = Journal(out / FILMS_FILE, "film")
-        try:
+        with closing(Journal(out / FILMS_FILE, "film")) as finished:
             for number, video in enumerate(videos):
 
                 def advance(share: float, number: int = number) -> None:
@@ -102,8 +109,6 @@ def extract_frames(
                 except (InputError, FileNotFoundError) as error:
                     pictures.reject(Reject(str(video), "not a film", str(error)))
             progress(100 * len(videos), 100 * len(videos))
-        finally:
-            finished.close()
         return Outcome.of(pictures)
 
 
@@ -165,9 +170,8 @@ def find_bars(video: Path) -> Crop:
     Raises:
         InputError: it cannot be decoded.
     """
-    clip = Clip(video, VideoOptions())
-    clip.close()
-    length = Fraction(clip.seconds or 0)
+    with closing(Clip(video, VideoOptions())) as clip:
+        length = Fraction(clip.seconds or 0)
     brightest: NDArray[np.uint8] | None = None
     for sample in range(BAR_SAMPLES):
         frame = _frame_at(video, length * (2 * sample + 1) / (2 * BAR_SAMPLES), SMALL_SIDE)
@@ -202,12 +206,11 @@ def read_small(
     Raises:
         InputError: it cannot be decoded.
     """
-    clip = Clip(video, VideoOptions(), max_side=SMALL_SIDE)
-    length = clip.seconds or 0.0
     sharpest: tuple[float, Fraction, Pixels] | None = None  # of the stretch: how sharp, when, frame
     previous: NDArray[np.int16] | None = None
     began = Fraction(0)
-    try:
+    with closing(Clip(video, VideoOptions(), max_side=SMALL_SIDE)) as clip:
+        length = clip.seconds or 0.0
         for frame in clip.frames():
             assert frame.picture is not None
             picture = cropped(frame.picture, crop)
@@ -222,8 +225,6 @@ def read_small(
             sharp = sharpness(picture)
             if sharpest is None or sharp > sharpest[0]:
                 sharpest = (sharp, seconds, picture)
-    finally:
-        clip.close()
     assert sharpest is not None  # a Clip has at least one frame
     yield measure(sharpest[2], sharpest[1])
 
@@ -264,10 +265,7 @@ def choose(candidates: Sequence[Candidate], quota: int | None) -> list[Candidate
 
 def _frame_at(video: Path, seconds: Fraction, max_side: int | None = None) -> Pixels:
     """Read the frame that is shown at a time of a film."""
-    clip = Clip(video, VideoOptions(start=seconds), max_side)
-    try:
+    with closing(Clip(video, VideoOptions(start=seconds), max_side)) as clip:
         picture = next(clip.frames()).picture
-    finally:
-        clip.close()
     assert picture is not None
     return picture

@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from sakuga.data.journal import Journal, read_lines
 from sakuga.data.split import split_of
 from sakuga.errors import DataError, OutputError
-from sakuga.files import write_bytes
+from sakuga.files import replacing, write_bytes
 
 SET_FILE = "set.json"
 MANIFEST_FILE = "manifest.jsonl"
@@ -40,8 +40,28 @@ def no_progress(done: int, total: int | None) -> None:
     """Report nothing."""
 
 
+class _Line:
+    """What a picture and a reject share: their own values and their facts, in one line of JSON."""
+
+    facts: dict[str, Any]
+
+    def line(self) -> dict[str, Any]:
+        """Give the line of the set's list."""
+        own = {name: value for name, value in vars(self).items() if name != "facts"}
+        return {**own, **self.facts}
+
+    @classmethod
+    def from_line(cls, line: dict[str, Any]) -> Self:
+        """Read a line of the list back; a KeyError or TypeError says that it is none."""
+        facts = dict(line)
+        names = [one.name for one in fields(cls) if one.name != "facts"]  # type: ignore[arg-type]
+        own = {name: facts.pop(name) for name in names}
+        facts.pop("split", None)
+        return cls(**own, facts=facts)  # type: ignore[call-arg]
+
+
 @dataclass(frozen=True)
-class Entry:
+class Entry(_Line):
     """One picture of a set."""
 
     file: str  # relative to the set's folder, '/' between parts
@@ -62,31 +82,11 @@ class Entry:
 
     def line(self) -> dict[str, Any]:
         """Give the line of the manifest; the split is written for readers, never read back."""
-        return {
-            "file": self.file,
-            "source": self.source,
-            "sha256": self.sha256,
-            "bytes": self.bytes,
-            "width": self.width,
-            "height": self.height,
-            "split": split_of(self.sha256),
-            **self.facts,
-        }
-
-    @classmethod
-    def from_line(cls, line: dict[str, Any]) -> Entry:
-        """Read a line of the manifest back; a KeyError or TypeError says that it is none."""
-        facts = dict(line)
-        known = {key: facts.pop(key) for key in _ENTRY_KEYS}
-        facts.pop("split", None)
-        return cls(**known, facts=facts)
-
-
-_ENTRY_KEYS = ("file", "source", "sha256", "bytes", "width", "height")
+        return {**super().line(), "split": split_of(self.sha256)}
 
 
 @dataclass(frozen=True)
-class Reject:
+class Reject(_Line):
     """One picture that did not get into a set."""
 
     source: str  # the URL or path
@@ -94,16 +94,90 @@ class Reject:
     detail: str  # what exactly was found
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def line(self) -> dict[str, Any]:
-        """Give the line of rejected.jsonl."""
-        return {"source": self.source, "reason": self.reason, "detail": self.detail, **self.facts}
 
-    @classmethod
-    def from_line(cls, line: dict[str, Any]) -> Reject:
-        """Read a line of rejected.jsonl back; a KeyError or TypeError says that it is none."""
-        facts = dict(line)
-        known = {key: facts.pop(key) for key in ("source", "reason", "detail")}
-        return cls(**known, facts=facts)
+class Journal:
+    """Lines of JSON, only ever appended; the last with a key counts; a torn last line does not.
+
+    Raises:
+        DataError: a line that is no JSON object, other than a torn last one.
+    """
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path = path
+        self.key = key
+        self.lines: dict[str, dict[str, Any]] = {}
+        self._superseded = False
+        if path.exists():
+            lines, whole = read_lines(path, key)
+            self.lines = {line[key]: line for line in lines}
+            self._superseded = len(self.lines) < len(lines)
+            if whole < path.stat().st_size:
+                os.truncate(path, whole)
+        self._file = path.open("a", encoding="utf-8")
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Add a line; it is with the operating system when this returns."""
+        self._superseded |= line[self.key] in self.lines
+        self.lines[line[self.key]] = line
+        self._file.write(as_line(line))
+        self._file.flush()
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Forget lines; the file follows when it is closed."""
+        for key in keys:
+            self._superseded |= self.lines.pop(key, None) is not None
+
+    def close(self) -> None:
+        """Close the file, rewritten without superseded lines if there are any."""
+        self._file.close()
+        if self._superseded:
+            write_lines(self.path, self.lines.values())
+
+
+def as_line(values: dict[str, Any]) -> str:
+    """A line of JSON that can be written: names of files need not be text."""
+    line = json.dumps(values, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        line = json.dumps(values)
+    return line + "\n"
+
+
+def read_lines(path: Path, key: str) -> tuple[list[dict[str, Any]], int]:
+    """Read a JSONL file: its lines, and how many bytes they take without a torn last one.
+
+    Raises:
+        DataError: a line that is no JSON object with that key, other than a torn last one.
+    """
+    text = path.read_bytes()
+    whole = text.rfind(b"\n") + 1  # what follows was being written by a run that was killed
+    lines = []
+    for number, raw in enumerate(text[:whole].split(b"\n")[:-1], 1):
+        try:
+            line = json.loads(raw)
+            line[key]
+        except (ValueError, KeyError, TypeError):
+            raise DataError(
+                f"{path}, line {number} is not a line of such a file "
+                f"({raw[:60].decode(errors='replace')!r}): restore the file, "
+                "or delete the folder and prepare it again"
+            ) from None
+        lines.append(line)
+    return lines, whole
+
+
+def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Write a JSONL file in one go: whole, or not at all."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(map(as_line, lines))
+
+
+def choices_of(wanted: Any) -> dict[str, Any]:
+    """The options that decide what is in a set, as JSON; not the limit, since a set may grow."""
+    listed = {name: list(v) if isinstance(v, tuple) else v for name, v in vars(wanted).items()}
+    del listed["limit"]
+    return listed
 
 
 def claim_folder(folder: Path, made_by: dict[str, Any]) -> None:
@@ -211,8 +285,7 @@ class PictureSet:
             part.replace(target)
             self._manifest.append(entry.line())
             self.entries[entry.file] = entry
-            self.rejects.pop(entry.source, None)
-            self._rejected.drop([entry.source])
+            self._forget(entry.source)
 
     def remove(self, files: Iterable[str]) -> None:
         """Take pictures out of the set; one that somebody has changed since stays as their file."""
@@ -227,8 +300,11 @@ class PictureSet:
     def forget_reject(self, source: str) -> None:
         """Take a source from the list of what is not there: it is looked at anew."""
         with self._lock:
-            self.rejects.pop(source, None)
-            self._rejected.drop([source])
+            self._forget(source)
+
+    def _forget(self, source: str) -> None:
+        self.rejects.pop(source, None)
+        self._rejected.drop([source])
 
     def reject(self, reject: Reject) -> None:
         """Note a picture that is not in the set, and why."""

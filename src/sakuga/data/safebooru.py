@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,44 +15,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sakuga.data.download import download, fill
-from sakuga.data.fetch import Job, Limits
+from sakuga.data.fetch import Job
 from sakuga.data.outcome import Outcome
-from sakuga.data.picture_set import PictureSet, Progress, no_progress
-from sakuga.errors import DataError, MissingExtraError, OptionError
+from sakuga.data.picture_set import PictureSet, Progress, choices_of, no_progress
+from sakuga.data.wanted import Limits, rank
+from sakuga.data.wanted import WantedDrawings as Wanted
+from sakuga.errors import DataError, MissingExtraError
 
 KAGGLE_SET = "alamson/safebooru"
 KAGGLE_FILE = "all_data.csv"
 COLUMNS = ("id", "rating", "score", "sample_url", "sample_width", "sample_height", "tags")
-RATINGS = ("s", "q", "e")  # safe, questionable, explicit
 PIECE_BYTES = 1 << 20  # of lines parsed together
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which drawings to take."""
-
-    tags: tuple[str, ...] = ()  # a drawing must have all of these
-    without: tuple[str, ...] = ()  # and none of these
-    ratings: tuple[str, ...] = ("s",)  # safe only, unless asked otherwise
-    min_score: int | None = None
-    min_side: int = 256  # pixels, of the sample's shorter side
-    file_types: tuple[str, ...] = ("jpg", "jpeg")  # by the name in the URL
-    limit: int | None = None  # a random sample of this many; None: all, as the file has them
-    seed: int = 0  # of the sample
-
-    def __post_init__(self) -> None:
-        """Refuse what no drawing could fulfil."""
-        if self.limit is not None and self.limit < 1:
-            raise OptionError(f"--limit {self.limit}: must be at least 1")
-        unknown = set(self.ratings) - set(RATINGS)
-        if unknown or not self.ratings:
-            raise OptionError(
-                f"--rating {' '.join(self.ratings)}: choose from {' '.join(RATINGS)} "
-                "(safe, questionable, explicit)"
-            )
-        both = set(self.tags) & set(self.without)
-        if both:
-            raise OptionError(f"--tags and --without both name {' '.join(sorted(both))}")
 
 
 @dataclass
@@ -89,9 +61,6 @@ def prepare(
     """
     csv_file = find_csv(csv_file)
     next(read_rows(csv_file, Tally()))  # refuses another kind of file before OUT is made
-    choices = dataclasses.asdict(wanted)
-    del choices["limit"]  # a set may grow
-    made_by = {k: list(v) if isinstance(v, tuple) else v for k, v in choices.items()}
     tally = Tally()
     ranked: list[Job] = []
 
@@ -103,7 +72,7 @@ def prepare(
             ranked = list(select(csv_file, dataclasses.replace(wanted, limit=count + spare), tally))
         return ranked[:count]
 
-    with PictureSet(out, {"verb": "prepare safebooru", **made_by}) as pictures:
+    with PictureSet(out, {"verb": "prepare safebooru", **choices_of(wanted)}) as pictures:
         if wanted.limit is None:
             download(select(csv_file, wanted, tally), pictures, limits, progress)
             asked = None
@@ -161,8 +130,7 @@ def select(csv_file: Path, wanted: Wanted, tally: Tally | None = None) -> Iterat
     if wanted.limit is None:
         yield from (row.job() for row in rows)
     else:
-        key = wanted.seed.to_bytes(8, "big", signed=True)
-        ranked = ((_rank(row.number, key), row) for row in rows)
+        ranked = ((rank(row.number, wanted.seed), row) for row in rows)
         best = heapq.nsmallest(wanted.limit, ranked)
         yield from (row.job() for _, row in best)
     if not tally.matches:
@@ -170,10 +138,6 @@ def select(csv_file: Path, wanted: Wanted, tally: Tally | None = None) -> Iterat
             f"{csv_file}: none of its {tally.rows:,} rows is wanted; ask for fewer --tags, or "
             "check their spelling (Safebooru joins words by '_')"
         )
-
-
-def _rank(name: str, key: bytes) -> bytes:
-    return hashlib.blake2b(name.encode(), digest_size=8, key=key).digest()
 
 
 class _Row(NamedTuple):

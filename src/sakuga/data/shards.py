@@ -8,20 +8,27 @@ they are, byte for byte, and so does their split.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sakuga.data.journal import Journal, as_line
 from sakuga.data.outcome import Outcome
-from sakuga.data.picture_set import Progress, claim_folder, no_progress, read_facts, stamp_of
+from sakuga.data.picture_set import (
+    Journal,
+    Progress,
+    as_line,
+    claim_folder,
+    no_progress,
+    read_facts,
+    stamp_of,
+)
 from sakuga.data.split import split_of
 from sakuga.errors import OptionError
 from sakuga.files import replacing
-from sakuga.images.sources import files_of
+from sakuga.images.sources import add_member, files_of
 
 SHARDS_FILE = "shards.jsonl"
 BLOCK_BYTES = 512  # of a tar file: a header, and the unit that a file's end is padded to
@@ -49,10 +56,9 @@ def write_shards(
     names = files_of(folder, out)
     claim_folder(out, {"verb": "prepare shards", "folder": str(folder), "shard_mb": shard_mb})
     facts = read_facts(folder)
-    journal = Journal(out / SHARDS_FILE, "file")
     plan = list(_plan(folder, names, shard_mb * 1e6))
     new = pictures = 0
-    try:
+    with closing(Journal(out / SHARDS_FILE, "file")) as journal:
         for number, members in enumerate(plan):
             file = f"shard-{number:06}.tar"
             identity = _identity(folder, members)
@@ -70,8 +76,6 @@ def write_shards(
         for file in surplus:  # the folder has become smaller
             (out / file).unlink(missing_ok=True)
         journal.drop(surplus)
-    finally:
-        journal.close()
     total_bytes = sum(line["bytes"] for line in journal.lines.values())
     return Outcome(out, pictures, new, (), {"shards": len(plan), "megabytes": total_bytes // 10**6})
 
@@ -115,11 +119,5 @@ def _write_shard(
                 **facts.get(name, {}),
             }
             key = f"{number:06}-{sha256[:16]}"
-            _add(archive, key + suffix, content)
-            _add(archive, key + ".json", as_line(about).encode())
-
-
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)  # no owner, no date: the same pictures make the same bytes
-    member.size = len(content)
-    archive.addfile(member, io.BytesIO(content))
+            add_member(archive, key + suffix, content)
+            add_member(archive, key + ".json", as_line(about).encode())

@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from sakuga.data.image_stats import colour_spread, sharpness
-from sakuga.data.journal import read_lines
-from sakuga.data.picture_set import MANIFEST_FILE, REJECTED_FILE
+from sakuga.data.picture_set import MANIFEST_FILE, REJECTED_FILE, read_lines
 from sakuga.errors import DataError, InputError
 from sakuga.images.colour import Pixels
 from sakuga.images.marks import Mark

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from sakuga.data.telling import USUALLY, Told, print_values, run
+from sakuga.data.outcome import USUALLY, Told, print_values, run
+from sakuga.data.wanted import Limits, WantedDrawings, WantedPhotos, Words
 from sakuga.extras import need
-
-if TYPE_CHECKING:
-    from sakuga.data.fetch import Limits
 
 prepare_app = App(
     name="prepare",
@@ -20,49 +17,19 @@ prepare_app = App(
     default_parameter=Parameter(negative=()),
 )
 
-Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 
-
-@dataclass(frozen=True)
-class Downloads:
-    """How hard to ask the servers.
-
-    Parameters
-    ----------
-    workers
-        Downloads at a time.
-    per_host
-        Downloads at a time from one server.
-    allow_private
-        Also from addresses in this machine's own network.
-    """
-
-    workers: int = 16
-    per_host: int = 8
-    allow_private: bool = False
-
-    def limits(self) -> Limits:
-        from sakuga.data.fetch import Limits
-
-        return Limits(self.workers, self.per_host, allow_private=self.allow_private)
-
-
-_POLITE = Downloads()
+_PHOTOS, _DRAWINGS, _POLITE = WantedPhotos(), WantedDrawings(), Limits()
 
 
 @prepare_app.command
 def coco(
     out: Path,
     *,
-    split: Literal["train2017", "val2017"] = "val2017",
-    categories: Words = (),
-    balanced: bool = False,
-    limit: int | None = None,
-    seed: int = 0,
+    wanted: Annotated[WantedPhotos, Parameter(name="*")] = _PHOTOS,
     annotations: Path | None = None,
     images: Path | None = None,
     base_url: str | None = None,
-    downloads: Annotated[Downloads, Parameter(name="*")] = _POLITE,
+    limits: Annotated[Limits, Parameter(name="*")] = _POLITE,
     told: Told = USUALLY,
 ) -> int:
     """Download photos of MS-COCO, by what they show.
@@ -73,16 +40,6 @@ def coco(
     ----------
     out
         Folder for the photos and their manifest; an interrupted run goes on where it stopped.
-    split
-        Which part of COCO.
-    categories
-        Take photos that show one of these, for example: person "traffic light".
-    balanced
-        As many photos of each category.
-    limit
-        How many photos; a random sample.
-    seed
-        Of the sample.
     annotations
         A local instances_*.json; otherwise it is downloaded.
     images
@@ -93,7 +50,6 @@ def coco(
     _need("coco", "urllib3")
     from sakuga.data import coco as source
 
-    wanted = source.Wanted(split, categories, balanced, limit, seed)
     return run(
         "Downloading photos",
         lambda progress: source.prepare(
@@ -102,7 +58,7 @@ def coco(
             annotations=annotations,
             images=images,
             base_url=(base_url or source.BASE_URL).rstrip("/"),
-            limits=downloads.limits(),
+            limits=limits,
             progress=progress,
         ),
         told=told,
@@ -114,15 +70,8 @@ def safebooru(
     out: Path,
     *,
     csv: Path | None = None,
-    tags: Words = (),
-    without: Words = (),
-    rating: Words = ("s",),
-    min_score: int | None = None,
-    min_side: int = 256,
-    type: Words = ("jpg", "jpeg"),
-    limit: int | None = None,
-    seed: int = 0,
-    downloads: Annotated[Downloads, Parameter(name="*")] = _POLITE,
+    wanted: Annotated[WantedDrawings, Parameter(name="*")] = _DRAWINGS,
+    limits: Annotated[Limits, Parameter(name="*")] = _POLITE,
     told: Told = USUALLY,
 ) -> int:
     """Download drawings of Safebooru, by the Kaggle set alamson/safebooru.
@@ -135,40 +84,14 @@ def safebooru(
         Folder for the drawings and their manifest; an interrupted run goes on where it stopped.
     csv
         The set's all_data.csv; otherwise kagglehub downloads it.
-    tags
-        Take drawings with all of these tags.
-    without
-        Leave drawings with any of these out: text monochrome comic.
-    rating
-        s (safe), q (questionable), e (explicit).
-    min_score
-        Lowest score.
-    min_side
-        Shortest side, pixels.
-    type
-        File types, by the name.
-    limit
-        How many drawings; a random sample.
-    seed
-        Of the sample.
     """
     _need("safebooru", "urllib3")
     from sakuga.data import safebooru as source
 
-    wanted = source.Wanted(
-        tags=_words(tags),
-        without=_words(without),
-        ratings=_words(rating),
-        min_score=min_score,
-        min_side=min_side,
-        file_types=_words(type),
-        limit=limit,
-        seed=seed,
-    )
     return run(
         "Downloading drawings",
         lambda progress: source.prepare(
-            out, wanted, csv_file=csv, limits=downloads.limits(), progress=progress
+            out, wanted, csv_file=csv, limits=limits, progress=progress
         ),
         told=told,
     )
@@ -382,8 +305,3 @@ def show(folder: Path, *, out: Path | None = None, json: bool = False) -> int:
 
 def _need(verb: str, module: str) -> None:
     need(f"sakuga prepare {verb}", "data", module)
-
-
-def _words(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Split at blanks: --tags scenery sky and --tags "scenery sky" are the same."""
-    return tuple(word for value in values for word in value.split())

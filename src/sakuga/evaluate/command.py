@@ -13,9 +13,8 @@ from sakuga.errors import OptionError
 from sakuga.evaluate.features import load_feature_network
 from sakuga.evaluate.measure import Done, Evaluation, measure
 from sakuga.evaluate.report import html_report
-from sakuga.evaluate.sources import Item, list_pictures
 from sakuga.evaluate.statistics import Picture, fit
-from sakuga.evaluate.systems import results_system, style_system
+from sakuga.evaluate.systems import Item, list_pictures, results_system, style_system
 from sakuga.evaluate.verbs import Request
 from sakuga.files import write_bytes
 
@@ -38,14 +37,14 @@ def evaluate(request: Request) -> Evaluation:
     if request.max_side < 32:
         raise OptionError(f"--max-side {request.max_side}: at least 32 pixels.")
 
-    photos = list_pictures(
-        request.photos, "photos", held_out=request.held_out in ("photos", "both")
-    )
-    drawings = list_pictures(
-        request.anime, "drawings", held_out=request.held_out in ("anime", "both")
-    )
+    held_out = [request.held_out in (name, "both") for name in ("photos", "anime")]
+    photos = list_pictures(request.photos, "photos", held_out=held_out[0])
+    drawings = list_pictures(request.anime, "drawings", held_out=held_out[1])
+    all_photos, all_drawings = ("held-out" if chosen else "all" for chosen in held_out)
+    selection = f"{all_photos} photos, {all_drawings} drawings"
     if request.limit is not None:
         photos = a_sample(photos, request.limit)
+        selection = f"a sample of {selection}"
     systems = [style_system(style, device=request.device) for style in request.styles]
     systems += [results_system(folder, photos) for folder in request.results]
     network = load_feature_network(request.network, device=request.device)
@@ -67,7 +66,7 @@ def evaluate(request: Request) -> Evaluation:
             max_side=request.max_side,
             video=request.video,
             cache=cache_folder() if request.cache else None,
-            selection=_selection(request),
+            selection=selection,
             start=start,
         )
 
@@ -122,11 +121,3 @@ def cache_folder() -> Path | None:
     folder = cache / "sakuga" / "features"
     there = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110 - never raises
     return folder if os.access(there, os.W_OK | os.X_OK) else None
-
-
-def _selection(request: Request) -> str:
-    photos = "held-out photos" if request.held_out in ("photos", "both") else "all photos"
-    drawings = "held-out drawings" if request.held_out in ("anime", "both") else "all drawings"
-    if request.limit is not None:
-        photos = f"a sample of {photos}"
-    return f"{photos}, {drawings}"

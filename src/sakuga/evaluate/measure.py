@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations, islice
 from pathlib import Path
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from sakuga.errors import DataError
 from sakuga.evaluate.features import FeatureNetwork
 from sakuga.evaluate.metrics import Distance, Features, cosines, fid, halves, kid
-from sakuga.evaluate.sources import Item
 from sakuga.evaluate.statistics import (
     LONG_SIDE_PIXELS,
     Picture,
@@ -30,7 +30,7 @@ from sakuga.evaluate.statistics import (
     similarity,
     warp_errors,
 )
-from sakuga.evaluate.systems import System
+from sakuga.evaluate.systems import Item, System
 from sakuga.evaluate.views import View, cached_features, features_of
 from sakuga.video.decode import Clip
 from sakuga.video.options import VideoOptions
@@ -301,15 +301,9 @@ def _flicker(
     stylize: Callable[[Picture], Picture], video: Path, max_side: int, done: Done
 ) -> tuple[float, float]:
     """Mean warp error over the start of a clip: (of the painted clip, of the clip itself)."""
-    clip = Clip(video, VideoOptions(), max_side)
-    try:
-        frames = [
-            frame.picture
-            for frame in islice(clip.frames(), VIDEO_FRAMES)
-            if frame.picture is not None
-        ]
-    finally:
-        clip.close()
+    with closing(Clip(video, VideoOptions(), max_side)) as clip:
+        shown = islice(clip.frames(), VIDEO_FRAMES)
+        frames = [frame.picture for frame in shown if frame.picture is not None]
     if len(frames) < 2:
         raise DataError(f"{video}: flicker needs at least 2 frames, it has {len(frames)}.")
 

@@ -22,8 +22,8 @@ from PIL import Image
 
 from sakuga.evaluate.features import FeatureNetwork
 from sakuga.evaluate.metrics import Features
-from sakuga.evaluate.sources import Item
 from sakuga.evaluate.statistics import Picture
+from sakuga.evaluate.systems import Item
 from sakuga.files import write_bytes
 
 View = Literal["squares", "tiles"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sakuga.errors import OptionError
 from sakuga.images import tiff
 
 HEAD_BYTES = 32  # what the functions on `head` need to see of a file
@@ -50,6 +51,15 @@ _PICTURES = (
 def format_of(path: Path) -> str | None:
     """The format in which a path of this name would be written, or None: photo.JPEG -> "jpg"."""
     return _WRITABLE_SUFFIXES.get(path.suffix.lower())
+
+
+def need_format(path: Path, instead: str = ".png, .jpg, .webp or .gif") -> str:
+    """The format in which a path of this name is written. Raises OptionError: in none."""
+    if (found := format_of(path)) is None:
+        raise OptionError(
+            f"{path}: the suffix {path.suffix or '(none)'} is not one Sakuga writes; use {instead}"
+        )
+    return found
 
 
 def format_like(pillow_name: str | None) -> str:

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from sakuga.errors import InputError
+from sakuga.files import reading
 from sakuga.images.read import pillow_globals
 from sakuga.images.urls import file_name, is_url
 
@@ -109,10 +109,8 @@ def identity_of(source: str) -> tuple[str, str]:
     if is_url(source):
         return file_name(source), digest_of(source.encode())
     path = Path(source)
-    try:
+    with reading(source):
         return path.name, digest_of(path)
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read ({error.strerror})") from error
 
 
 def parse_mark(text: str) -> Mark | None:

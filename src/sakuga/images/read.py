@@ -25,6 +25,7 @@ from sakuga.errors import (
     TooLargeError,
     UnreadSamplesError,
 )
+from sakuga.files import reading
 from sakuga.images import tiff
 from sakuga.images.colour import (
     Mask,
@@ -168,17 +169,8 @@ def read_size(content: bytes, name: str) -> tuple[int, int]:
 
 def _read(source: str | Path, name: str, size: int = -1) -> bytes:
     """The content of a file, or its first `size` bytes."""
-    try:
-        with Path(source).open("rb") as file:
-            return file.read(size)
-    except FileNotFoundError as error:
-        raise InputError(f"{name}: there is no such file; check the spelling") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{name}: is a folder, not a picture") from error
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read ({error.strerror})") from error
-    except ValueError as error:  # a NUL, or letters that no file's name can have here
-        raise InputError(f"{name!r}: cannot be a file name ({error}); check it") from error
+    with reading(name, "picture"), Path(source).open("rb") as file:
+        return file.read(size)
 
 
 def _register_heif() -> None:

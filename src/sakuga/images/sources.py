@@ -6,6 +6,7 @@ file must be plain: its pictures are read from the middle.
 
 from __future__ import annotations
 
+import io
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -14,7 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sakuga.errors import DataError, InputError, OptionError
+from sakuga.errors import DataError, OptionError
+from sakuga.files import reading
 from sakuga.images.formats import PICTURE_SUFFIXES
 from sakuga.paths import files_below, kind_of
 
@@ -45,10 +47,8 @@ class Folder:
         """Give (name for errors, content of the file) of each."""
         for number in numbers:
             path = self.path / self._names[number]
-            try:
+            with reading(path):
                 content = path.read_bytes()
-            except OSError as error:
-                raise InputError(f"{path}: cannot be read ({error.strerror})") from error
             yield str(path), content
 
 
@@ -93,6 +93,13 @@ def tar_pictures(path: Path) -> Iterator[tuple[str, int, int]]:
         raise DataError(
             f"{path}: is not a plain tar file ({error}); unpack a compressed one first"
         ) from error
+
+
+def add_member(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Write a file into a tar, without owner and date: the same files make the same bytes."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
 
 
 def tars_below(folder: Path) -> list[Path]:

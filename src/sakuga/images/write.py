@@ -14,7 +14,7 @@ from PIL import Image
 
 from sakuga.errors import OptionError, OutputError
 from sakuga.files import write_bytes
-from sakuga.images.formats import WRITABLE, format_of
+from sakuga.images.formats import WRITABLE, need_format
 from sakuga.images.marks import Mark, into_exif
 from sakuga.images.picture import Frame, Picture
 
@@ -53,12 +53,7 @@ def write_picture(
         OutputError: the place cannot be written, or the format cannot hold the picture's size.
         OptionError: the format is unknown, is jpg for an animation, or has no such quality.
     """
-    file_format = file_format or format_of(target)
-    if file_format is None:
-        raise OptionError(
-            f"{target}: the suffix {target.suffix or '(none)'} is not one Sakuga writes; "
-            "use .png, .jpg, .webp or .gif, or say --format"
-        )
+    file_format = file_format or need_format(target)
     buffer = io.BytesIO()
     encode_picture(picture, buffer, file_format, name=str(target), quality=quality, mark=mark)
     write_bytes(target, buffer.getvalue())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sakuga.console import check_stdout, tell
 from sakuga.errors import OptionError
@@ -13,12 +14,10 @@ from sakuga.images.timeline import moves
 from sakuga.images.urls import is_url
 from sakuga.inputs.piping import files_for
 from sakuga.inputs.plan import STREAM, Job
-from sakuga.inputs.request import Request
-from sakuga.video.options import (
-    VideoOptions,
-    check_source,
-    may_move,
-)
+from sakuga.video.options import VideoOptions, check_source, may_move
+
+if TYPE_CHECKING:
+    from sakuga.inputs.jobs import Request
 
 
 def check_options(jobs: Sequence[Job], video: VideoOptions) -> None:
@@ -27,7 +26,7 @@ def check_options(jobs: Sequence[Job], video: VideoOptions) -> None:
     Raises:
         OptionError: naming them.
     """
-    if not _unusual(video) or any(job.is_video for job in jobs):
+    if not video.unusual() or any(job.is_video for job in jobs):
         return
     unread = any(job.source == STREAM or is_url(job.source) for job in jobs)  # looked at later
     animation = next((job for job in jobs if is_animation(job)), None)
@@ -46,20 +45,13 @@ def check_for_picture(video: VideoOptions, name: str, *, moves: bool) -> None:
         allowed |= {"start", "stop", "fps", "preview", "wipe", "aspect"}
     if moves and video.shows_otherwise:  # what is made is a clip before it is a picture
         allowed |= {"fast", "steady", "resume", "discard", "segment_frames"}
-    for option in _unusual(video):
+    for option in video.unusual():
         if option not in allowed:
             called = {"start": "from", "stop": "to", "steady": "no-steady"}.get(option, option)
             what = "an animated picture" if moves else "a still picture"
             raise OptionError(
                 f"--{called.replace('_', '-')} is for videos, and {name} is {what}; leave it out"
             )
-
-
-def _unusual(video: VideoOptions) -> list[str]:
-    """The names of the options that were given."""
-    usual = VideoOptions()
-    names = [one.name for one in fields(VideoOptions)]
-    return [name for name in names if getattr(video, name) != getattr(usual, name)]
 
 
 def is_animation(job: Job) -> bool:

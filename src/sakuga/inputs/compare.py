@@ -14,18 +14,17 @@ from PIL import Image
 
 from sakuga.console import ProgressBar
 from sakuga.errors import InputError, OptionError, OutputError, SakugaError
-from sakuga.images.formats import format_of
+from sakuga.images.formats import need_format
 from sakuga.images.marks import Mark
 from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.sheet import contact_sheet
 from sakuga.images.urls import file_name, is_url
 from sakuga.images.write import check_quality, write_picture
 from sakuga.inputs.plan import find_pictures
-from sakuga.painting.mixture import open_stylizer
 from sakuga.painting.options import check_whole
 from sakuga.painting.pictures import AnyPhoto, AnyStyle, check_target, open_photo
-from sakuga.painting.stylizer import Stylizer
-from sakuga.paths import kind_of
+from sakuga.painting.stylizer import Stylizer, open_stylizer
+from sakuga.paths import is_same_file, kind_of
 from sakuga.styles import installed
 
 Row = list[NDArray[np.uint8]]  # (H, W, 3) each: a photo and what each style makes of it
@@ -103,11 +102,8 @@ def draw_comparison(
         styles: names, style files or mixtures; None: all that a name finds.
         out: a path whose suffix says PNG, JPEG or WebP, for one sheet of all photos; a folder, or a
             path without a suffix, for a JPEG named after each photo, with it alone.
-        side: pixels; longer side of a picture on the sheet, at which it is also painted.
         quality: of a JPEG or WebP, 1 to 100; None: that of painted pictures.
-        layout: a row for each photo, a column for each, or its pictures in a square, squares below
-            each other.
-        photo: where it stands among its pictures.
+        side, overwrite, layout, photo: as for `compare`.
 
     Returns:
         What was wrong with photos that are left out, of several.
@@ -123,11 +119,7 @@ def draw_comparison(
     sources, unread = find_pictures(photos)
     strips = kind_of(out) == "folder" or not out.suffix
     targets = _strips_in(out, sources) if strips else [out]
-    file_format = format_of(targets[0])
-    if file_format is None:
-        raise OptionError(
-            f"{out}: the suffix {out.suffix} is not one Sakuga writes; use .png, .jpg or .webp"
-        )
+    file_format = need_format(targets[0], ".png, .jpg or .webp")
     if quality is not None:
         check_quality(quality, file_format)  # before painting, not after
     for target in targets:
@@ -200,20 +192,13 @@ def _strips_in(folder: Path, sources: Sequence[str]) -> list[Path]:
                 f"{source} and {places[target]} would both become {target}; rename one, or leave "
                 "it out"
             )
-        if _is_same_file(target, source):
+        if is_same_file(target, Path(source)):
             raise OutputError(
                 f"{target}: is a photo to be compared, which is never replaced; choose another "
                 "folder with --out"
             )
         places[target] = source
     return list(places)
-
-
-def _is_same_file(target: Path, source: str) -> bool:
-    try:
-        return target.samefile(source)
-    except (OSError, ValueError):  # one of them is not there, or cannot be looked at
-        return False
 
 
 def _opened(styles: AnyStyle | Sequence[AnyStyle] | None) -> list[Stylizer]:

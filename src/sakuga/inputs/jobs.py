@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sakuga.console import ProgressBar, check_stdout, read_stdin, write_stdout
 from sakuga.errors import InputError, OptionError, OutputError, SakugaError
 from sakuga.images.formats import HEAD_BYTES, format_like, format_of, is_video
-from sakuga.images.marks import Mark, Option, digest_of, identity_of
+from sakuga.images.marks import Mark, digest_of, identity_of
 from sakuga.images.read import read_picture
 from sakuga.images.timeline import retimed
 from sakuga.images.urls import fetch, is_url
@@ -25,17 +25,44 @@ from sakuga.inputs.clips import (
     name_of,
     paint_moving,
 )
-from sakuga.inputs.outcome import Outcome, PaintedOtherwiseError
 from sakuga.inputs.places import mark_at
-from sakuga.inputs.plan import STREAM, Job
-from sakuga.inputs.request import Request
-from sakuga.inputs.telling import as_json_values, line_of, tell_failures, tell_outcomes
-from sakuga.painting.options import USUAL
+from sakuga.inputs.plan import STREAM, Job, Plan, plan
+from sakuga.inputs.telling import (
+    Outcome,
+    PaintedOtherwiseError,
+    as_json_values,
+    line_of,
+    tell_failures,
+    tell_outcomes,
+)
+from sakuga.painting.options import PaintOptions, Progress
 from sakuga.painting.pictures import beside, mark_of, paint_picture
+from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
-from sakuga.video.options import VIDEO_FORMATS, is_live, parts_folder
+from sakuga.video.options import USUAL_MOVING, VIDEO_FORMATS, VideoOptions, is_live, parts_folder
 
+_OF_TIME, _OF_PICTURES = ("from", "to", "fps"), ("side-by-side", "wipe", "aspect")
 SMALLEST_TILE = 16  # pixels; around each a style looks at a hundred more
+
+
+@dataclass(frozen=True)
+class Request:
+    """How all inputs of a command are to be painted, where to, and what is told of it."""
+
+    stylizer: Stylizer
+    painting: PaintOptions = field(default_factory=PaintOptions)
+    video: VideoOptions = field(default_factory=VideoOptions)  # for what moves
+    out: Path | None = None  # see `plan`
+    file_format: str | None = None  # of the results; None: that of the source
+    overwrite: bool = False  # paint again what is there
+    quiet: bool = False  # tell of failures only
+    verbose: bool = False  # tell of each result as it is done
+    as_json: bool = False  # print what was done as JSON
+
+    def plan(self, inputs: Sequence[str], wanted: Callable[[Path], bool] | None = None) -> Plan:
+        """The jobs that the inputs make; see `sakuga.inputs.plan`."""
+        style = self.stylizer.spec.name
+        return plan(inputs, style, out=self.out, file_format=self.file_format, wanted=wanted)
 
 
 def do_jobs(
@@ -88,7 +115,7 @@ def _do(job: Job, request: Request, advance: Callable[..., None]) -> Outcome:
         if found is None:
             note = "does not say what it was painted from"
             return Outcome(job, "skipped", notes=(note,), unmarked=True)
-        if (difference := found.difference(asked, _usual(job))) is not None:
+        if (difference := found.difference(asked, USUAL_MOVING)) is not None:
             raise PaintedOtherwiseError(job.target, difference)
         return Outcome(job, "skipped")
     notes: list[str] = []
@@ -107,7 +134,7 @@ def do_job(
     photo: Path | bytes,
     request: Request,
     mark: Mark,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Paint one picture or animation to where it goes, replacing what is there.
 
@@ -147,6 +174,18 @@ def do_job(
     write_stdout(buffer.getvalue())
 
 
+def run_jobs(
+    jobs: Sequence[Job], request: Request, told: Callable[[Outcome, ProgressBar], None]
+) -> list[Outcome]:
+    """Do the jobs under a progress bar, telling of each as it is done."""
+    outcomes = []
+    with ProgressBar("Painting", total=len(jobs), quiet=request.quiet) as bar:
+        for outcome in do_jobs(jobs, request, bar.update):
+            outcomes.append(outcome)
+            told(outcome, bar)
+    return outcomes
+
+
 def paint_inputs(inputs: Sequence[str], request: Request) -> int:
     """Plan the inputs, do the jobs and tell what happened.
 
@@ -162,14 +201,14 @@ def paint_inputs(inputs: Sequence[str], request: Request) -> int:
     if to_stdout and request.as_json:
         raise OptionError("--json and a picture on stdout cannot be had together; use --out")
     check_options(jobs, request.video)
-    outcomes = []
-    with ProgressBar("Painting", total=len(jobs), quiet=request.quiet) as bar:
-        for outcome in do_jobs(jobs, request, bar.update):
-            if outcome.error is not None and len(jobs) == 1 and not made.errors:
-                raise outcome.error
-            outcomes.append(outcome)
-            if request.verbose:
-                bar.say(line_of(outcome))
+
+    def told(outcome: Outcome, bar: ProgressBar) -> None:
+        if outcome.error is not None and len(jobs) == 1 and not made.errors:
+            raise outcome.error
+        if request.verbose:
+            bar.say(line_of(outcome))
+
+    outcomes = run_jobs(jobs, request, told)
     if request.as_json:
         values = as_json_values(request.stylizer.spec.name, outcomes, made.errors)
         print(json.dumps(values))
@@ -197,27 +236,10 @@ def _mark_of(job: Job, request: Request, content: bytes | None) -> Mark:
 
         return video_mark(job.source, stylizer, options, video)
     source, digest = identity_of(job.source)
-    times = {"from": video.start, "to": video.stop, "fps": video.fps}
-    more: dict[str, Option] = {
-        called: f"{float(value):g}" for called, value in times.items() if value is not None
-    }
-    if more and not is_animation(job):  # a photo among clips
-        more = {}
-    for option, shown in (("side-by-side", video.side_by_side), ("wipe", video.wipe)):
-        if shown:
-            more[option] = True
-    if video.aspect is not None:
-        more["aspect"] = video.aspect
+    more = {k: v for k, v in video.decisive().items() if k in (*_OF_TIME, *_OF_PICTURES)}
+    if any(name in _OF_TIME for name in more) and not is_animation(job):  # a photo among clips
+        more = {name: value for name, value in more.items() if name not in _OF_TIME}
     return mark_of(stylizer, options, source=source, digest=digest, more=more)
-
-
-def _usual(job: Job) -> Mapping[str, Option]:
-    """What the options of such a job are unless one is given."""
-    if not job.is_video:
-        return {**USUAL, "side-by-side": False, "wipe": False}
-    from sakuga.video.marks import USUAL_VIDEO
-
-    return USUAL_VIDEO
 
 
 def _is_there(job: Job, request: Request, as_video: bool) -> bool:

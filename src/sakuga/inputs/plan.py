@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sakuga.errors import InputError, OptionError, OutputError
-from sakuga.images.formats import PICTURE_SUFFIXES, WRITABLE, format_of
+from sakuga.images.formats import PICTURE_SUFFIXES, WRITABLE, need_format
 from sakuga.images.urls import file_name, is_url
 from sakuga.inputs.places import Places, folder_of_results, mark_at
-from sakuga.paths import files_below, kind_of
+from sakuga.paths import files_below, is_same_file, kind_of
 from sakuga.video.options import VIDEO_FORMATS, has_video_suffix, is_live, is_video, may_move
 
 STREAM = "-"  # stdin as an input, stdout as an output
@@ -189,12 +189,9 @@ def _job_to_file(name: str, out: Path | None, file_format: str | None) -> Job:
             )
         kind = {"m4v": "mp4", "apng": "png"}.get(kind, kind)
     else:
-        if format_of(out) is None:
-            raise OptionError(
-                f"{out}: the suffix {out.suffix or '(none)'} is not one Sakuga writes; use .png, "
-                ".jpg, .webp or .gif, or .mp4, .mov, .mkv or .webm for what moves"
-            )
-        kind = format_of(out) or kind
+        kind = need_format(
+            out, ".png, .jpg, .webp or .gif, or .mp4, .mov, .mkv or .webm for what moves"
+        )
     if file_format not in (None, kind):
         raise OptionError(f"--out {out} and --format {file_format} differ; leave one out")
     return Job(name, out, named=True, to_file=True)
@@ -281,7 +278,7 @@ def _check(jobs: list[Job]) -> None:
     places: dict[Path, str] = {}
     for job in jobs:
         assert job.target is not None
-        if _is_same_file(Path(job.source), job.target):
+        if is_same_file(Path(job.source), job.target):
             raise OutputError(
                 f"{job.target}: is the picture to be painted, which is never replaced; "
                 "choose another place with --out"
@@ -292,13 +289,6 @@ def _check(jobs: list[Job]) -> None:
                 f"{job.source} and {other} would both become {job.target}; give each another "
                 "--out, or none"
             )
-
-
-def _is_same_file(source: Path, target: Path) -> bool:
-    try:
-        return target.samefile(source)
-    except (OSError, ValueError):  # one of them is not there, or cannot be looked at
-        return False
 
 
 def _are_results(*sources: str) -> bool:

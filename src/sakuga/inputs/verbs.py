@@ -108,11 +108,10 @@ def paint(
         Print what was done as JSON.
     """
     from sakuga.convert.runs import is_run, style_of
-    from sakuga.inputs.jobs import check_tile, paint_inputs
-    from sakuga.inputs.request import Request
+    from sakuga.inputs.jobs import Request, check_tile, paint_inputs
     from sakuga.inputs.several import choose_styles
     from sakuga.inputs.watch import watch_folders
-    from sakuga.painting.mixture import open_stylizer
+    from sakuga.painting.stylizer import open_stylizer
 
     check_tile(tile)
     given = [str(one) for one in inputs]

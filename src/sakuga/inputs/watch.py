@@ -14,11 +14,9 @@ from pathlib import Path
 
 from sakuga.console import ProgressBar, tell
 from sakuga.errors import OptionError
-from sakuga.inputs.jobs import do_jobs
-from sakuga.inputs.outcome import Outcome
+from sakuga.inputs.jobs import Request, run_jobs
 from sakuga.inputs.places import shown
-from sakuga.inputs.request import Request
-from sakuga.inputs.telling import line_of, row_of, summary, tell_failures
+from sakuga.inputs.telling import Outcome, line_of, row_of, summary, tell_failures
 from sakuga.paths import kind_of
 
 LOOK_EVERY_S = 1.0
@@ -78,24 +76,23 @@ def watch_folders(folders: Sequence[str], requests: Sequence[Request]) -> int:
     outcomes: list[Outcome] = []
     unread: set[str] = set()
     status = 0
+
+    def told(outcome: Outcome, bar: ProgressBar) -> None:
+        outcomes.append(outcome)
+        if requests[0].as_json:
+            print(json.dumps(row_of(outcome)), flush=True)
+        elif outcome.status == "painted" or requests[0].verbose:
+            bar.say(f"{time.strftime('%H:%M:%S')} {line_of(outcome)}")
+            for note in outcome.notes:
+                bar.say(f"{outcome.job.source}: {note}")
+
     try:
         while True:
             for request, arrived in watches:
                 made = request.plan(folders, arrived)
                 errors = [error for error in made.errors if str(error) not in unread]
                 unread = {str(error) for error in made.errors}
-                done = []
-                with ProgressBar("Painting", total=len(made.jobs), quiet=quiet) as bar:
-                    for outcome in do_jobs(made.jobs, request, bar.update):
-                        done.append(outcome)
-                        outcomes.append(outcome)
-                        if request.as_json:
-                            print(json.dumps(row_of(outcome)), flush=True)
-                        elif outcome.status == "painted" or request.verbose:
-                            bar.say(f"{time.strftime('%H:%M:%S')} {line_of(outcome)}")
-                            for note in outcome.notes:
-                                bar.say(f"{outcome.job.source}: {note}")
-                status = max(status, tell_failures(done, errors))
+                status = max(status, tell_failures(run_jobs(made.jobs, request, told), errors))
             time.sleep(LOOK_EVERY_S)
     except KeyboardInterrupt:
         if not (quiet or requests[0].as_json):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import Literal, get_args
 
 from sakuga.errors import OptionError
 
+Progress = Callable[[float], None]  # told the share that is done, up to 1.0
 NamedStroke = Literal["auto", "fine", "bold"]
 Stroke = int | NamedStroke
 STROKES: tuple[NamedStroke, ...] = get_args(NamedStroke)
@@ -53,6 +54,16 @@ class PaintOptions:
     def unusual(self) -> dict[str, str | int | float | bool | None]:
         """Those that are not as usual, by name."""
         return {name: value for name, value in asdict(self).items() if value != USUAL[name]}
+
+
+def part_of(progress: Progress | None, begin: float, end: float) -> Progress:
+    """What a part of the work tells its own progress, if anybody wants to know."""
+
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress(begin + (end - begin) * share)
+
+    return tell
 
 
 def check_strength(strength: float) -> None:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, overload
+from typing import IO, Any, TypedDict, Unpack, overload
 
 import numpy as np
 from PIL import Image
 
 from sakuga.errors import InputError, NotAPhotoError, OptionError, OutputError
 from sakuga.images.colour import Pixels
-from sakuga.images.formats import format_like, format_of
+from sakuga.images.formats import format_like, need_format
 from sakuga.images.marks import Mark, Option, identity_of
 from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.read import picture_of, read_picture
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import check_holds, encode_picture, to_image, write_picture
-from sakuga.painting.mixture import open_stylizer
-from sakuga.painting.options import PaintOptions, Stroke
-from sakuga.painting.stylizer import Stylizer, check_photo
-from sakuga.paths import kind_of
+from sakuga.painting.options import PaintOptions, Progress, Stroke, part_of
+from sakuga.painting.stylizer import Stylizer, check_photo, open_stylizer
+from sakuga.paths import is_same_file, kind_of
 from sakuga.styles import DEFAULT_STYLE, Style
 from sakuga.styles.session import Device
 
@@ -61,47 +60,26 @@ AnyStyle = str | Path | Style | Stylizer
 AnyPhoto = str | Path | bytes | bytearray | memoryview | IO[Any] | Image.Image | Pixels
 
 
+class _Choices(TypedDict, total=False):
+    strength: float
+    keep_colour: bool
+    max_side: int | None
+    stroke: Stroke
+    device: Device
+    threads: int | None
+    out: str | Path | None
+    overwrite: bool
+
+
+@overload
+def paint(photo: Pixels, style: AnyStyle = ..., **choices: Unpack[_Choices]) -> Pixels: ...
 @overload
 def paint(
-    photo: Pixels,
-    style: AnyStyle = ...,
-    *,
-    strength: float = ...,
-    keep_colour: bool = ...,
-    max_side: int | None = ...,
-    stroke: Stroke = ...,
-    device: Device = ...,
-    threads: int | None = ...,
-    out: str | Path | None = ...,
-    overwrite: bool = ...,
-) -> Pixels: ...
-@overload
-def paint(
-    photo: bytes | bytearray | memoryview,
-    style: AnyStyle = ...,
-    *,
-    strength: float = ...,
-    keep_colour: bool = ...,
-    max_side: int | None = ...,
-    stroke: Stroke = ...,
-    device: Device = ...,
-    threads: int | None = ...,
-    out: str | Path | None = ...,
-    overwrite: bool = ...,
+    photo: bytes | bytearray | memoryview, style: AnyStyle = ..., **choices: Unpack[_Choices]
 ) -> bytes: ...
 @overload
 def paint(
-    photo: str | Path | IO[Any] | Image.Image,
-    style: AnyStyle = ...,
-    *,
-    strength: float = ...,
-    keep_colour: bool = ...,
-    max_side: int | None = ...,
-    stroke: Stroke = ...,
-    device: Device = ...,
-    threads: int | None = ...,
-    out: str | Path | None = ...,
-    overwrite: bool = ...,
+    photo: str | Path | IO[Any] | Image.Image, style: AnyStyle = ..., **choices: Unpack[_Choices]
 ) -> Image.Image: ...
 def paint(
     photo: AnyPhoto,
@@ -150,7 +128,7 @@ def paint(
     picture = open_photo(photo, options.max_side)
     in_bytes = isinstance(photo, bytes | bytearray | memoryview)
     if target is not None:
-        check_holds(picture, format_of(target) or "", str(target))
+        check_holds(picture, need_format(target), str(target))
     elif not in_bytes:
         picture = replace(picture, frames=picture.frames[:1])
     painted = paint_picture(picture, stylizer, options)
@@ -217,14 +195,9 @@ def check_target(target: Path, photo: AnyPhoto, *, overwrite: bool) -> Path:
         OptionError: its suffix is of no format that is written.
         OutputError: it is there already, or is the photo.
     """
-    if format_of(target) is None:
-        raise OptionError(
-            f"{target}: the suffix {target.suffix or '(none)'} is not one Sakuga writes; use "
-            ".png, .jpg, .webp or .gif"
-        )
+    need_format(target)
     found = kind_of(target)
-    named = Path(photo) if isinstance(photo, str | Path) else None
-    if named is not None and kind_of(named) == found == "file" and target.samefile(named):
+    if found == "file" and isinstance(photo, str | Path) and is_same_file(target, Path(photo)):
         raise OutputError(f"{target}: is the photo, which is never replaced; choose another")
     if found != "nothing" and not (overwrite and found == "file"):
         raise OutputError(f"{target}: is there already; choose another, or say overwrite=True")
@@ -235,18 +208,13 @@ def paint_picture(
     picture: Picture,
     stylizer: Stylizer,
     options: PaintOptions,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Picture:
     """Paint every frame, shrunk first if the options say so; alpha, times and EXIF data stay."""
     count = len(picture.frames)
 
     def painted() -> Iterator[Frame]:
         for index, frame in enumerate(picture.frames):
-
-            def advance(share: float, index: int = index) -> None:
-                if progress is not None:
-                    progress((index + share) / count)
-
             height, width = frame.colour.shape[:2]
             small = shrink(frame, fit_within((width, height), options.max_side))
             anime = stylizer(
@@ -254,7 +222,7 @@ def paint_picture(
                 strength=options.strength,
                 keep_colour=options.keep_colour,
                 stroke=options.stroke,
-                progress=advance,
+                progress=part_of(progress, index / count, (index + 1) / count),
             )
             yield replace(small, colour=anime)
 

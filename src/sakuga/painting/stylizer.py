@@ -1,9 +1,11 @@
-"""One loaded style: photo in, anime out."""
+"""One loaded style, or several mixed: photo in, anime out, with strokes of the right weight."""
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
-from collections.abc import Callable
+import re
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +16,20 @@ import numpy as np
 from sakuga.errors import InputError, NotAPhotoError, OptionError, StyleError, one_line
 from sakuga.files import sha256_of
 from sakuga.images.colour import Pixels
-from sakuga.images.picture import Frame, shrink
+from sakuga.images.picture import Frame, fit_within, shrink
 from sakuga.images.read import to_float, to_pixels
 from sakuga.painting.blending import blend
-from sakuga.painting.options import Stroke, check_strength, check_whole
+from sakuga.painting.options import (
+    Progress,
+    Stroke,
+    check_strength,
+    check_stroke,
+    check_whole,
+    part_of,
+)
 from sakuga.painting.tiling import paint_tiles
 from sakuga.painting.upscale import redraw
-from sakuga.painting.working_size import working_size
-from sakuga.styles import DEFAULT_STYLE, GRAPH_INPUT, GRAPH_OUTPUT, Style, find
+from sakuga.styles import DEFAULT_STYLE, GRAPH_INPUT, GRAPH_OUTPUT, Style, StyleSpec, find
 from sakuga.styles.session import Device, open_session, run_options
 
 _MOST_THREADS = 1024
@@ -29,6 +37,12 @@ AUTO_TILE_PIXELS = 1024
 # A network that sees the whole picture keeps up to 2.2 kB a pixel (CartoonGAN): 9 GB at this size.
 WHOLE_LIMIT_PIXELS = 2048 * 2048
 _PAINTING_SHARE = 0.6  # of the time for a large photo, about; the rest brings it to full size
+# 1182 x 887 fills most of a screen or a page as it is, and styles are trained on pictures of
+# 0.1 to 0.4 megapixels, shown at that size.
+_AREAS = {"auto": 2**20, "bold": 2**18}  # pixels
+# Up to here strokes are at most a fifth finer, and texture seen at 768 pixels stays within 10 %.
+_TOLERANCE = 1.5  # times the area
+_PART = re.compile(r"(?P<style>.+):(?P<share>\d*\.?\d+)")
 
 
 class Stylizer:
@@ -85,7 +99,7 @@ class Stylizer:
         strength: float = 1.0,
         keep_colour: bool = False,
         stroke: Stroke = "auto",
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
     ) -> Pixels:
         """Paint a photo.
 
@@ -95,7 +109,7 @@ class Stylizer:
             keep_colour: keep the photo's colours (its low-frequency chroma); lines and lightness
                 are the style's.
             stroke: at which size to paint, for strokes of the right weight; the result has the
-                photo's size whatever it is. See `sakuga.painting.working_size`.
+                photo's size whatever it is. See `sakuga.painting.stylizer`.
             progress: called with the share that is done, up to 1.0.
 
         Returns:
@@ -117,19 +131,10 @@ class Stylizer:
             anime = self._paint(photo, progress)
             blend(photo, anime, strength=strength, keep_colour=keep_colour)
             return anime
-
-        def painting(share: float) -> None:
-            if progress is not None:
-                progress(_PAINTING_SHARE * share)
-
-        def redrawing(share: float) -> None:
-            if progress is not None:
-                progress(_PAINTING_SHARE + (1 - _PAINTING_SHARE) * share)
-
         small = shrink(Frame(photo), size).colour
-        painted = self._paint(small, painting)
+        painted = self._paint(small, part_of(progress, 0, _PAINTING_SHARE))
         blend(small, painted, strength=1, keep_colour=keep_colour)
-        anime = redraw(painted, (width, height), redrawing)
+        anime = redraw(painted, (width, height), part_of(progress, _PAINTING_SHARE, 1))
         blend(photo, anime, strength=strength, keep_colour=False)
         return anime
 
@@ -147,7 +152,7 @@ class Stylizer:
         shared._session, _ = open_session(self.style.path, "cpu", shared.threads)
         return shared
 
-    def _paint(self, photo: Pixels, progress: Callable[[float], None] | None) -> Pixels:
+    def _paint(self, photo: Pixels, progress: Progress | None) -> Pixels:
         """Run the graph over a photo at its own size, in tiles if it is large."""
         return paint_tiles(
             photo,
@@ -203,3 +208,134 @@ def check_photo(photo: Pixels) -> None:
         raise NotAPhotoError(f"photo is {found:.80}; it must be a numpy array of uint8")
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
         raise NotAPhotoError(f"photo has the shape {photo.shape}; it must be (H, W, 3), not empty")
+
+
+def working_size(size: tuple[int, int], stroke: Stroke) -> tuple[int, int]:
+    """The (width, height) at which a photo of this (width, height) is painted, never larger.
+
+    A style draws strokes of a few pixels. Painted with all its 12 megapixels, a photo that is then
+    seen on a screen has strokes too fine to see; painted with one megapixel, it looks drawn.
+
+    Args:
+        size: of the photo.
+        stroke: "auto": one megapixel (2^20), if the photo has more than one and a half; "bold": a
+            quarter of that, for strokes twice as wide; "fine": the photo's own size; a number: the
+            longer side, pixels.
+
+    Raises:
+        OptionError: stroke is none of these.
+    """
+    check_stroke(stroke)
+    width, height = size
+    if stroke == "fine":
+        return size
+    if not isinstance(stroke, str):
+        return fit_within(size, stroke)
+    area = _AREAS[stroke]
+    if width * height <= _TOLERANCE * area:
+        return size
+    scale = math.sqrt(area / (width * height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+class StyleMixture(Stylizer):
+    """Several styles, whose results are mixed pixel by pixel; used like a `Stylizer`.
+
+    Args:
+        parts: a style's name or file and its share; the shares add up to 1.
+        device, threads, tile: as for `Stylizer`; a mixture is tiled if all its styles can be.
+
+    Raises:
+        OptionError: fewer than two parts, or shares that do not add up to 1.
+        StyleError, DeviceError: as for `Stylizer`.
+    """
+
+    def __init__(
+        self,
+        parts: list[tuple[str, float]],
+        *,
+        device: Device = "auto",
+        threads: int | None = None,
+        tile: int | Literal["auto", "none"] = "auto",
+    ) -> None:
+        total = sum(share for _, share in parts)
+        if len(parts) < 2 or any(share <= 0 for _, share in parts) or abs(total - 1) > 1e-3:
+            shares = " + ".join(f"{share:g}" for _, share in parts)
+            raise OptionError(
+                f"the shares of a mixture are {shares} = {total:g}; there must be two or more, "
+                "each above 0, and they must add up to 1"
+            )
+        self._parts = [
+            (Stylizer(style, device=device, threads=threads, tile=tile), share)
+            for style, share in parts
+        ]
+        self._tile = tile
+        self.spec = _mixed_spec([(stylizer.spec, share) for stylizer, share in self._parts])
+        self.style = Style(self.spec, self._parts[0][0].style.path, "file")
+        self.device = self._parts[0][0].device
+        self.threads = self._parts[0][0].threads
+
+    @cached_property
+    def weights(self) -> str:
+        """12 hexadecimal digits of the styles' files and shares."""
+        parts = "+".join(f"{stylizer.weights}:{share:g}" for stylizer, share in self._parts)
+        return hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+    def for_calls(self, calls: int) -> StyleMixture:
+        """The same mixture for so many calls at once, which share out its threads (on the CPU)."""
+        shared = copy(self)
+        shared._parts = [(stylizer.for_calls(calls), share) for stylizer, share in self._parts]
+        shared.threads = shared._parts[0][0].threads
+        return shared
+
+    def _run(self, window: Pixels) -> Pixels:
+        """Paint a window with each style, and mix."""
+        mixed = np.zeros(window.shape, np.float32)
+        for stylizer, share in self._parts:
+            mixed += np.float32(share) * stylizer._run(window)
+        return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+
+def open_stylizer(
+    style: str | Path | Style,
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    tile: int | Literal["auto", "none"] = "auto",
+) -> Stylizer:
+    """A `Stylizer` for a style, or a `StyleMixture` for text like "novel:0.6+storybook:0.4".
+
+    Raises:
+        OptionError, StyleError, DeviceError: as for the two classes.
+    """
+    parts = parse_mixture(style) if isinstance(style, str) else None
+    if parts is None:
+        return Stylizer(style, device=device, threads=threads, tile=tile)
+    return StyleMixture(parts, device=device, threads=threads, tile=tile)
+
+
+def parse_mixture(text: str) -> list[tuple[str, float]] | None:
+    """The styles and shares in "novel:0.6+storybook:0.4"; None for anything else, as one style."""
+    matches = [_PART.fullmatch(part) for part in text.split("+")]
+    if any(match is None for match in matches):
+        return None
+    return [(match["style"], float(match["share"])) for match in matches if match]
+
+
+def _mixed_spec(parts: list[tuple[StyleSpec, float]]) -> StyleSpec:
+    """What holds for all styles of a mixture."""
+    specs = [spec for spec, _ in parts]
+    radii = [spec.receptive_radius for spec in specs]
+    local = [radius for radius in radii if radius is not None]
+    credits = [line for spec in specs for line in spec.attribution]
+    return StyleSpec(
+        name="-".join(f"{spec.name}-{100 * share:.0f}" for spec, share in parts)[:64],
+        version="+".join(spec.version for spec in specs),
+        description=" and ".join(f"{100 * share:.0f} % {spec.name}" for spec, share in parts),
+        size_multiple=math.lcm(*(spec.size_multiple for spec in specs)),
+        minimum_side=max(spec.minimum_side for spec in specs),
+        receptive_radius=max(local) if len(local) == len(radii) else None,
+        licence=" AND ".join(dict.fromkeys(spec.licence or "LicenseRef-unknown" for spec in specs)),
+        attribution=tuple(dict.fromkeys(credits)),
+        training={spec.name: f"{100 * share:.0f} %" for spec, share in parts},
+    )

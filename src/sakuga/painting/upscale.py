@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sakuga.images.colour import LUMA, Pixels
+from sakuga.painting.options import Progress
 
 Planes = NDArray[np.float32]  # (C, H, W), grey levels
 
@@ -56,7 +57,7 @@ class _Weights:
 def redraw(
     painted: Pixels,
     size: tuple[int, int],
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
     *,
     band_rows: int = BAND_ROWS,
 ) -> Pixels:

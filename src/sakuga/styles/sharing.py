@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from sakuga.errors import InputError, OptionError, OutputError, StyleError
-from sakuga.files import sha256_of, write_bytes
+from sakuga.errors import OptionError, OutputError, StyleError
+from sakuga.files import reading, sha256_of, write_bytes
 from sakuga.images.urls import fetch, is_url
 from sakuga.styles.session import open_session
 from sakuga.styles.spec import GRAPH_INPUT, GRAPH_OUTPUT, Style, add, read_spec
@@ -152,16 +152,10 @@ def _read(source: str, max_bytes: int) -> bytes:
     if is_url(source):
         return fetch(source, max_bytes=max_bytes)
     path = Path(source)
-    try:
+    with reading(path):
         if path.stat().st_size > max_bytes:
             raise StyleError(f"{path}: is larger than {max_bytes / 1e6:g} MB")
         return path.read_bytes()
-    except FileNotFoundError as error:
-        raise StyleError(f"{path}: there is no such file; check the spelling") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:  # a zero byte in it
-        raise InputError(f"{str(path)!r}: cannot be a file name ({error}); check it") from error
 
 
 def _checked(source: str, content: bytes, sha256: str | None) -> bytes:

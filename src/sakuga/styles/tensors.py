@@ -1,4 +1,4 @@
-"""The learned tensors of a style: to start from, and as a safetensors file for what reads those."""
+"""The learned tensors of a style: read, stored as float32 or float16, written as safetensors."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from sakuga.errors import StyleError
 from sakuga.files import replacing
-from sakuga.styles.precision import store_full
 from sakuga.styles.spec import SPEC_KEY, Style, spec_to_json
 
 _WRAPPER = "generator."  # before the names of a network that Sakuga exported
+_HALF_SUFFIX = ".half"
 
 
 def write_tensors(style: Style, out: Path) -> int:
@@ -70,3 +70,34 @@ def _is_learned(tensor: onnx.TensorProto, graph: onnx.GraphProto) -> bool:
     return not any(
         tensor.name in node.input for node in graph.node if node.op_type in ("Resize", "Clip")
     )
+
+
+def store_half(model: onnx.ModelProto) -> None:
+    """Store every float32 weight of two or more dimensions as float16 behind a Cast."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2:
+            continue
+        name = tensor.name
+        half = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}{_HALF_SUFFIX}"))
+        cast = helper.make_node("Cast", [f"{name}{_HALF_SUFFIX}"], [name], to=TensorProto.FLOAT)
+        casts.append(cast)
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(casts + nodes)
+
+
+def store_full(model: onnx.ModelProto) -> None:
+    """Store every weight that is float16 behind a Cast as float32; the inverse of `store_half`."""
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    nodes = []
+    for node in model.graph.node:
+        tensor = tensors.get(node.input[0]) if node.op_type == "Cast" else None
+        if tensor is None or tensor.data_type != TensorProto.FLOAT16:
+            nodes.append(node)
+            continue
+        full = numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(numpy_helper.from_array(full, node.output[0]))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)

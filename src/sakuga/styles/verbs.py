@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
+from typing import Any
 
 from cyclopts import App
 
@@ -19,9 +21,21 @@ def list_styles(*, json: bool = False) -> None:
     json
         Print all that is known of them as JSON.
     """
-    from sakuga.styles.listing import print_styles
+    from sakuga.styles.listing import facts_of
+    from sakuga.styles.spec import DEFAULT_STYLE, installed
 
-    print_styles(as_json=json)
+    styles = installed()
+    if json:
+        print(dumps([facts_of(style) for style in styles], indent=2))
+        return
+    width = max((len(style.spec.name) for style in styles), default=0)
+    for style in styles:
+        notes = ["the default"] if style.spec.name == DEFAULT_STYLE else []
+        notes += ["added"] if style.origin != "shipped" else []
+        told = f"  ({', '.join(notes)})" if notes else ""
+        print(f"{style.spec.name:<{width}}  {style.spec.description}{told}")
+    if not styles:
+        print("no style is installed; add one with  sakuga styles add FILE")
 
 
 @styles_app.command(name="show")
@@ -35,9 +49,26 @@ def show_style(style: str, *, json: bool = False) -> None:
     json
         Print it as JSON.
     """
-    from sakuga.styles.listing import print_style
+    from sakuga.styles.listing import facts_of
+    from sakuga.styles.spec import find
 
-    print_style(style, as_json=json)
+    facts = facts_of(find(style))
+    if json:
+        print(dumps(facts, indent=2))
+        return
+    for key, value in facts.items():
+        lines = _lines(value)
+        print(f"{key.replace('_', ' '):<18}{lines[0] if lines else '-'}")
+        for line in lines[1:]:
+            print(" " * 18 + line)
+
+
+def _lines(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [f"{key}: {item}" for key, item in value.items()]
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return ["not tileable" if value is None else str(value) or "-"]
 
 
 @styles_app.command(name="add")

@@ -11,13 +11,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from sakuga.console import noted_ctrl_c
 from sakuga.errors import TrainingError
 from sakuga.models.vgg import load_vgg
 from sakuga.train.batches import draw_batch, draw_trial, open_samplers
 from sakuga.train.checkpoint import build_generator, keep_checkpoint, save_checkpoint
 from sakuga.train.config import CHECKPOINT, TrainConfig, check_objective
 from sakuga.train.distributed import any_rank, mean_over_ranks, open_fabric
-from sakuga.train.interrupt import noted_ctrl_c
 from sakuga.train.log import RunLog
 from sakuga.train.objective import Batch, generator_terms, uses_cel
 from sakuga.train.pace import Pace
@@ -34,6 +34,7 @@ from sakuga.train.state import (
 
 Progress = Callable[[int, dict[str, float]], None]  # steps done, latest terms
 Planned = Callable[[TrainConfig, int, float], None]  # the plan, steps done, seconds left
+STOPPING = "sakuga: stopping when this step is done and saved; Ctrl-C again ends at once"
 KEPT = 5  # checkpoints, of the last contact sheets
 
 
@@ -126,7 +127,7 @@ def train(
 
     with (
         contextlib.closing(log) if log else contextlib.nullcontext(),
-        noted_ctrl_c(speaks=fabric.is_global_zero) as asked,
+        noted_ctrl_c(STOPPING if fabric.is_global_zero else "", insists=True) as asked,
     ):
         if pace:
             pace.start_anew()

@@ -17,12 +17,17 @@ from torch import Tensor, nn
 from sakuga.errors import TrainingError
 from sakuga.models.discriminators import CartoonDiscriminator, PatchDiscriminator
 from sakuga.models.local import Painting
-from sakuga.train.checkpoint import build_generator, load_checkpoint, load_weights
+from sakuga.train.checkpoint import (
+    build_generator,
+    load_checkpoint,
+    load_weights,
+    starting_credits,
+    starting_weights,
+)
 from sakuga.train.collapse import check_health, check_terms, check_weights, measure_health
 from sakuga.train.config import TrainConfig, config_to_json
 from sakuga.train.distributed import mean_over_ranks
 from sakuga.train.objective import Batch, discriminator_terms, generator_terms
-from sakuga.train.starting import starting_credits, starting_weights
 
 Terms = dict[str, Tensor]  # of the objective, by name
 Look = Callable[..., Any]  # a network that is only looked through

@@ -14,9 +14,8 @@ from sakuga.evaluate.command import a_sample, cache_folder
 from sakuga.evaluate.features import FeatureNetwork
 from sakuga.evaluate.measure import painted_pictures
 from sakuga.evaluate.metrics import Features, kid
-from sakuga.evaluate.sources import Item, list_pictures
 from sakuga.evaluate.statistics import BARS, fit, medians
-from sakuga.evaluate.systems import System
+from sakuga.evaluate.systems import Item, System, list_pictures
 from sakuga.evaluate.views import cached_features
 from sakuga.images.colour import Pixels
 from sakuga.images.read import to_float, to_pixels

@@ -1,11 +1,11 @@
 """Clips in, anime clips out, with their sound and timing.
 
     decode     a file, camera or stream -> upright RGB frames and their times
-    rehearsal  one grey frame through all that follows, before the first one is painted
     painter    a frame -> anime, painted once for a still shot
     deflicker  anime frames -> calmer ones, blended along the `motion` of the source
     segments   anime frames -> a row of short encoded files, so that a killed job resumes
-    choices    which tracks of the source go into the result: `tracks` copied, `sound` encoded again
+    choices    which tracks of the source go into the result, tried before the first frame is
+               painted: `tracks` copied, `sound` encoded again
     mux        segments + tracks + chapters -> the file the user asked for
     pipeline   all of it, with decoding, painting and encoding side by side
 

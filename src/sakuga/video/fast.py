@@ -11,8 +11,8 @@ from sakuga.errors import OptionError
 from sakuga.images.picture import Frame, shrink
 from sakuga.painting.blending import CHROMA_RADIUS, blend
 from sakuga.painting.options import PaintOptions
+from sakuga.painting.stylizer import working_size
 from sakuga.painting.upscale import redraw
-from sakuga.painting.working_size import working_size
 from sakuga.styles import StyleSpec
 from sakuga.video.deflicker import BLOCK, block_means
 from sakuga.video.frames import Pixels

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +15,10 @@ import av
 import av.error
 import numpy as np
 
+from sakuga.console import noted_ctrl_c
 from sakuga.errors import OutputError, SakugaError
 from sakuga.video.animated import AnimatedClip
+from sakuga.video.choices import rehearse
 from sakuga.video.containers import container_for
 from sakuga.video.decode import Clip, ClipFrame
 from sakuga.video.deflicker import NOT_FOLLOWED, can_follow
@@ -29,11 +29,9 @@ from sakuga.video.options import (
 )
 from sakuga.video.painter import Painter, Painting
 from sakuga.video.prefetch import Ahead, Behind
-from sakuga.video.recorder import Painted, Recorder
-from sakuga.video.rehearsal import rehearse
+from sakuga.video.recorder import SWEEP_S, Painted, Recorder, crop_to
 from sakuga.video.segments import Encoding, Parts, Segment
 from sakuga.video.tracks import Window
-from sakuga.video.wipe import SWEEP_S, crop_to
 
 if TYPE_CHECKING:
     from sakuga.video.choices import Choices
@@ -169,7 +167,7 @@ class Job:
         )
         encoder = Behind(recorder.take, _FRAMES_BEHIND)
         try:
-            with _interruptible() as stopped:
+            with noted_ctrl_c() as stopped:
                 for index, frame, painting in self._begun(frames, stopped):
                     assert frame.picture is not None
                     anime = painting.anime.result()
@@ -264,23 +262,3 @@ def _kept(parts: Parts) -> str:
     if not parts.finished():
         return "nothing is kept; make room and start again"
     return f"what is painted is kept in {parts.folder.name}, make room and go on with --resume"
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event; a second one interrupts as usual."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(*_: object) -> None:
-        stopped.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)

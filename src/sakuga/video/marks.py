@@ -9,24 +9,14 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
-from sakuga.images.marks import Mark, Option, identity_of, parse_mark
-from sakuga.painting.options import USUAL, PaintOptions
+from sakuga.images.marks import Mark, identity_of, parse_mark
+from sakuga.painting.options import PaintOptions
 from sakuga.painting.pictures import mark_of
 from sakuga.video.options import VideoOptions, is_live
 
 if TYPE_CHECKING:
     from sakuga.painting.stylizer import Stylizer
 
-# The options that decide what a video looks like -> what the command line calls them.
-_CALLED = {
-    **{"start": "from", "stop": "to", "seconds": "seconds", "fps": "fps", "codec": "codec"},
-    **{"crf": "crf", "side_by_side": "side-by-side", "steady": "steady", "fast": "fast"},
-    **{"wipe": "wipe", "aspect": "aspect"},
-}
-_AS_USUAL = VideoOptions()
-USUAL_VIDEO: dict[str, Option] = dict(USUAL) | {
-    called: getattr(_AS_USUAL, name) for name, called in _CALLED.items()
-}
 # Where a mark lies in each kind of file: these tags survive the writing and are read again.
 _TAGS = {"mp4": "encoding_tool", "mov": "comment", "matroska": "SAKUGA", "webm": "SAKUGA"}
 _OLD_MARK = re.compile(r"\n?Sakuga \S+ \{.*\}")
@@ -41,13 +31,7 @@ def video_mark(
         InputError: the source cannot be read.
     """
     name, digest = (source.partition(":")[0], "") if is_live(source) else identity_of(source)
-    chosen: dict[str, Option] = {}
-    for field, called in _CALLED.items():
-        value = getattr(options, field)
-        if value != getattr(_AS_USUAL, field):
-            plain = value is None or isinstance(value, str | int | float)
-            chosen[called] = value if plain else f"{float(value):g}"
-    return mark_of(stylizer, painting, source=name, digest=digest, more=chosen)
+    return mark_of(stylizer, painting, source=name, digest=digest, more=options.decisive())
 
 
 def read_video_mark(path: Path) -> Mark | None:

@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from sakuga.errors import OptionError
+from sakuga.painting.options import USUAL
 from sakuga.paths import fitted
 
 VIDEO_SUFFIXES = frozenset(
@@ -21,20 +23,25 @@ VIDEO_SUFFIXES = frozenset(
 VIDEO_FORMATS = ("mp4", "mov", "mkv", "webm")  # that `--format` takes
 ANIMATED_SUFFIXES = frozenset((".gif", ".webp", ".png", ".apng", ".avif"))  # pictures that may move
 LIVE_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "rtp://", "udp://", "srt://")
-Time = Fraction | float | str | None
-Rate = Fraction | float | str | None
+Time = Fraction | float | str
+Rate = Fraction | float | str
 
 _UNIT_SECONDS = {"h": Fraction(3600), "m": Fraction(60), "s": Fraction(1), "ms": Fraction(1, 1000)}
 _TIME_WITH_UNITS = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+")
 _TIME_WITH_COLONS = re.compile(r"(?:(?:\d+:)?[0-5])?\d:[0-5]?\d(?:\.\d+)?|\d+(?:\.\d+)?")
 
 
-def parse_time(text: str) -> Fraction:
-    """Read a time as seconds: "90", "90s", "1m30s", "1500ms", "1:30" or "00:01:30.5".
+def parse_time(time: Time) -> Fraction:
+    """Read a time as seconds: "90", "90s", "1m30s", "1500ms", "1:30", "00:01:30.5" or 90.5.
+
+    A float means what it is printed as.
 
     Raises:
         OptionError: for anything else, negative times included.
     """
+    if isinstance(time, Fraction):
+        return time
+    text = str(time)
     cleaned = text.strip().lower()
     if _TIME_WITH_COLONS.fullmatch(cleaned):
         seconds = Fraction(0)
@@ -47,18 +54,21 @@ def parse_time(text: str) -> Fraction:
     raise OptionError(f"{text!r} is not a time: write 90s, 1m30s or 00:01:30.5")
 
 
-def parse_rate(text: str) -> Fraction:
-    """Read frames per second: "24", "23.976" (meaning 24000/1001) or "30000/1001"."""
+def parse_rate(rate: Rate) -> Fraction:
+    """Read frames per second: 24, "23.976" (meaning 24000/1001) or "30000/1001"."""
+    if isinstance(rate, Fraction):
+        return rate
+    text = str(rate)
     try:
-        rate = Fraction(text.strip())
+        number = Fraction(text.strip())
     except (ValueError, ZeroDivisionError) as error:
         raise OptionError(
             f"{text!r} is not a frame rate: write 24, 23.976 or 30000/1001"
         ) from error
-    if "/" in text or rate.denominator == 1:
-        return rate
-    film = Fraction(round(rate * 1001 / 1000) * 1000, 1001)  # 23.976, 29.97, 59.94
-    return film if abs(film - rate) < Fraction(1, 100) else rate
+    if "/" in text or number.denominator == 1:
+        return number
+    film = Fraction(round(number * 1001 / 1000) * 1000, 1001)  # 23.976, 29.97, 59.94
+    return film if abs(film - number) < Fraction(1, 100) else number
 
 
 def parse_aspect(text: str | None) -> Fraction | None:
@@ -76,28 +86,6 @@ def parse_aspect(text: str | None) -> Fraction | None:
     if not Fraction(1, 10) <= aspect <= 10:
         raise OptionError(f"--aspect {text} is too thin; from 1:10 to 10:1 can be cut out")
     return aspect
-
-
-def as_seconds(time: Time) -> Fraction | None:
-    """A time in any of its forms, exactly; a float means what it is printed as.
-
-    Raises:
-        OptionError: it is no time, or negative.
-    """
-    if time is None or isinstance(time, Fraction):
-        return time
-    return parse_time(str(time))
-
-
-def as_rate(rate: Rate) -> Fraction | None:
-    """Frames per second in any of its forms: 24, 23.976 (24000/1001), "30000/1001".
-
-    Raises:
-        OptionError: it is no rate.
-    """
-    if rate is None or isinstance(rate, Fraction):
-        return rate
-    return parse_rate(str(rate))
 
 
 @dataclass(frozen=True)
@@ -165,9 +153,22 @@ class VideoOptions:
         """True if an animation is to be shown as pictures never are."""
         return self.preview or self.wipe or self.aspect is not None
 
+    def unusual(self) -> dict[str, Any]:
+        """The options that were given, by name."""
+        return {name: value for name, value in vars(self).items() if value != _USUAL[name]}
+
+    def decisive(self) -> dict[str, str | int | float | bool | None]:
+        """What of them decides how the result looks, as a mark holds it."""
+        return {
+            _DECISIVE[name]: f"{float(value):g}" if isinstance(value, Fraction) else value
+            for name, value in self.unusual().items()
+            if name in _DECISIVE
+        }
+
     def __post_init__(self) -> None:
-        for name, convert in (("start", as_seconds), ("stop", as_seconds), ("fps", as_rate)):
-            object.__setattr__(self, name, convert(getattr(self, name)))
+        for name, parse in (("start", parse_time), ("stop", parse_time), ("fps", parse_rate)):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, parse(value))
         for option, time in (("--from", self.start), ("--to", self.stop)):
             if time is not None and time < 0:
                 raise OptionError(f"{option} must not be before 0, found {float(time):g}s")
@@ -185,6 +186,16 @@ class VideoOptions:
         parse_aspect(self.aspect)
         if self.segment_frames < 1:
             raise ValueError(f"segment_frames must be at least 1, found {self.segment_frames}")
+
+
+_USUAL = vars(VideoOptions())
+# The options that decide what a video looks like -> what the command line calls them.
+_DECISIVE = {
+    **{"start": "from", "stop": "to", "seconds": "seconds", "fps": "fps", "codec": "codec"},
+    **{"crf": "crf", "side_by_side": "side-by-side", "steady": "steady", "fast": "fast"},
+    **{"wipe": "wipe", "aspect": "aspect"},
+}
+USUAL_MOVING = dict(USUAL) | {called: _USUAL[name] for name, called in _DECISIVE.items()}
 
 
 def parts_folder(target: Path) -> Path:

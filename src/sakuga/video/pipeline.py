@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import av
 import av.error
@@ -14,7 +16,7 @@ from sakuga.images.urls import fetch
 from sakuga.painting.options import PaintOptions, Stroke
 from sakuga.painting.pictures import AnyStyle
 from sakuga.painting.stylizer import Stylizer
-from sakuga.paths import kind_of
+from sakuga.paths import is_same_file, kind_of
 from sakuga.styles import DEFAULT_STYLE
 from sakuga.video.animated import AnimatedClip
 from sakuga.video.containers import choose_codec
@@ -27,14 +29,11 @@ from sakuga.video.options import (
     Rate,
     Time,
     VideoOptions,
-    as_rate,
-    as_seconds,
     is_address,
     is_live,
     may_move,
 )
 from sakuga.video.painter import HasWeights, Painter, Paints
-from sakuga.video.segments import describe
 
 
 def paint_video(
@@ -47,9 +46,9 @@ def paint_video(
     max_side: int | None = None,
     stroke: Stroke = "auto",
     overwrite: bool = False,
-    start: Time = None,
-    stop: Time = None,
-    fps: Rate = None,
+    start: Time | None = None,
+    stop: Time | None = None,
+    fps: Rate | None = None,
     options: VideoOptions | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> VideoResult:
@@ -62,7 +61,7 @@ def paint_video(
         strength: 0 (the source) to 1 (the style).
         keep_colour: keep the colours of the source.
         max_side: pixels; larger frames are shrunk so that their longer side is this.
-        stroke: weight of the strokes in large frames, see `sakuga.painting.working_size`.
+        stroke: weight of the strokes in large frames, see `sakuga.painting.stylizer`.
         start, stop: the part to paint, as times of the clip: "1m30s", "00:01:30.5", 90, 90.5 or a
             Fraction of seconds.
         fps: frames per second of the result, as "23.976", 24 or a Fraction; None: the times of the
@@ -80,13 +79,15 @@ def paint_video(
         OutputError: the file cannot be written, exists, or is the source.
         OptionError: options that contradict each other or the file's kind.
     """
+    times = {"start": start, "stop": stop, "fps": fps}
+    given: dict[str, Any] = {name: value for name, value in times.items() if value is not None}
     return paint_clip(
         source,
         out,
         style=style,
         painting=PaintOptions(strength, keep_colour, max_side, stroke),
         overwrite=overwrite,
-        options=_with_times(options or VideoOptions(), start, stop, fps),
+        options=replace(options or VideoOptions(), **given),
         on_progress=on_progress,
     )
 
@@ -113,8 +114,7 @@ def paint_clip(
     target = Path(out) if out is not None else default_target(source, style_name(stylizer))
     codec = choose_codec(target, options.codec, options.crf)
     _refuse_target(source, target, overwrite=overwrite or options.resume)
-    clip = open_clip(source, options, painting.max_side)
-    try:
+    with closing(open_clip(source, options, painting.max_side)) as clip:
         painter = (FastPainter if options.fast else Painter)(stylizer, painting)
         job = Job(clip, target, codec, options, painter)
         if isinstance(stylizer, Stylizer):
@@ -126,27 +126,13 @@ def paint_clip(
             "style": _style_identity(stylizer),
             **asdict(painting),
             "part": [str(options.start), str(options.stop), str(options.fps)],
-            "side_by_side": options.side_by_side,
-            "wipe": options.wipe,
-            "aspect": options.aspect,
-            "fast": options.fast,
+            **{name: getattr(options, name) for name in ("side_by_side", "wipe", "aspect", "fast")},
             "steady": describe_steady() if options.steady else "no",
             "segment_frames": options.segment_frames,
-            "encoding": describe(job.encoding),
+            "encoding": {key: str(value) for key, value in asdict(job.encoding).items()},
             "ffmpeg": [list(version) for version in av.library_versions.values()],
         }
         return job.run(described, overwrite=overwrite, on_progress=on_progress)
-    finally:
-        clip.close()
-
-
-def _with_times(options: VideoOptions, start: Time, stop: Time, fps: Rate) -> VideoOptions:
-    return replace(
-        options,
-        start=options.start if start is None else as_seconds(start),
-        stop=options.stop if stop is None else as_seconds(stop),
-        fps=options.fps if fps is None else as_rate(fps),
-    )
 
 
 def default_target(source: str | Path, style: str) -> Path:
@@ -177,8 +163,7 @@ def open_clip(
 
 def _refuse_target(source: str | Path, target: Path, *, overwrite: bool) -> None:
     found = kind_of(target)
-    own = not is_address(source) and kind_of(Path(source)) != "nothing"
-    if found != "nothing" and own and target.samefile(source):
+    if not is_address(source) and is_same_file(target, Path(source)):
         raise OutputError(f"{target}: is the source itself; choose another name with --out")
     if found == "folder":
         raise OutputError(f"{target}: is a folder; choose another name with --out")
@@ -190,7 +175,7 @@ def load_painter(style: AnyStyle | Paints) -> Paints:
     """Return `style` if it can paint already, else the `Stylizer` of that name, path or mixture."""
     if callable(style):
         return style
-    from sakuga.painting.mixture import open_stylizer
+    from sakuga.painting.stylizer import open_stylizer
 
     return open_stylizer(style)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,7 @@ from sakuga.video.frames import Pixels
 from sakuga.video.options import VideoOptions, is_live, parse_aspect
 from sakuga.video.painter import Paints, paint_frame
 from sakuga.video.pipeline import default_target, load_painter, open_clip, style_name
-from sakuga.video.wipe import crop_to
+from sakuga.video.recorder import crop_to
 
 _MOMENTS = 10
 _PAIRS_A_ROW = 2
@@ -99,10 +100,8 @@ def preview_clip(
             if not pairs:
                 raise
             break  # the sound goes on after the last picture
-        try:
+        with closing(clip):
             photo = next(clip.frames()).picture
-        finally:
-            clip.close()
         assert photo is not None
         photo = crop_to(photo, parse_aspect(options.aspect), clip.pixel_aspect)
         began = time.monotonic()
@@ -115,9 +114,8 @@ def preview_clip(
     if fast is not None:
         fast.close()
         frame_s /= fast.at_once
-    clip = open_clip(source, options, painting.max_side)
-    total_frames = clip.total_frames
-    clip.close()
+    with closing(open_clip(source, options, painting.max_side)) as clip:
+        total_frames = clip.total_frames
     pairs += [pairs[-1]] * (-len(pairs) % _PAIRS_A_ROW)
     rows = [
         [picture for pair in pairs[at : at + _PAIRS_A_ROW] for picture in pair]
@@ -131,11 +129,9 @@ def preview_clip(
 
 def _moments(source: str | Path, options: VideoOptions) -> list[Fraction]:
     """Ten times, in seconds: the middles of ten equal parts of what is to be painted."""
-    clip = open_clip(source, VideoOptions(), None)
-    seconds = clip.seconds
-    clip.close()
+    with closing(open_clip(source, VideoOptions(), None)) as clip:
+        end = Fraction(clip.seconds or 0).limit_denominator(1000)
     begin = options.start or Fraction(0)
-    end = Fraction(seconds or 0).limit_denominator(1000)
     if options.stop is not None:
         end = min(end, options.stop)
     length = max(Fraction(0), end - begin)

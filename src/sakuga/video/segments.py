@@ -16,7 +16,7 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,10 +191,6 @@ class SegmentWriter:
         self._container = av.open(path, "w", format=encoding.encoder.segment_format)
         self._stream = _add_encoder(self._container, encoding)
 
-    @property
-    def frames(self) -> int:
-        return len(self._durations)
-
     def add(self, picture: Pixels, pts: int, duration: int) -> None:
         """Encode one frame (H, W, 3), shown at `pts` for `duration` units of the time base."""
         if self._begin is None:
@@ -253,11 +249,6 @@ def _add_encoder(container: av.container.OutputContainer, encoding: Encoding) ->
         context.colorspace = _BT709
         context.color_range = _LIMITED
     return stream
-
-
-def describe(encoding: Encoding) -> dict[str, Any]:
-    """The encoding as JSON takes it."""
-    return {key: str(value) for key, value in asdict(encoding).items()}
 
 
 def _is_part(path: Path) -> bool:

@@ -138,7 +138,6 @@ def _layout_for(source: av.AudioStream, target: av.AudioStream) -> str:
     for offer in _offers(layout):
         trial = av.CodecContext.create(target.codec_context.codec.name, "w")
         assert isinstance(trial, av.AudioCodecContext)
-        trial.sample_rate, trial.format = target.codec_context.sample_rate, "fltp"
         trial.sample_rate = target.codec_context.sample_rate
         trial.format, trial.layout = target.codec_context.format, offer
         try:

@@ -20,11 +20,10 @@ from sakuga.extras import need
 from sakuga.files import sha256_of
 from sakuga.images.read import MAX_PIXELS, read_picture
 from sakuga.images.sources import list_files
-from sakuga.web.accepted import check_picture
 from sakuga.web.errors import Problem, from_mistake
 from sakuga.web.pool import Pool
 from sakuga.web.settings import Settings
-from sakuga.web.uploads import receive
+from sakuga.web.uploads import check_picture, receive
 
 if TYPE_CHECKING:
     from sakuga.cel.painter import Easel

@@ -21,7 +21,6 @@ from starlette.responses import (
 from starlette.types import Receive, Scope, Send
 
 from sakuga.errors import SakugaError
-from sakuga.web.accepted import check_video
 from sakuga.web.design import DesignEndpoints
 from sakuga.web.errors import Problem, from_mistake
 from sakuga.web.jobs import ENDED, Jobs
@@ -33,7 +32,7 @@ from sakuga.web.parameters import MEDIA_TYPES, PICTURE_NAMES, VIDEO_NAMES, Quest
 from sakuga.web.pool import Place, Pool, Stopped
 from sakuga.web.security import COOKIE, same_secret, session_of
 from sakuga.web.settings import Settings
-from sakuga.web.uploads import receive
+from sakuga.web.uploads import check_video, receive
 
 _EVENT_S = 0.25  # between looks at a job for its event stream
 _SLOWEST_ANSWER_S = 60.0  # a client that takes longer to fetch its picture is cut off

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from sakuga.web.openapi import Schema, describe
+from sakuga.web.openapi import describe
+from sakuga.web.parameters import Schema
 from sakuga.web.settings import Settings
 
 _EXAMPLE = "curl --data-binary @photo.jpg '{}api/paint?format=png' -o anime.png"

@@ -7,13 +7,9 @@ from importlib.metadata import version
 from typing import Any
 
 from sakuga.cel.design import COLOURS, DRAWN, PRESETS, PREVIEW_SIDE, SLIDERS, TONES
-from sakuga.images.formats import WRITABLE
-from sakuga.painting.options import STROKES
 from sakuga.web.design import CREDITS, MOST_PHOTOS
-from sakuga.web.parameters import LONGEST_S, MEDIA_TYPES
+from sakuga.web.parameters import MEDIA_TYPES, PARAMETERS, PICTURE_NAMES, VIDEO_NAMES, Schema
 from sakuga.web.settings import Settings
-
-Schema = dict[str, Any]
 
 _ERRORS = {
     400: "The form is not valid.",
@@ -41,7 +37,7 @@ def describe(settings: Settings) -> Schema:
             "Paint a picture. The answer has its size; alpha, EXIF data and frames are kept.",
             _answer("The painted picture.", *MEDIA_TYPES.values(), headers=("Style", "Seconds")),
             *(400, 401, 404, 408, 413, 415, 422, 429, 503),
-            parameters=[*_PAINTING, _FORMAT],
+            parameters=_asked(PICTURE_NAMES),
             body=f"At most {picture_mb:g} MB and {settings.picture_pixels / 1e6:g} megapixels.",
         ),
         "/api/videos": _post(
@@ -52,7 +48,7 @@ def describe(settings: Settings) -> Schema:
                 | {"headers": {"Location": {"schema": _text()}}}
             },
             *(400, 401, 404, 408, 413, 415, 422, 429, 503),
-            parameters=[*_PAINTING, _MAX_SIDE, _START, _STOP],
+            parameters=_asked(VIDEO_NAMES),
             body=f"MP4, MOV, MKV, WebM or AVI; at most {video_mb:g} MB.",
         ),
         "/api/jobs/{id}": {
@@ -239,31 +235,10 @@ def _query(name: str, schema: Schema, description: str) -> Schema:
     return {"name": name, "in": "query", "schema": schema, "description": description}
 
 
-_SIDE: Schema = {"type": "integer", "minimum": 16, "maximum": 8192}  # pixels
-_STYLE = _query("style", _text(), "A name from /api/styles; otherwise the default one.")
-_STRENGTH = _query(
-    "strength",
-    {"type": "number", "minimum": 0, "maximum": 1, "default": 1},
-    "From 0, the photo, to 1, the style.",
-)
-_KEEP_COLOUR = _query(
-    "keep_colour",
-    {"type": "boolean", "default": False},
-    "Keep the photo's colours; lines and lightness are the style's.",
-)
-_STROKE = _query(
-    "stroke",
-    {"anyOf": [{"type": "string", "enum": list(STROKES)}, _SIDE], "default": "auto"},
-    "Weight of strokes in large photos: auto, fine, bold, or the longer side to paint at.",
-)
-_PAINTING = [_STYLE, _STRENGTH, _KEEP_COLOUR, _STROKE]
-_FORMAT = _query(
-    "format", {"type": "string", "enum": list(WRITABLE)}, "Otherwise that of the photo."
-)
-_MAX_SIDE = _query("max_side", _SIDE, "Larger frames are shrunk to this many pixels.")
-_TIME: Schema = {"type": "number", "minimum": 0, "maximum": LONGEST_S}  # seconds
-_START = _query("start", _TIME, "Paint from this second of the video.")
-_STOP = _query("stop", _TIME, "Paint up to this second of the video.")
+def _asked(names: Sequence[str]) -> list[Schema]:
+    return [_query(name, PARAMETERS[name].schema, PARAMETERS[name].about) for name in names]
+
+
 _DESIGN = [
     _query(
         "preset",

@@ -15,10 +15,10 @@ from sakuga.painting.pictures import mark_of, paint_picture
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import installed
 from sakuga.styles.listing import default_of, list_for_page
-from sakuga.web.accepted import check_picture
 from sakuga.web.errors import Problem
 from sakuga.web.parameters import Question
 from sakuga.web.settings import Settings
+from sakuga.web.uploads import check_picture
 
 
 class Styles:

@@ -1,15 +1,20 @@
-"""A socket, uvicorn, and an end within five seconds, whatever is being painted."""
+"""A socket, uvicorn, a private folder, and an end within five seconds whatever is being painted."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
+import shutil
 import socket
 import sys
+import tempfile
 import time
 import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -19,10 +24,10 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sakuga.errors import OptionError
+from sakuga.files import try_lock
 from sakuga.web.app import build_app
 from sakuga.web.endpoints import Endpoints
 from sakuga.web.settings import Settings, is_loopback
-from sakuga.web.tempdir import scratch_folder
 
 _REASONS = {
     errno.EADDRINUSE: "something else listens there already; choose another with --port",
@@ -35,6 +40,8 @@ _NOT_HTTP = (
     b'Content-Length: 39\r\n\r\n{"error": "this is not valid HTTP/1.1"}'
 )
 _STOPPED_STATUS = 143  # 128 + SIGTERM
+_PREFIX = "sakuga-serve-"
+_LOCK = "in-use"
 
 
 def serve(settings: Settings, *, open_page: bool = False) -> None:
@@ -181,3 +188,41 @@ def _wait_until_idle(endpoints: Endpoints) -> None:
     until = time.monotonic() + 1.0
     while not endpoints.is_idle() and time.monotonic() < until:
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Make a folder only this user can enter, and remove it with all that is in it.
+
+    Folders of servers that were killed are removed at the same time.
+    """
+    parent = Path(tempfile.gettempdir())
+    for old in parent.glob(f"{_PREFIX}*"):
+        if _is_abandoned(old):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))  # mode 0700
+    with (folder / _LOCK).open("wb") as lock:
+        with contextlib.suppress(OSError):  # a disk without locks
+            try_lock(lock)
+        try:
+            yield folder
+        finally:
+            if sys.platform == "win32":
+                lock.close()  # an open file cannot be deleted there
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """True for a folder of ours whose server no longer holds its lock."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+        return False
+    try:
+        if sys.platform == "win32":
+            (folder / _LOCK).unlink()  # refused while the file is open
+            return True
+        with (folder / _LOCK).open("rb") as lock:
+            return try_lock(lock)
+    except OSError:  # not finished being made, or not ours to open
+        return False
