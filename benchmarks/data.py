@@ -95,7 +95,7 @@ def time_csv_all(place: Path, rows: int, _: int) -> float:
 def time_downloads(place: Path, pictures: int, workers: int) -> float:
     """Pictures a second from a server on this machine, decoded and kept, 640x480 JPEG."""
     from sakuga.data.download import download
-    from sakuga.data.fetch import Job, Limits
+    from sakuga.data.fetch import Download, Limits
     from sakuga.data.picture_set import PictureSet
 
     with Image.open(place / "drawings" / "00000.jpg") as image:
@@ -117,7 +117,9 @@ def time_downloads(place: Path, pictures: int, workers: int) -> float:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    jobs = [Job(f"http://127.0.0.1:{server.server_port}/{n}", f"{n:06}") for n in range(pictures)]
+    jobs = [
+        Download(f"http://127.0.0.1:{server.server_port}/{n}", f"{n:06}") for n in range(pictures)
+    ]
     start_s = time.perf_counter()
     with PictureSet(place / "downloaded", {"verb": "benchmark"}) as into:
         download(jobs, into, Limits(allow_private=True))

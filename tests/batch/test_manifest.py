@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sakuga.batch import manifest as manifest_module
-from sakuga.batch.job import Job, alone_in, claim
+from sakuga.batch.job import BatchJob, alone_in, claim
 from sakuga.batch.manifest import SCHEMA, Manifest
 from sakuga.batch.source import TASK, key_of
 from sakuga.batch.storage import Place, open_place
@@ -115,7 +115,7 @@ def test_a_damaged_part_is_told(folder: Place) -> None:
         Manifest(folder).load()
 
 
-JOB = Job(source="/in", style="tiny", style_version="1", style_sha256="0" * 64)
+JOB = BatchJob(source="/in", style="tiny", style_version="1", style_sha256="0" * 64)
 
 
 @pytest.mark.parametrize(

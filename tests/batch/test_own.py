@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from sakuga.batch import cluster
-from sakuga.batch.job import Job, Output, claim
+from sakuga.batch.job import BatchJob, Output, claim
 from sakuga.batch.manifest import Manifest
 from sakuga.batch.run import _delete_orphans
 from sakuga.batch.storage import open_place
 from sakuga.painting.options import PaintOptions
 
 
-def job(output: Output, strength: float = 1.0) -> Job:
+def job(output: Output, strength: float = 1.0) -> BatchJob:
     painting = PaintOptions(strength=strength)
-    return Job("/in", "tiny", "1", "0" * 64, painting=painting, output=output)
+    return BatchJob("/in", "tiny", "1", "0" * 64, painting=painting, output=output)
 
 
 def write(path: Path) -> Path:

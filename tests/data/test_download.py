@@ -20,7 +20,7 @@ import pytest
 from misbehaving_server import Server, picture_bytes, serving
 
 from sakuga.data.download import Schedule, copy_local, download
-from sakuga.data.fetch import Fetched, Fetcher, Job, Limits, is_public
+from sakuga.data.fetch import Download, Fetched, Fetcher, Limits, is_public
 from sakuga.data.picture_set import Entry, PictureSet
 from sakuga.errors import DataError, OutputError
 
@@ -44,7 +44,7 @@ def server() -> Iterator[Server]:
 
 
 def fetch_all(server: Server, folder: Path, paths: list[str], limits: Limits = FAST) -> PictureSet:
-    jobs = [Job(server.url + path, Path(path).stem) for path in paths]
+    jobs = [Download(server.url + path, Path(path).stem) for path in paths]
     with PictureSet(folder, MADE_BY) as pictures:
         download(jobs, pictures, limits)
     assert_consistent(folder)
@@ -193,8 +193,8 @@ def test_a_paused_host_holds_up_no_other(server: Server, tmp_path: Path) -> None
         server.otherwise = ms.first(ms.fail(429, Retry_After="1"), 1, ms.give(GOOD))
         other.otherwise = ms.give(GOOD)
         finished: dict[str, float] = {}
-        jobs = [Job(f"{server.url}/a{i}", f"a{i}") for i in range(4)]
-        jobs += [Job(f"{other.url}/b{i}", f"b{i}") for i in range(20)]
+        jobs = [Download(f"{server.url}/a{i}", f"a{i}") for i in range(4)]
+        jobs += [Download(f"{other.url}/b{i}", f"b{i}") for i in range(20)]
         began = time.monotonic()
         with PictureSet(tmp_path / "set", MADE_BY) as pictures:
             keep = pictures.keep
@@ -214,7 +214,11 @@ def test_private_addresses_are_refused_also_behind_names_and_redirects(
 ) -> None:
     server.otherwise = ms.give(GOOD)
     by_name = server.url.replace("127.0.0.1", "localhost")
-    jobs = [Job(f"{server.url}/a", "a"), Job(f"{by_name}/b", "b"), Job("ftp://x/y", "c")]
+    jobs = [
+        Download(f"{server.url}/a", "a"),
+        Download(f"{by_name}/b", "b"),
+        Download("ftp://x/y", "c"),
+    ]
     with PictureSet(tmp_path / "set", MADE_BY) as pictures:
         download(jobs, pictures, Limits(attempts=1))
     reasons = [pictures.rejects[job.url].reason for job in jobs]
@@ -228,7 +232,7 @@ def test_private_addresses_are_refused_also_behind_names_and_redirects(
         ports = iter([True, False])
         monkeypatch.setattr("sakuga.data.fetch.is_public", lambda address: next(ports))
         with PictureSet(tmp_path / "set2", MADE_BY) as pictures:
-            download([Job(f"{server.url}/out", "a")], pictures, Limits(attempts=1))
+            download([Download(f"{server.url}/out", "a")], pictures, Limits(attempts=1))
         assert pictures.rejects[f"{server.url}/out"].reason == "private address"
         assert server.asked["/out"] == 1
         assert not inner.asked
@@ -290,9 +294,9 @@ def test_killed_and_run_again_500_pictures_none_twice(server: Server, tmp_path: 
     script = f"""
 from pathlib import Path
 from sakuga.data.download import download
-from sakuga.data.fetch import Job, Limits
+from sakuga.data.fetch import Download, Limits
 from sakuga.data.picture_set import PictureSet
-jobs = [Job(f"{server.url}/{{i}}.jpg", f"{{i:06}}") for i in range(500)]
+jobs = [Download(f"{server.url}/{{i}}.jpg", f"{{i:06}}") for i in range(500)]
 with PictureSet(Path({str(tmp_path / "set")!r}), {MADE_BY}) as pictures:
     download(jobs, pictures, Limits(workers=8, allow_private=True))
 """
@@ -329,7 +333,7 @@ def test_ctrl_c_ends_soon_and_leaves_no_part(server: Server, tmp_path: Path) -> 
             raise KeyboardInterrupt
 
     began = time.monotonic()
-    jobs = [Job(f"{server.url}/{i}", str(i)) for i in range(20)]
+    jobs = [Download(f"{server.url}/{i}", str(i)) for i in range(20)]
     with (
         pytest.raises(KeyboardInterrupt),
         PictureSet(tmp_path / "set", MADE_BY) as pictures,
@@ -344,8 +348,8 @@ def test_jobs_that_break_half_way_stop_the_run_with_their_own_error(
 ) -> None:
     server.otherwise = ms.give(GOOD)
 
-    def jobs() -> Iterator[Job]:
-        yield Job(f"{server.url}/a.jpg", "a")
+    def jobs() -> Iterator[Download]:
+        yield Download(f"{server.url}/a.jpg", "a")
         raise DataError("line 2 is broken")
 
     with (
@@ -359,7 +363,7 @@ def test_a_local_copy_is_checked_as_well(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.jpg").write_bytes(GOOD)
     (tmp_path / "images" / "b.jpg").write_bytes(b"<html>")
-    jobs = [Job(f"http://host.example/{name}.jpg", name) for name in "abc"]
+    jobs = [Download(f"http://host.example/{name}.jpg", name) for name in "abc"]
     with PictureSet(tmp_path / "set", MADE_BY) as pictures:
         copy_local(jobs, tmp_path / "images", pictures)
     assert list(pictures.entries) == ["a.jpg"]
@@ -369,7 +373,11 @@ def test_a_local_copy_is_checked_as_well(tmp_path: Path) -> None:
 
 
 def test_schedule_lets_a_second_host_by_when_the_first_is_busy() -> None:
-    jobs = [Job("http://one/1", "1"), Job("http://one/2", "2"), Job("http://two/3", "3")]
+    jobs = [
+        Download("http://one/1", "1"),
+        Download("http://one/2", "2"),
+        Download("http://two/3", "3"),
+    ]
     schedule = Schedule(iter(jobs), per_host=1)
     first, second = schedule.take(), schedule.take()
     assert first is not None and second is not None

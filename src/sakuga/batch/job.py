@@ -32,7 +32,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Job:
+class BatchJob:
     """Everything that decides what the results are.
 
     Raises:
@@ -100,7 +100,7 @@ def alone_in(out: Place) -> Iterator[None]:
         os.close(handle)
 
 
-def claim(out: Place, job: Job, style: bytes, *, overwrite: bool) -> None:
+def claim(out: Place, job: BatchJob, style: bytes, *, overwrite: bool) -> None:
     """Make OUT the place of a job, or check that it is so already.
 
     Args:
@@ -135,7 +135,7 @@ def claim(out: Place, job: Job, style: bytes, *, overwrite: bool) -> None:
     path.write(content.encode())
 
 
-def _read_job(path: Place) -> Job:
+def _read_job(path: Place) -> BatchJob:
     """The job that a folder belongs to."""
     try:
         found = json.loads(path.read())
@@ -143,12 +143,12 @@ def _read_job(path: Place) -> Job:
             raise ValueError("of another version of sakuga")
         names = [one.name for one in fields(PaintOptions) if one.name in found]
         painting = {name: found.pop(name) for name in names}
-        return Job(painting=PaintOptions(**painting), **found)
+        return BatchJob(painting=PaintOptions(**painting), **found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise OutputError(f"{path.name}: is no file of this program ({error})") from error
 
 
-def _difference(other: Job, job: Job) -> str | None:
+def _difference(other: BatchJob, job: BatchJob) -> str | None:
     """In what the job of a folder differs from this one, in words, or None."""
     if (other.style, other.style_version) != (job.style, job.style_version):
         return (

@@ -25,7 +25,7 @@ from sakuga.batch.job import (
     FOLDERS,
     MANIFEST_FOLDER,
     STYLE_FILE,
-    Job,
+    BatchJob,
     Output,
     alone_in,
     claim,
@@ -79,7 +79,7 @@ def run_batch(
     origin, target = find_source(source), open_place(out)
     _check_apart(origin.root, target)
     content, digest = style_digest(found)
-    job = Job(
+    job = BatchJob(
         source=origin.root.name,
         style=found.spec.name,
         style_version=found.spec.version,
@@ -95,7 +95,7 @@ def run_batch(
     return summary
 
 
-def _go_on(origin: Source, target: Place, job: Job, options: Options) -> Summary:
+def _go_on(origin: Source, target: Place, job: BatchJob, options: Options) -> Summary:
     """Do what is left of a job whose place is claimed."""
     manifest = Manifest(target.child(MANIFEST_FOLDER))
     manifest.merge()
@@ -117,7 +117,7 @@ def _go_on(origin: Source, target: Place, job: Job, options: Options) -> Summary
 def _paint(
     origin: Source,
     target: Place,
-    job: Job,
+    job: BatchJob,
     done: Done,
     manifest: Manifest,
     options: Options,
@@ -161,7 +161,7 @@ def _stream(
     window: pa.Table,
     origin: Source,
     target: Place,
-    job: Job,
+    job: BatchJob,
     options: Options,
     cluster: Cluster,
 ) -> Iterator[pa.Table]:
@@ -241,7 +241,7 @@ def _check_apart(source: Place, out: Place) -> None:
         raise OptionError(f"{out.name}: OUT and the input lie in each other; choose another OUT")
 
 
-def _delete_orphans(out: Place, job: Job, manifest: Manifest) -> None:
+def _delete_orphans(out: Place, job: BatchJob, manifest: Manifest) -> None:
     """Delete shards that no row of the manifest names: a killed run wrote them last.
 
     Their pictures are painted again. A file of a tree is simply replaced then.

@@ -26,8 +26,8 @@ from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import (
     Entry,
     Journal,
+    OnPictures,
     PictureSet,
-    Progress,
     Reject,
     no_progress,
     read_facts,
@@ -70,7 +70,7 @@ def clean_folder(
     *,
     min_side: int = 256,
     workers: int | None = None,
-    progress: Progress = no_progress,
+    progress: OnPictures = no_progress,
 ) -> Outcome:
     """Copy what is fit to train on; list the rest with reasons in OUT/rejected.jsonl.
 
@@ -142,7 +142,7 @@ def _measure_all(
     min_side: int,
     journal: Journal,
     workers: int | None,
-    progress: Progress,
+    progress: OnPictures,
 ) -> list[Measured]:
     """Measure what the journal does not know yet, and note it there."""
     journal.drop(set(journal.lines) - set(names))

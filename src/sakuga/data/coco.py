@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Annotated
 
 from sakuga.data.download import copy_local, download, fill
-from sakuga.data.fetch import Fetcher, FetchError, Job
+from sakuga.data.fetch import Download, Fetcher, FetchError
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import (
+    OnPictures,
     PictureSet,
-    Progress,
     choices_of,
     claim_folder,
     no_progress,
@@ -48,7 +48,7 @@ def prepare(
     images: Path | None = None,
     base_url: str = BASE_URL,
     limits: Limits | None = None,
-    progress: Progress = no_progress,
+    progress: OnPictures = no_progress,
 ) -> Outcome:
     """Make a set of COCO's photos.
 
@@ -78,7 +78,7 @@ def prepare(
     limit = len(photos) if wanted.limit is None else min(wanted.limit, len(photos))
     with PictureSet(out, made_by) as pictures:
 
-        def fetch(jobs: Sequence[Job]) -> None:
+        def fetch(jobs: Sequence[Download]) -> None:
             if images is None:
                 download(jobs, pictures, limits, progress)
             else:
@@ -128,7 +128,7 @@ def fetch_annotations(wanted: Wanted, folder: Path, base_url: str, limits: Limit
     return target
 
 
-def select(annotations: Path, wanted: Wanted, base_url: str = BASE_URL) -> list[Job]:
+def select(annotations: Path, wanted: Wanted, base_url: str = BASE_URL) -> list[Download]:
     """Give the photos to download.
 
     The order, and with it the sample, is that of a keyed hash of the photo's id: the same for the
@@ -144,7 +144,7 @@ def select(annotations: Path, wanted: Wanted, base_url: str = BASE_URL) -> list[
 
 def _in_order(
     annotations: Path, wanted: Wanted, base_url: str
-) -> tuple[list[int], Callable[[int], Job]]:
+) -> tuple[list[int], Callable[[int], Download]]:
     """All photos that are wanted, in the order in which they are taken, and what makes the jobs."""
     catalogue = read_catalogue(annotations)
     categories = {category.id: category.name for category in catalogue.categories}
@@ -169,9 +169,9 @@ def _in_order(
     if wanted.balanced:
         photos = list(_in_turns(photos, names_of, wanted.categories))
 
-    def job_of(number: int) -> Job:
+    def job_of(number: int) -> Download:
         photo = photo_of[number]
-        return Job(
+        return Download(
             url=f"{base_url}/{wanted.split}/{photo.file_name}",
             name=Path(photo.file_name).stem,
             facts={

@@ -17,8 +17,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sakuga.data.check import UnusableError, read_still
-from sakuga.data.fetch import Fetched, Fetcher, FetchError, Job
-from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress
+from sakuga.data.fetch import Download, Fetched, Fetcher, FetchError
+from sakuga.data.picture_set import Entry, OnPictures, PictureSet, Reject, no_progress
 from sakuga.data.wanted import Limits
 from sakuga.errors import OutputError
 
@@ -28,14 +28,14 @@ LOOK_S = 0.05  # how often, at least, it is looked after turns, progress and lat
 LOOK_AHEAD = 1000  # jobs read before their turn, so that a busy host blocks no other
 
 # Writes what a job names to a path.
-Fetch = Callable[[Job, Path], Fetched]
+Fetch = Callable[[Download, Path], Fetched]
 
 
 def download(
-    jobs: Iterable[Job],
+    jobs: Iterable[Download],
     into: PictureSet,
     limits: Limits | None = None,
-    progress: Progress = no_progress,
+    progress: OnPictures = no_progress,
 ) -> None:
     """Fetch pictures over the network, as many at a time as the limits say.
 
@@ -52,8 +52,8 @@ def download(
 
 def fill(
     limit: int,
-    first: Callable[[int], Sequence[Job]],
-    fetch: Callable[[Sequence[Job]], None],
+    first: Callable[[int], Sequence[Download]],
+    fetch: Callable[[Sequence[Download]], None],
     into: PictureSet,
 ) -> None:
     """Fetch as many pictures as were asked for, with others in the place of those that are lost.
@@ -65,7 +65,7 @@ def fill(
         first: gives the first so many jobs of an order, or as many as there are.
         fetch: works through jobs.
     """
-    jobs: Sequence[Job] = ()
+    jobs: Sequence[Download] = ()
     missing, in_vain = limit, 0
     while missing > 0 and in_vain < IN_VAIN:
         asked, jobs = len(jobs), first(len(jobs) + missing)
@@ -79,11 +79,11 @@ def fill(
 
 
 def copy_local(
-    jobs: Iterable[Job], folder: Path, into: PictureSet, progress: Progress = no_progress
+    jobs: Iterable[Download], folder: Path, into: PictureSet, progress: OnPictures = no_progress
 ) -> None:
     """Take pictures from a local copy: the file in `folder` named as the last part of the URL."""
 
-    def copy(job: Job, part: Path) -> Fetched:
+    def copy(job: Download, part: Path) -> Fetched:
         source = folder / job.url.rsplit("/", 1)[-1]
         try:
             content = source.read_bytes()
@@ -96,17 +96,17 @@ def copy_local(
 
 
 def _run(
-    jobs: Iterable[Job],
+    jobs: Iterable[Download],
     into: PictureSet,
     limits: Limits,
-    progress: Progress,
+    progress: OnPictures,
     fetch: Fetch,
     fetcher: Fetcher | None,
 ) -> None:
     """Work through the jobs with many threads; stop them all on the first that breaks."""
     done = 0
 
-    def missing() -> Iterator[Job]:
+    def missing() -> Iterator[Download]:
         nonlocal done
         had = {str(Path(file).with_suffix("")): file for file in into.entries}
         for job in jobs:
@@ -208,15 +208,15 @@ def _in_words(error: OSError, into: PictureSet) -> OutputError:
 class Turn:
     """A job whose turn it is."""
 
-    job: Job
+    job: Download
     attempt: int  # 1 for the first
     refused: str | None  # why the host is not to be asked any more
 
 
 @dataclass
 class _Host:
-    ready: deque[tuple[Job, int]] = field(default_factory=deque)
-    later: list[tuple[float, int, Job, int]] = field(default_factory=list)  # heap by due time
+    ready: deque[tuple[Download, int]] = field(default_factory=deque)
+    later: list[tuple[float, int, Download, int]] = field(default_factory=list)  # heap by due time
     active: int = 0
     paused_until: float = 0.0  # time.monotonic()
     refused: str | None = None
@@ -236,7 +236,7 @@ class Schedule:
         per_host: requests at a time to one host, at most.
     """
 
-    def __init__(self, jobs: Iterator[Job], per_host: int) -> None:
+    def __init__(self, jobs: Iterator[Download], per_host: int) -> None:
         self._jobs = jobs
         self._per_host = per_host
         self._hosts: dict[str, _Host] = {}
@@ -271,12 +271,12 @@ class Schedule:
         due = time.monotonic() + after_s
         heapq.heappush(host.later, (due, next(self._tickets), turn.job, turn.attempt + 1))
 
-    def pause(self, job: Job, seconds: float) -> None:
+    def pause(self, job: Download, seconds: float) -> None:
         """Ask a job's host for nothing during the next seconds."""
         host = self._host_of(job)
         host.paused_until = max(host.paused_until, time.monotonic() + seconds)
 
-    def refuse(self, job: Job, why: str) -> None:
+    def refuse(self, job: Download, why: str) -> None:
         """Ask a job's host for nothing any more: its turns come at once, each with the reason."""
         self._host_of(job).refused = why
 
@@ -302,7 +302,7 @@ class Schedule:
             self._jobs_seen += 1
             waiting += 1
 
-    def _host_of(self, job: Job) -> _Host:
+    def _host_of(self, job: Download) -> _Host:
         try:
             name = urlsplit(job.url).netloc.lower()
         except ValueError:

@@ -37,7 +37,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
-class Job:
+class Download:
     """A picture to fetch."""
 
     url: str

@@ -24,8 +24,8 @@ from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import (
     Entry,
     Journal,
+    OnPictures,
     PictureSet,
-    Progress,
     Reject,
     no_progress,
     stamp_of,
@@ -68,7 +68,7 @@ def extract_frames(
     *,
     limit: int | None = None,
     every: float = 1.0,
-    progress: Progress = no_progress,
+    progress: OnPictures = no_progress,
 ) -> Outcome:
     """Take frames out of films and clips.
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sakuga.console import ProgressBar
-from sakuga.data.picture_set import PictureSet, Progress, Reject
+from sakuga.data.picture_set import OnPictures, PictureSet, Reject
 
 SMALL_LOSS = 0.05  # share of what was asked for; the network is never whole
 EXAMPLES = 5  # losses told in full; all of them are in rejected.jsonl
@@ -98,7 +98,7 @@ USUALLY = Telling()
 
 def run(
     label: str,
-    work: Callable[[Progress], Outcome],
+    work: Callable[[OnPictures], Outcome],
     *,
     told: Telling,
     failed: Callable[[Outcome], bool] = lambda outcome: not outcome.is_whole,

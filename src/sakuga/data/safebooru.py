@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sakuga.data.download import download, fill
-from sakuga.data.fetch import Job
+from sakuga.data.fetch import Download
 from sakuga.data.outcome import Outcome
-from sakuga.data.picture_set import PictureSet, Progress, choices_of, no_progress
+from sakuga.data.picture_set import OnPictures, PictureSet, choices_of, no_progress
 from sakuga.data.wanted import Limits, rank
 from sakuga.data.wanted import WantedDrawings as Wanted
 from sakuga.errors import DataError, MissingExtraError
@@ -44,7 +44,7 @@ def prepare(
     *,
     csv_file: Path | None = None,
     limits: Limits | None = None,
-    progress: Progress = no_progress,
+    progress: OnPictures = no_progress,
 ) -> Outcome:
     """Make a set of Safebooru's drawings.
 
@@ -62,9 +62,9 @@ def prepare(
     csv_file = find_csv(csv_file)
     next(read_rows(csv_file, Tally()))  # refuses another kind of file before OUT is made
     tally = Tally()
-    ranked: list[Job] = []
+    ranked: list[Download] = []
 
-    def first(count: int) -> list[Job]:
+    def first(count: int) -> list[Download]:
         nonlocal tally, ranked
         if count > len(ranked) and (not ranked or len(ranked) < tally.matches):
             tally = Tally()
@@ -116,7 +116,7 @@ def find_csv(csv_file: Path | None) -> Path:
         ) from error
 
 
-def select(csv_file: Path, wanted: Wanted, tally: Tally | None = None) -> Iterator[Job]:
+def select(csv_file: Path, wanted: Wanted, tally: Tally | None = None) -> Iterator[Download]:
     """Give the drawings to download.
 
     The sample is the `limit` rows with the smallest keyed hash of their id: it is spread over the
@@ -147,9 +147,9 @@ class _Row(NamedTuple):
     score: int
     tags: str
 
-    def job(self) -> Job:
+    def job(self) -> Download:
         facts = {"rating": self.rating, "score": self.score, "tags": self.tags.strip()}
-        return Job(absolute_url(self.url), self.number, facts)
+        return Download(absolute_url(self.url), self.number, facts)
 
 
 def _matches(csv_file: Path, wanted: Wanted, tally: Tally) -> Iterator[_Row]:

@@ -18,7 +18,7 @@ from typing import Any
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import (
     Journal,
-    Progress,
+    OnPictures,
     as_line,
     claim_folder,
     no_progress,
@@ -35,7 +35,7 @@ BLOCK_BYTES = 512  # of a tar file: a header, and the unit that a file's end is 
 
 
 def write_shards(
-    folder: Path, out: Path, shard_mb: float = 64.0, progress: Progress = no_progress
+    folder: Path, out: Path, shard_mb: float = 64.0, progress: OnPictures = no_progress
 ) -> Outcome:
     """Write the pictures of a folder to OUT/shard-000000.tar, OUT/shard-000001.tar and so on.
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from sakuga.data.check import UnusableError, read_still
 from sakuga.data.outcome import Outcome
-from sakuga.data.picture_set import Entry, PictureSet, Progress, Reject, no_progress, stamp_of
+from sakuga.data.picture_set import Entry, OnPictures, PictureSet, Reject, no_progress, stamp_of
 from sakuga.data.processes import make_pictures
 from sakuga.images.sources import files_of
 
@@ -50,7 +50,7 @@ def smooth_edges(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def smooth_folder(
-    folder: Path, out: Path, *, workers: int | None = None, progress: Progress = no_progress
+    folder: Path, out: Path, *, workers: int | None = None, progress: OnPictures = no_progress
 ) -> Outcome:
     """Store smoothed copies of a folder's pictures as PNG, under the same names.
 

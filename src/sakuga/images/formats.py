@@ -81,7 +81,7 @@ def picture_kind(head: bytes) -> str | None:
     return next((kind for mark, kind in _PICTURES if head.startswith(mark)), None)
 
 
-def is_video(head: bytes) -> bool:
+def begins_like_video(head: bytes) -> bool:
     """True if a file that begins so is a video: MP4, MOV, Matroska, WebM, AVI."""
     mp4 = head[4:8] == b"ftyp" and picture_kind(head) is None
     avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
@@ -95,7 +95,7 @@ def describe(head: bytes) -> str:
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             return kind
-    if is_video(head):
+    if begins_like_video(head):
         return "a video"
     if all(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte >= 128 for byte in head):
         return "text"

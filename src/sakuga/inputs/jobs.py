@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sakuga.console import ProgressBar, check_stdout, read_stdin, write_stdout
 from sakuga.errors import InputError, OptionError, OutputError, SakugaError
-from sakuga.images.formats import HEAD_BYTES, format_like, format_of, is_video
+from sakuga.images.formats import HEAD_BYTES, begins_like_video, format_like, format_of
 from sakuga.images.marks import Mark, digest_of, identity_of
 from sakuga.images.read import read_picture
 from sakuga.images.timeline import retimed
@@ -35,7 +35,7 @@ from sakuga.inputs.telling import (
     tell_failures,
     tell_outcomes,
 )
-from sakuga.painting.options import PaintOptions, Progress
+from sakuga.painting.options import OnShare, PaintOptions
 from sakuga.painting.pictures import beside, mark_of, paint_picture
 from sakuga.painting.stylizer import Stylizer
 from sakuga.paths import kind_of
@@ -134,7 +134,7 @@ def do_job(
     photo: Path | bytes,
     request: Request,
     mark: Mark,
-    progress: Progress | None = None,
+    progress: OnShare | None = None,
 ) -> None:
     """Paint one picture or animation to where it goes, replacing what is there.
 
@@ -149,7 +149,7 @@ def do_job(
     name = name_of(job.source)
     if job.target is None:
         check_stdout()
-    if job.source == STREAM and isinstance(photo, bytes) and is_video(photo[:HEAD_BYTES]):
+    if job.source == STREAM and isinstance(photo, bytes) and begins_like_video(photo[:HEAD_BYTES]):
         raise InputError(f"{name}: holds a video; say --format mp4, or name a video with --out")
     picture = read_picture(photo, name=name, max_side=options.max_side)
     if file_format is None and job.target is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sakuga.console import check_stdout, copy_stdin, copy_to_stdout
 from sakuga.errors import SakugaError
-from sakuga.images.formats import HEAD_BYTES, is_video
+from sakuga.images.formats import HEAD_BYTES, begins_like_video
 from sakuga.inputs.plan import STREAM, Job
 
 _PICTURE_HEADS = {b"GIF8": ".gif", b"RIFF": ".webp", b"\x89PNG": ".png"}
@@ -52,7 +52,7 @@ def _spooled(path: Path) -> Path:
         copy_stdin(file)
         file.seek(0)
         head = file.read(HEAD_BYTES)
-    if is_video(head):
+    if begins_like_video(head):
         return path
     for begin, suffix in _PICTURE_HEADS.items():
         if head.startswith(begin):

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from sakuga.errors import OptionError
 
-Progress = Callable[[float], None]  # told the share that is done, up to 1.0
+OnShare = Callable[[float], None]  # told the share that is done, up to 1.0
 NamedStroke = Literal["auto", "fine", "bold"]
 Stroke = int | NamedStroke
 STROKES: tuple[NamedStroke, ...] = get_args(NamedStroke)
@@ -56,7 +56,7 @@ class PaintOptions:
         return {name: value for name, value in asdict(self).items() if value != USUAL[name]}
 
 
-def part_of(progress: Progress | None, begin: float, end: float) -> Progress:
+def part_of(progress: OnShare | None, begin: float, end: float) -> OnShare:
     """What a part of the work tells its own progress, if anybody wants to know."""
 
     def tell(share: float) -> None:

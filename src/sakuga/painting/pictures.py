@@ -20,7 +20,7 @@ from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.read import picture_of, read_picture
 from sakuga.images.urls import fetch, is_url
 from sakuga.images.write import check_holds, encode_picture, to_image, write_picture
-from sakuga.painting.options import PaintOptions, Progress, Stroke, part_of
+from sakuga.painting.options import OnShare, PaintOptions, Stroke, part_of
 from sakuga.painting.stylizer import Stylizer, check_photo, open_stylizer
 from sakuga.paths import is_same_file, kind_of
 from sakuga.styles import DEFAULT_STYLE, Style
@@ -208,7 +208,7 @@ def paint_picture(
     picture: Picture,
     stylizer: Stylizer,
     options: PaintOptions,
-    progress: Progress | None = None,
+    progress: OnShare | None = None,
 ) -> Picture:
     """Paint every frame, shrunk first if the options say so; alpha, times and EXIF data stay."""
     count = len(picture.frames)

@@ -20,7 +20,7 @@ from sakuga.images.picture import Frame, fit_within, shrink
 from sakuga.images.read import to_float, to_pixels
 from sakuga.painting.blending import blend
 from sakuga.painting.options import (
-    Progress,
+    OnShare,
     Stroke,
     check_strength,
     check_stroke,
@@ -99,7 +99,7 @@ class Stylizer:
         strength: float = 1.0,
         keep_colour: bool = False,
         stroke: Stroke = "auto",
-        progress: Progress | None = None,
+        progress: OnShare | None = None,
     ) -> Pixels:
         """Paint a photo.
 
@@ -152,7 +152,7 @@ class Stylizer:
         shared._session, _ = open_session(self.style.path, "cpu", shared.threads)
         return shared
 
-    def _paint(self, photo: Pixels, progress: Progress | None) -> Pixels:
+    def _paint(self, photo: Pixels, progress: OnShare | None) -> Pixels:
         """Run the graph over a photo at its own size, in tiles if it is large."""
         return paint_tiles(
             photo,

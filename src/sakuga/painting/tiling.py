@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sakuga.images.colour import Pixels
-from sakuga.painting.options import Progress
+from sakuga.painting.options import OnShare
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def paint_tiles(
     margin: int,
     multiple: int,
     minimum: int,
-    progress: Progress | None = None,
+    progress: OnShare | None = None,
 ) -> Pixels:
     """Paint a picture (H, W, 3) window by window; memory beyond the result's is that of one window.
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sakuga.images.colour import LUMA, Pixels
-from sakuga.painting.options import Progress
+from sakuga.painting.options import OnShare
 
 Planes = NDArray[np.float32]  # (C, H, W), grey levels
 
@@ -57,7 +57,7 @@ class _Weights:
 def redraw(
     painted: Pixels,
     size: tuple[int, int],
-    progress: Progress | None = None,
+    progress: OnShare | None = None,
     *,
     band_rows: int = BAND_ROWS,
 ) -> Pixels:

@@ -32,7 +32,7 @@ from sakuga.train.state import (
     paint,
 )
 
-Progress = Callable[[int, dict[str, float]], None]  # steps done, latest terms
+OnStep = Callable[[int, dict[str, float]], None]  # steps done, latest terms
 Planned = Callable[[TrainConfig, int, float], None]  # the plan, steps done, seconds left
 STOPPING = "sakuga: stopping when this step is done and saved; Ctrl-C again ends at once"
 KEPT = 5  # checkpoints, of the last contact sheets
@@ -49,7 +49,7 @@ def train(
     accelerator: str = "auto",
     minutes: float | None = None,
     keep: int = KEPT,
-    progress: Progress | None = None,
+    progress: OnStep | None = None,
     planned: Planned | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Path:

@@ -85,7 +85,7 @@ class _Painted:
     notes: list[str]
 
 
-class Job:
+class VideoRun:
     """One run over one clip."""
 
     def __init__(

@@ -23,7 +23,7 @@ from sakuga.video.containers import choose_codec
 from sakuga.video.decode import Clip
 from sakuga.video.deflicker import describe_steady
 from sakuga.video.fast import FastPainter
-from sakuga.video.job import Job, Progress, VideoResult
+from sakuga.video.job import Progress, VideoResult, VideoRun
 from sakuga.video.marks import video_mark
 from sakuga.video.options import (
     Rate,
@@ -116,7 +116,7 @@ def paint_clip(
     _refuse_target(source, target, overwrite=overwrite or options.resume)
     with closing(open_clip(source, options, painting.max_side)) as clip:
         painter = (FastPainter if options.fast else Painter)(stylizer, painting)
-        job = Job(clip, target, codec, options, painter)
+        job = VideoRun(clip, target, codec, options, painter)
         if isinstance(stylizer, Stylizer):
             mark = video_mark(str(source), stylizer, painting, options)
             job.encoding = replace(job.encoding, mark=mark)

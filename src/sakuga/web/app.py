@@ -8,15 +8,24 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from sakuga.errors import SakugaError
 from sakuga.web.endpoints import Endpoints
-from sakuga.web.errors import Problem, answer_fault, answer_problem, answer_routing
+from sakuga.web.errors import (
+    Problem,
+    answer,
+    answer_fault,
+    answer_problem,
+    answer_routing,
+    from_mistake,
+)
 from sakuga.web.metrics import Metrics
+from sakuga.web.pool import Stopped
 from sakuga.web.security import Guards
 from sakuga.web.settings import Settings
 
@@ -42,6 +51,11 @@ def build_app(settings: Settings, folder: Path) -> tuple[ASGIApp, Endpoints]:
         routes=_routes(endpoints),
         exception_handlers={
             Problem: answer_problem,
+            SakugaError: lambda _, error: answer(from_mistake(error, folder)),
+            Stopped: lambda _, error: answer(
+                Problem(503, "this server is shutting down; try again in a moment")
+            ),
+            ClientDisconnect: lambda _, error: Response(status_code=499),  # nobody receives it
             HTTPException: answer_routing,
             Exception: answer_fault,
         },

@@ -20,9 +20,8 @@ from starlette.responses import (
 )
 from starlette.types import Receive, Scope, Send
 
-from sakuga.errors import SakugaError
 from sakuga.web.design import DesignEndpoints
-from sakuga.web.errors import Problem, from_mistake
+from sakuga.web.errors import Problem
 from sakuga.web.jobs import ENDED, Jobs
 from sakuga.web.manual import manual
 from sakuga.web.metrics import Metrics
@@ -36,7 +35,6 @@ from sakuga.web.uploads import check_video, receive
 
 _EVENT_S = 0.25  # between looks at a job for its event stream
 _SLOWEST_ANSWER_S = 60.0  # a client that takes longer to fetch its picture is cut off
-_GONE = Response(status_code=499)  # the client has gone, nobody receives it
 
 
 class Endpoints:
@@ -73,15 +71,8 @@ class Endpoints:
 
     async def paint(self, request: Request) -> Response:
         """POST /api/paint"""
-        try:
-            with self._pool.place(self._folder, "picture") as place:
-                return await self._paint(request, place)
-        except Stopped:
-            raise _closing() from None
-        except SakugaError as error:
-            raise from_mistake(error, self._folder) from error
-        except ClientDisconnect:
-            return _GONE
+        with self._pool.place(self._folder, "picture") as place:
+            return await self._paint(request, place)
 
     async def _paint(self, request: Request, place: Place) -> Response:
         source, target = place.folder / "photo", place.folder / "anime"
@@ -113,7 +104,7 @@ class Endpoints:
                 stopped.set()
                 waiting.cancel()
         if is_gone:
-            return _GONE
+            raise ClientDisconnect
         file_format, pixels, seconds = waiting.result()
         self._pool.note_seconds(seconds)
         self._metrics.pixels.inc(pixels)
@@ -131,7 +122,7 @@ class Endpoints:
     async def start_video(self, request: Request) -> Response:
         """POST /api/videos"""
         if self._closing.is_set():
-            raise _closing()
+            raise Stopped
         question = read_question(request.query_params.multi_items(), VIDEO_NAMES)
         self._jobs.pool.take_place()
         job = None
@@ -142,14 +133,10 @@ class Endpoints:
             )
             await asyncio.to_thread(check_video, job.source, self._settings.video_pixels)
             self._jobs.start(job)
-        except BaseException as error:
+        except BaseException:
             self._jobs.pool.leave_place()
             if job is not None:
                 self._jobs.discard(job)
-            if isinstance(error, SakugaError):
-                raise from_mistake(error, self._folder) from error
-            if isinstance(error, ClientDisconnect):
-                return _GONE
             raise
         return JSONResponse(
             job.describe(), status_code=202, headers={"Location": f"/api/jobs/{job.id}"}
@@ -221,7 +208,7 @@ class Endpoints:
     async def health(self, _: Request) -> Response:
         """GET /healthz"""
         if self._closing.is_set():
-            raise _closing()
+            raise Stopped
         return JSONResponse({"status": "ok"})
 
     async def metrics(self, _: Request) -> Response:
@@ -270,7 +257,3 @@ async def _disconnected(request: Request) -> None:
     """Return when the client goes away; the body must have been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _closing() -> Problem:
-    return Problem(503, "this server is shutting down; try again in a moment")

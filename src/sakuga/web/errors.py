@@ -61,7 +61,7 @@ class Problem(Exception):
         self.facts = facts
 
 
-def from_mistake(error: SakugaError, folder: Path) -> Problem:
+def from_mistake(error: Exception, folder: Path) -> Problem:
     """The answer to a mistake that the library found; `folder` is where the server's files lie."""
     for kind, status in _STATUS:
         if isinstance(error, kind):

@@ -28,7 +28,7 @@ _log = logging.getLogger("sakuga")
 
 
 @dataclass
-class Job:
+class VideoJob:
     """One video. `state` goes queued, preview, painting, then one of ENDED."""
 
     id: str  # 128 random bits: who knows it may see the video
@@ -90,28 +90,28 @@ class Jobs:
         self._folder = folder
         self._styles = styles
         self._settings = settings
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, VideoJob] = {}
         self._changing = threading.RLock()  # jobs end in the pool's thread, and are forgotten later
 
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def new(self, style: str, question: Question) -> Job:
+    def new(self, style: str, question: Question) -> VideoJob:
         """Make a job with a folder for its upload; it is known to clients only once started."""
         self._forget_old()
         name = secrets.token_urlsafe(16)
         folder = self._folder / f"job-{name}"
         folder.mkdir(mode=0o700)
-        return Job(name, folder, style, question)
+        return VideoJob(name, folder, style, question)
 
-    def start(self, job: Job) -> None:
+    def start(self, job: VideoJob) -> None:
         """Queue an uploaded job; the place taken for it is free again when it has ended."""
         with self._changing:
             self._jobs[job.id] = job
         job.future = self.pool.submit(lambda: self._run(job))
         job.future.add_done_callback(lambda _: self.pool.leave_place())
 
-    def get(self, name: str) -> Job:
+    def get(self, name: str) -> VideoJob:
         """The job of that name.
 
         Raises:
@@ -127,7 +127,7 @@ class Jobs:
                 f"{self._settings.keep_s / 60:.0f} minutes",
             ) from None
 
-    def remove(self, job: Job) -> None:
+    def remove(self, job: VideoJob) -> None:
         """Cancel a job, if it still runs, and remove its files as soon as nothing writes them."""
         job.cancelled.set()
         with self._changing:
@@ -142,7 +142,7 @@ class Jobs:
             for job in self._jobs.values():
                 job.cancelled.set()
 
-    def discard(self, job: Job) -> None:
+    def discard(self, job: VideoJob) -> None:
         """Remove a job's files."""
         shutil.rmtree(job.folder, ignore_errors=True)
 
@@ -156,7 +156,7 @@ class Jobs:
                 if index < surplus or (job.ended_at or 0.0) <= oldest_kept:
                     self.remove(job)
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: VideoJob) -> None:
         """Paint one job; runs in the pool's thread."""
         try:
             self._paint(job)
@@ -181,12 +181,12 @@ class Jobs:
             later.daemon = True
             later.start()
 
-    def _plainly(self, job: Job, told: object) -> str:
+    def _plainly(self, job: VideoJob, told: object) -> str:
         """Videos are opened by path, and the path is ours, not the client's."""
         names = {job.source: "the video", job.result: "the result", job.preview: "the preview"}
         return plainly(told, self._folder, names)
 
-    def _paint(self, job: Job) -> None:
+    def _paint(self, job: VideoJob) -> None:
         def check(_: object = None) -> None:
             if job.cancelled.is_set():
                 raise Stopped

@@ -25,130 +25,121 @@ _ERRORS = {
     501: "The painter is not installed.",
     503: "The server is shutting down.",
 }
+_OF_UPLOADS = (400, 408, 413, 415, 422, 429)
 
 
 def describe(settings: Settings) -> Schema:
     """The whole description, as OpenAPI 3.1."""
     picture_mb, video_mb = settings.picture_bytes / 1e6, settings.video_bytes / 1e6
-    paths: Schema = {
-        "/api/styles": _get("listStyles", "The styles to paint with.", _json("Styles"), 401),
-        "/api/paint": _post(
-            "paint",
-            "Paint a picture. The answer has its size; alpha, EXIF data and frames are kept.",
-            _answer("The painted picture.", *MEDIA_TYPES.values(), headers=("Style", "Seconds")),
-            *(400, 401, 404, 408, 413, 415, 422, 429, 503),
-            parameters=_asked(PICTURE_NAMES),
-            body=f"At most {picture_mb:g} MB and {settings.picture_pixels / 1e6:g} megapixels.",
-        ),
-        "/api/videos": _post(
-            "paintVideo",
-            "Upload a video and start a job that paints it, its sound kept, into an MP4.",
-            {
-                "202": _json("Job", "The job that was started.")["200"]
-                | {"headers": {"Location": {"schema": _text()}}}
-            },
-            *(400, 401, 404, 408, 413, 415, 422, 429, 503),
-            parameters=_asked(VIDEO_NAMES),
-            body=f"MP4, MOV, MKV, WebM or AVI; at most {video_mb:g} MB.",
-        ),
-        "/api/jobs/{id}": {
-            "parameters": [_ID],
-            **_get("getJob", "How far a job is.", _json("Job"), 401, 404),
-            "delete": _operation(
-                "deleteJob",
-                "Cancel a job if it runs, and remove its files.",
-                {"204": {"description": "It is gone."}},
-                *(401, 404),
-            ),
+    paths: Schema = {}
+
+    def add(asked: str, name: str, does: str, answers: Schema, *errors: int, **more: Any) -> None:
+        """Describe what is done for a request such as "GET /api/styles"."""
+        method, path = asked.split()
+        own = [parameter for mark, parameter in _IN_PATHS.items() if mark in path]
+        operations = paths.setdefault(path, {"parameters": own} if own else {})
+        errors = (*errors, *(() if path == "/healthz" else (401,)))
+        operations[method.lower()] = _operation(name, does, answers, *errors, **more)
+
+    add("GET /api/styles", "listStyles", "The styles to paint with.", _json("Styles"))
+    add(
+        "POST /api/paint",
+        "paint",
+        "Paint a picture. The answer has its size; alpha, EXIF data and frames are kept.",
+        _answer("The painted picture.", *MEDIA_TYPES.values(), headers=("Style", "Seconds")),
+        *(404, 503),
+        parameters=_asked(PICTURE_NAMES),
+        body=f"At most {picture_mb:g} MB and {settings.picture_pixels / 1e6:g} megapixels.",
+    )
+    started = _json("Job", "The job that was started.")["200"]
+    add(
+        "POST /api/videos",
+        "paintVideo",
+        "Upload a video and start a job that paints it, its sound kept, into an MP4.",
+        {"202": started | {"headers": {"Location": {"schema": _text()}}}},
+        *(404, 503),
+        parameters=_asked(VIDEO_NAMES),
+        body=f"MP4, MOV, MKV, WebM or AVI; at most {video_mb:g} MB.",
+    )
+    add("GET /api/jobs/{id}", "getJob", "How far a job is.", _json("Job"), 404)
+    add(
+        "DELETE /api/jobs/{id}",
+        "deleteJob",
+        "Cancel a job if it runs, and remove its files.",
+        {"204": {"description": "It is gone."}},
+        404,
+    )
+    add(
+        "GET /api/jobs/{id}/events",
+        "watchJob",
+        "Server-sent events: the job, as JSON, whenever it changes, until it has ended.",
+        _answer("Events.", "text/event-stream"),
+        404,
+    )
+    add(
+        "GET /api/jobs/{id}/preview",
+        "getPreview",
+        "A sheet of ten moments, painted before the whole is.",
+        _answer("The sheet.", "image/png"),
+        404,
+    )
+    add(
+        "GET /api/jobs/{id}/result",
+        "getResult",
+        "The painted video; ranges work.",
+        _answer("The video.", "video/mp4")
+        | {
+            "206": {"description": "A part of the video."},
+            "416": {"description": "The video has no such part."},
+            "400": {"description": "The Range header is not valid."},
         },
-        "/api/jobs/{id}/events": {
-            "parameters": [_ID],
-            **_get(
-                "watchJob",
-                "Server-sent events: the job, as JSON, whenever it changes, until it has ended.",
-                _answer("Events.", "text/event-stream"),
-                *(401, 404),
-            ),
-        },
-        "/api/jobs/{id}/preview": {
-            "parameters": [_ID],
-            **_get(
-                "getPreview",
-                "A sheet of ten moments, painted before the whole is.",
-                _answer("The sheet.", "image/png"),
-                *(401, 404),
-            ),
-        },
-        "/api/jobs/{id}/result": {
-            "parameters": [_ID],
-            **_get(
-                "getResult",
-                "The painted video; ranges work.",
-                _answer("The video.", "video/mp4")
-                | {
-                    "206": {"description": "A part of the video."},
-                    "416": {"description": "The video has no such part."},
-                    "400": {"description": "The Range header is not valid."},
-                },
-                *(401, 404),
-            ),
-        },
-        "/api/design": _get(
-            "listSliders",
-            "The painter's settings as sliders, its presets, and the user's own photos.",
-            _json("Design"),
-            401,
-        ),
-        "/api/design/photos/{number}": {
-            "parameters": [_NUMBER],
-            **_get(
-                "getDesignPhoto",
-                "One of the photos that  sakuga design  was given, at preview size.",
-                _answer("The photo.", "image/png"),
-                *(401, 404, 413, 415),
-            ),
-        },
-        "/api/design/preview": _post(
-            "paintPreview",
-            f"Paint a photo, at most {PREVIEW_SIDE} pixels large, by settings, not a style.",
-            _answer("The painted picture.", "image/png", headers=("Seconds",)),
-            *(400, 401, 408, 413, 415, 422, 429, 501),
-            parameters=_DESIGN,
-            body=f"At most {picture_mb:g} MB.",
-            in_form=False,
-        ),
-        "/api/design/recipe": _get(
-            "getRecipe",
-            "The settings as a TOML file that  sakuga prepare cel  and  sakuga train  read.",
-            _answer("The recipe.", "application/toml"),
-            *(401, 422),
-            parameters=[
-                *_DESIGN,
-                *(
-                    _query(name, {"type": "string", "maxLength": most}, "Of the style.")
-                    for name, most in CREDITS.items()
-                ),
-            ],
-        ),
-        "/api/session": _post(
-            "logIn",
-            "Turn the token into a cookie, for a page that shows pictures and videos.",
-            {"204": {"description": "The cookie is set, if a token is needed at all."}},
-            401,
-        ),
-        "/healthz": _get(
-            "getHealth",
-            "Whether the server takes requests.",
-            _answer("It does.", "application/json"),
-            503,
-        ),
-        "/metrics": _get(
-            "getMetrics",
-            "Counters in Prometheus' text format.",
-            _answer("The counters.", "text/plain"),
-            401,
-        ),
-    }
+        404,
+    )
+    add(
+        "GET /api/design",
+        "listSliders",
+        "The painter's settings as sliders, its presets, and the user's own photos.",
+        _json("Design"),
+    )
+    add(
+        "GET /api/design/photos/{number}",
+        "getDesignPhoto",
+        "One of the photos that  sakuga design  was given, at preview size.",
+        _answer("The photo.", "image/png"),
+        *(404, 413, 415),
+    )
+    add(
+        "POST /api/design/preview",
+        "paintPreview",
+        f"Paint a photo, at most {PREVIEW_SIDE} pixels large, by settings, not a style.",
+        _answer("The painted picture.", "image/png", headers=("Seconds",)),
+        501,
+        parameters=_DESIGN,
+        body=f"At most {picture_mb:g} MB.",
+        in_form=False,
+    )
+    credits = [
+        _query(name, {"type": "string", "maxLength": most}, "Of the style.")
+        for name, most in CREDITS.items()
+    ]
+    add(
+        "GET /api/design/recipe",
+        "getRecipe",
+        "The settings as a TOML file that  sakuga prepare cel  and  sakuga train  read.",
+        _answer("The recipe.", "application/toml"),
+        422,
+        parameters=[*_DESIGN, *credits],
+    )
+    add(
+        "POST /api/session",
+        "logIn",
+        "Turn the token into a cookie, for a page that shows pictures and videos.",
+        {"204": {"description": "The cookie is set, if a token is needed at all."}},
+    )
+    takes = "Whether the server takes requests."
+    add("GET /healthz", "getHealth", takes, _answer("It does.", "application/json"), 503)
+    told = "Counters in Prometheus' text format."
+    add("GET /metrics", "getMetrics", told, _answer("The counters.", "text/plain"))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -260,19 +251,21 @@ _DESIGN = [
         for name, label in COLOURS.items()
     ),
 ]
-_NUMBER = {
-    "name": "number",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "integer", "minimum": 0, "maximum": MOST_PHOTOS - 1},
-    "description": "From 0, in the order they were given.",
-}
-_ID = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
-    "description": "As in the answer that started the job.",
+_IN_PATHS = {
+    "{number}": {
+        "name": "number",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0, "maximum": MOST_PHOTOS - 1},
+        "description": "From 0, in the order they were given.",
+    },
+    "{id}": {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
+        "description": "As in the answer that started the job.",
+    },
 }
 
 
@@ -289,14 +282,6 @@ def _answer(description: str, *kinds: str, headers: tuple[str, ...] = ()) -> Sch
 def _json(name: str, description: str = "Found.") -> Schema:
     content = {"application/json": {"schema": _reference(name)}}
     return {"200": {"description": description, "content": content}}
-
-
-def _get(name: str, summary: str, answers: Schema, *errors: int, **more: Any) -> Schema:
-    return {"get": _operation(name, summary, answers, *errors, **more)}
-
-
-def _post(name: str, summary: str, answers: Schema, *errors: int, **more: Any) -> Schema:
-    return {"post": _operation(name, summary, answers, *errors, **more)}
 
 
 def _operation(
@@ -321,7 +306,7 @@ def _operation(
         "responses": answers
         | {
             str(status): {"description": _ERRORS[status], "content": content}
-            for status in (*errors, 403, 421)
+            for status in (*errors, *(_OF_UPLOADS if body else ()), 403, 421)
         },
     }
     if parameters:

@@ -19,7 +19,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from sakuga.images.formats import HEAD_BYTES, describe, is_video, picture_kind
+from sakuga.images.formats import HEAD_BYTES, begins_like_video, describe, picture_kind
 from sakuga.web.errors import Problem
 from sakuga.web.settings import Settings
 
@@ -211,7 +211,7 @@ def check_video(path: Path, max_pixels: int) -> None:
     import av.error
 
     head = _head(path)
-    if not is_video(head):
+    if not begins_like_video(head):
         raise Problem(
             415, f"the video holds {describe(head)}; send an MP4, MOV, MKV, WebM or AVI file"
         )
