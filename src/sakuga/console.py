@@ -35,16 +35,12 @@ class _Stdout(io.TextIOWrapper):
     """
 
     def write(self, text: str) -> int:
-        try:
+        with _in_words():
             return super().write(text)
-        except OSError as error:
-            raise _failed(error) from error
 
     def flush(self) -> None:
-        try:
+        with _in_words():
             super().flush()
-        except OSError as error:
-            raise _failed(error) from error
 
 
 def prepare() -> None:
@@ -107,15 +103,11 @@ def copy_to_stdout(file: BinaryIO) -> None:
         raise OutputError("stdout is closed; give a file with --out")
     while piece := file.read(_PIECE_BYTES):
         rest = memoryview(piece)
-        try:
+        with _in_words():
             while rest:  # an unbuffered stdout may take a part only
                 rest = rest[sys.stdout.buffer.write(rest) :]
-        except OSError as error:
-            raise _failed(error) from error
-    try:
+    with _in_words():
         sys.stdout.buffer.flush()
-    except OSError as error:
-        raise _failed(error) from error
 
 
 def read_stdin() -> bytes:
@@ -151,12 +143,18 @@ def reader_gone() -> int:
     return 141
 
 
-def _failed(error: OSError) -> Exception:
-    _abandon(sys.stdout)
-    # Windows says "invalid argument" of a pipe that nobody reads.
-    if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):
-        return ReaderGoneError()
-    return OutputError(f"stdout cannot be written ({error.strerror}); give a file with --out")
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    """Turn what the system says of stdout into our errors, and let go of it."""
+    try:
+        yield
+    except OSError as error:
+        _abandon(sys.stdout)
+        # Windows says "invalid argument" of a pipe that nobody reads.
+        if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):
+            raise ReaderGoneError from error
+        reason = f"stdout cannot be written ({error.strerror}); give a file with --out"
+        raise OutputError(reason) from error
 
 
 def _abandon(stream: TextIO) -> None:

@@ -124,7 +124,9 @@ def _paint(
     summary: Summary,
 ) -> None:
     """Stream window after window through the cluster, which is started if there is work."""
-    windows = _pending(origin, done)
+    shards = origin.kind == "shards"
+    pending = (done.pending(window, shards=shards) for window in origin.windows())
+    windows = (window for window in pending if len(window))
     window = next(windows, None)
     if window is None:
         return
@@ -137,7 +139,7 @@ def _paint(
         began_s, total = time.monotonic(), None
         while window is not None:
             following = next(windows, None)
-            if following is None and origin.kind != "shards":
+            if following is None and not shards:
                 total = summary.done + len(window)
             for rows in _stream(window, origin, target, job, options, cluster):
                 manifest.add(rows)
@@ -148,13 +150,6 @@ def _paint(
                 note = summary.note(time.monotonic() - began_s)
                 bar.update(summary.done, note, total)
             window = following
-
-
-def _pending(origin: Source, done: Done) -> Iterator[pa.Table]:
-    for window in origin.windows():
-        rest = done.pending(window, shards=origin.kind == "shards")
-        if len(rest):
-            yield rest
 
 
 def _stream(

@@ -20,6 +20,7 @@ from sakuga.images.colour import Pixels
 from sakuga.images.sheet import contact_sheet
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import Style, StyleSpec, write_spec
+from sakuga.styles.spec import credits_of
 from sakuga.styles.tensors import store_full, store_half
 
 STRIP_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -115,10 +116,7 @@ def _spec(first: StyleSpec, second: StyleSpec, share: float, name: str) -> Style
             size_multiple=first.size_multiple,
             minimum_side=max(first.minimum_side, second.minimum_side),
             receptive_radius=first.receptive_radius,
-            licence=" AND ".join(
-                dict.fromkeys(spec.licence or "LicenseRef-unknown" for spec in (first, second))
-            ),
-            attribution=tuple(dict.fromkeys((*first.attribution, *second.attribution))),
+            **credits_of((first, second)),
             training={f"share of {second.name}": share},
         )
     except ValueError as error:

@@ -29,14 +29,13 @@ class Column:
 
     title: str
     meaning: str
-    cost: Callable[[float], float]  # lower is better
+    cost: Callable[[float], float] = float  # lower is better
 
 
 COLUMNS: dict[str, Column] = {
     "chroma_shift": Column(
         "chroma shift",
         "How far local colour moved from the photo's, in CIELAB units. 0 keeps the palette.",
-        lambda value: value,
     ),
     "saturation": Column(
         "saturation",
@@ -46,7 +45,6 @@ COLUMNS: dict[str, Column] = {
     "texture": Column(
         "texture",
         "Gradient away from the photo's strong edges, over the photo's. Lower is flatter.",
-        lambda value: value,
     ),
     "edges": Column(
         "edges",
@@ -61,7 +59,6 @@ COLUMNS: dict[str, Column] = {
     "soft_shading": Column(
         "soft shading",
         "Share of the picture in middle gradients, as photos shade. A drawing has flat tones.",
-        lambda value: value,
     ),
     "concentration": Column(
         "concentration",
@@ -81,7 +78,6 @@ COLUMNS: dict[str, Column] = {
     "noise_gain": Column(
         "noise gain",
         "Share of faint noise in the photo that reaches the result. Lower is calmer.",
-        lambda value: value,
     ),
     "content": Column(
         "content",
@@ -91,7 +87,6 @@ COLUMNS: dict[str, Column] = {
     "flicker": Column(
         "flicker",
         "Warp error of the painted clip over the clip's own. 1 flickers no more than the video.",
-        lambda value: value,
     ),
 }
 

@@ -99,20 +99,20 @@ def cached_features(
         read_as: says what `read` does; features of another reading are other features.
         done: called once for each picture.
     """
-    if cache is None:
-        return features_of((read(item) for item in items), network, view, done)
     told = [str(CACHE_FORMAT), network.sha256, view, read_as, *(item.sha256 for item in items)]
-    path = cache / f"{hashlib.sha256(chr(10).join(told).encode()).hexdigest()}.npz"
-    if path.is_file():
+    name = f"{hashlib.sha256(chr(10).join(told).encode()).hexdigest()}.npz"
+    path = None if cache is None else cache / name
+    if path is not None and path.is_file():
         with np.load(path) as kept:
             features = Features(kept["values"], kept["pictures"])
         for _ in items:
             done()
         return features
     features = features_of((read(item) for item in items), network, view, done)
-    content = io.BytesIO()
-    np.savez(content, values=features.values, pictures=features.pictures)
-    write_bytes(path, content.getvalue())
+    if path is not None:
+        content = io.BytesIO()
+        np.savez(content, values=features.values, pictures=features.pictures)
+        write_bytes(path, content.getvalue())
     return features
 
 

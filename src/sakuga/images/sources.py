@@ -44,7 +44,6 @@ class Folder:
         return len(self._names)
 
     def read(self, numbers: Sequence[int]) -> Iterator[tuple[str, bytes]]:
-        """Give (name for errors, content of the file) of each."""
         for number in numbers:
             path = self.path / self._names[number]
             with reading(path):
@@ -68,7 +67,6 @@ class Tar:
         return len(self._places)
 
     def read(self, numbers: Sequence[int]) -> Iterator[tuple[str, bytes]]:
-        """Give (name for errors, content of the file) of each."""
         with self.path.open("rb") as file:
             for number in numbers:
                 start, size = self._places[number]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sakuga.console import ProgressBar, check_stdout, read_stdin, write_stdout
-from sakuga.errors import InputError, OptionError, OutputError, SakugaError
+from sakuga.errors import InputError, OptionError, OutputError, SakugaError, one_line
 from sakuga.images.formats import HEAD_BYTES, begins_like_video, format_like, format_of
 from sakuga.images.marks import Mark, digest_of, identity_of
 from sakuga.images.read import read_picture
@@ -30,8 +30,8 @@ from sakuga.inputs.plan import STREAM, Job, Plan, plan
 from sakuga.inputs.telling import (
     Outcome,
     PaintedOtherwiseError,
-    as_json_values,
     line_of,
+    row_of,
     tell_failures,
     tell_outcomes,
 )
@@ -124,8 +124,8 @@ def _do(job: Job, request: Request, advance: Callable[..., None]) -> Outcome:
         target, notes = paint_moving(job, request, advance)
         done = replace(job, target=target)
     else:
-        photo = content if content is not None else _load(job.source)
-        do_job(job, photo, request, asked, advance)
+        place = fetch(job.source) if is_url(job.source) else Path(job.source)
+        do_job(job, place if content is None else content, request, asked, advance)
     return Outcome(done, "painted", time.perf_counter() - start_s, notes=tuple(notes))
 
 
@@ -210,8 +210,9 @@ def paint_inputs(inputs: Sequence[str], request: Request) -> int:
 
     outcomes = run_jobs(jobs, request, told)
     if request.as_json:
-        values = as_json_values(request.stylizer.spec.name, outcomes, made.errors)
-        print(json.dumps(values))
+        results = [row_of(outcome) for outcome in outcomes]
+        errors = {"errors": [one_line(error) for error in made.errors]} if made.errors else {}
+        print(json.dumps({"style": request.stylizer.spec.name, "results": results, **errors}))
     elif not request.quiet and not to_stdout:
         tell_outcomes(outcomes, made.folders, failures=bool(made.errors))
     return tell_failures(outcomes, made.errors)
@@ -267,8 +268,3 @@ def _is_there(job: Job, request: Request, as_video: bool) -> bool:
             "it, or choose another place with --out"
         )
     return True
-
-
-def _load(source: str) -> Path | bytes:
-    """A file's path; the content of an address."""
-    return fetch(source) if is_url(source) else Path(source)

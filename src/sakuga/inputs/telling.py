@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sakuga.console import tell
 from sakuga.errors import OutputError, SakugaError, one_line
@@ -107,16 +107,6 @@ def tell_failures(outcomes: Sequence[Outcome], errors: Sequence[InputError]) -> 
     for line in lines:
         tell(line)
     return 1 if lines else 0
-
-
-def as_json_values(
-    style: str, outcomes: Sequence[Outcome], errors: Sequence[InputError]
-) -> dict[str, Any]:
-    """What `--json` prints."""
-    values: dict[str, Any] = {"style": style, "results": [row_of(outcome) for outcome in outcomes]}
-    if errors:
-        values["errors"] = [one_line(error) for error in errors]
-    return values
 
 
 def summary(outcomes: Sequence[Outcome], folders: Sequence[Path], *, failures: bool) -> str:

@@ -31,6 +31,7 @@ from sakuga.painting.tiling import paint_tiles
 from sakuga.painting.upscale import redraw
 from sakuga.styles import DEFAULT_STYLE, GRAPH_INPUT, GRAPH_OUTPUT, Style, StyleSpec, find
 from sakuga.styles.session import Device, open_session, run_options
+from sakuga.styles.spec import credits_of
 
 _MOST_THREADS = 1024
 AUTO_TILE_PIXELS = 1024
@@ -327,7 +328,6 @@ def _mixed_spec(parts: list[tuple[StyleSpec, float]]) -> StyleSpec:
     specs = [spec for spec, _ in parts]
     radii = [spec.receptive_radius for spec in specs]
     local = [radius for radius in radii if radius is not None]
-    credits = [line for spec in specs for line in spec.attribution]
     return StyleSpec(
         name="-".join(f"{spec.name}-{100 * share:.0f}" for spec, share in parts)[:64],
         version="+".join(spec.version for spec in specs),
@@ -335,7 +335,6 @@ def _mixed_spec(parts: list[tuple[StyleSpec, float]]) -> StyleSpec:
         size_multiple=math.lcm(*(spec.size_multiple for spec in specs)),
         minimum_side=max(spec.minimum_side for spec in specs),
         receptive_radius=max(local) if len(local) == len(radii) else None,
-        licence=" AND ".join(dict.fromkeys(spec.licence or "LicenseRef-unknown" for spec in specs)),
-        attribution=tuple(dict.fromkeys(credits)),
+        **credits_of(specs),
         training={spec.name: f"{100 * share:.0f} %" for spec, share in parts},
     )

@@ -16,7 +16,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -75,6 +75,16 @@ class StyleSpec:
     def tileable(self) -> bool:
         """True if a large picture may be painted in tiles."""
         return self.receptive_radius is not None
+
+
+def credits_of(specs: Sequence[StyleSpec]) -> dict[str, Any]:
+    """The licence and the attribution of what is made of several styles."""
+    licences = [spec.licence or "LicenseRef-unknown" for spec in specs]
+    lines = [line for spec in specs for line in spec.attribution]
+    return {
+        "licence": " AND ".join(dict.fromkeys(licences)),
+        "attribution": tuple(dict.fromkeys(lines)),
+    }
 
 
 @dataclass(frozen=True)

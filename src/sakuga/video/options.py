@@ -235,10 +235,7 @@ def is_live(source: str | Path) -> bool:
 
 def may_move(source: str | Path) -> bool:
     """True for a picture that may be an animation, by its name or address."""
-    text = str(source)
-    if is_address(text):
-        text = text.split("?")[0].split("#")[0]
-    return Path(text).suffix.lower() in ANIMATED_SUFFIXES
+    return _suffix_of(source) in ANIMATED_SUFFIXES
 
 
 def is_video(source: str | Path) -> bool:
@@ -248,7 +245,10 @@ def is_video(source: str | Path) -> bool:
 
 def has_video_suffix(name: str | Path) -> bool:
     """True if a path or address ends like a video. Animated pictures count as pictures."""
+    return _suffix_of(name) in VIDEO_SUFFIXES
+
+
+def _suffix_of(name: str | Path) -> str:
+    """The ending of a path, or of an address without what is asked of it."""
     text = str(name)
-    if text.startswith(("http://", "https://")):
-        text = text.split("?")[0].split("#")[0]
-    return Path(text).suffix.lower() in VIDEO_SUFFIXES
+    return Path(text.split("?")[0].split("#")[0] if is_address(text) else text).suffix.lower()

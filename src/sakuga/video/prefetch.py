@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -12,7 +14,7 @@ _WAIT_S = 0.2  # how often a waiting thread looks whether it should stop
 
 
 class Ahead(Generic[T]):
-    """Iterate over `items` in a thread, at most `depth` items ahead of the consumer.
+    """Go through `items` in a thread, at most `depth` items ahead of the consumer.
 
     An exception raised by `items` is raised to the consumer at the place where it happened.
     `latest` is for live sources, which do not wait: when the queue is full its oldest item is
@@ -20,7 +22,7 @@ class Ahead(Generic[T]):
     """
 
     def __init__(self, items: Iterable[T], depth: int, *, latest: bool = False) -> None:
-        self._queue: queue.Queue[tuple[str, T | BaseException | None]] = queue.Queue(depth)
+        self._queue: queue.Queue[Future[T] | None] = queue.Queue(depth)  # None: the end
         self._stopped = threading.Event()
         self._latest = latest
         self.dropped = 0  # items of a live source for which there was no time
@@ -30,49 +32,38 @@ class Ahead(Generic[T]):
     def _run(self, items: Iterable[T]) -> None:
         try:
             for item in items:
-                if not self._put(("item", item)):
+                entry: Future[T] = Future()
+                entry.set_result(item)
+                if not self._put(entry):
                     return
-            self._put(("end", None))
+            self._put(None)
         except BaseException as error:
-            self._put(("error", error))
+            entry = Future()
+            entry.set_exception(error)
+            self._put(entry)
 
-    def _put(self, entry: tuple[str, T | BaseException | None]) -> bool:
+    def _put(self, entry: Future[T] | None) -> bool:
         while not self._stopped.is_set():
             try:
                 self._queue.put(entry, timeout=0 if self._latest else _WAIT_S)
                 return True
             except queue.Full:
                 if self._latest:
-                    self._drop_oldest()
+                    with suppress(queue.Empty):  # the consumer was faster
+                        self._queue.get_nowait()
+                        self.dropped += 1
         return False
 
-    def _drop_oldest(self) -> None:
-        try:
-            self._queue.get_nowait()
-            self.dropped += 1
-        except queue.Empty:  # the consumer was faster
-            return
-
-    def __iter__(self) -> Iterator[T]:
-        while True:
-            item = self.next_within(None)
-            if item is None:
-                return
-            yield item[0]
-
-    def next_within(self, interrupted: Callable[[], bool] | None) -> tuple[T] | None:
+    def next_within(self, interrupted: Callable[[], bool]) -> tuple[T] | None:
         """Wait for the next item; None at the end, or when `interrupted` turns true meanwhile."""
         while True:
             try:
-                kind, value = self._queue.get(timeout=_WAIT_S)
+                entry = self._queue.get(timeout=_WAIT_S)
             except queue.Empty:
-                if interrupted is not None and interrupted():
+                if interrupted():
                     return None
                 continue
-            if kind == "error":
-                assert isinstance(value, BaseException)
-                raise value
-            return None if kind == "end" else (value,)  # type: ignore[return-value]
+            return None if entry is None else (entry.result(),)
 
     def close(self) -> None:
         """Stop the thread and wait until it has let go of its source."""

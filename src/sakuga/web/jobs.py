@@ -59,19 +59,16 @@ class VideoJob:
     def describe(self) -> dict[str, Any]:
         """What `GET /api/jobs/ID` tells."""
         address = f"/api/jobs/{self.id}"
-        progress = self.progress
+        progress = self.progress or Progress(0, None, 0.0, None, 0)
+        left_s = progress.seconds_left if self.state == "painting" else None
         return {
             "id": self.id,
             "state": self.state,
             "style": self.style,
-            "frames": progress.frames if progress else 0,
-            "total_frames": progress.total_frames if progress else None,
-            "frames_per_second": round(progress.frames_per_second, 2) if progress else None,
-            "seconds_left": (
-                round(progress.seconds_left, 1)
-                if progress and progress.seconds_left is not None and self.state == "painting"
-                else None
-            ),
+            "frames": progress.frames,
+            "total_frames": progress.total_frames,
+            "frames_per_second": round(progress.frames_per_second, 2) if self.progress else None,
+            "seconds_left": None if left_s is None else round(left_s, 1),
             "preview": f"{address}/preview" if self.has_preview else None,
             "result": f"{address}/result" if self.state == "done" else None,
             "error": self.error,
