@@ -217,7 +217,7 @@ def test_the_flow_does_not_depend_on_threads() -> None:
     """A job may be resumed on a machine with more of them."""
     import cv2
 
-    from sakuga.video.motion import find_flow
+    from sakuga.video.deflicker import find_flow
 
     last, now = (photo[..., 1] for photo in panning(2))
     before = cv2.getNumThreads()
@@ -239,7 +239,6 @@ def test_without_opencv_still_parts_are_calmed_and_the_rest_is_said(
 
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    monkeypatch.delitem(sys.modules, "sakuga.video.motion", raising=False)
     assert module.describe_steady() == "still"
     filtered = Steady()
     for seed in range(8):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from PIL import Image
 
@@ -17,55 +18,45 @@ _log = logging.getLogger("sakuga")
 
 def stored_orientation(image: Image.Image) -> int:
     """The orientation of a TIFF that is not loaded yet; for others 1."""
-    found = getattr(image, "tag_v2", {}).get(tiff.ORIENTATION, 1)
-    return int(found) if found in range(1, 9) else 1
+    return _orientation(getattr(image, "tag_v2", {}).get(tiff.ORIENTATION, 1))
 
 
-def exif_of(image: Image.Image) -> tuple[Image.Exif, Exception | None]:
-    """The EXIF data of a loaded image, and what was raised if they are damaged.
+def read_exif(image: Image.Image, name: str) -> tuple[int, bytes | None]:
+    """The orientation, 1 to 8, that a loaded image has, and the EXIF data to pass on.
 
-    Damaged data makes Pillow raise nearly anything, but only the first time they are asked for.
+    In those the orientation is 1. Damaged data is left out, and the log says so. Pillow turns a
+    TIFF when it loads it, and then its EXIF data have no orientation any more.
     """
-    try:
-        exif = image.getexif()
-        if not exif and (content := image.info.get("exif")):
+    exif, kept = Image.Exif(), None
+    try:  # damaged data makes Pillow raise nearly anything, but only the first time it is asked for
+        found = image.getexif()
+        if not found and (content := image.info.get("exif")):
             Image.Exif().load(content)  # raises what Pillow swallowed as it opened a JPEG
-        return exif, None
+        exif = found
+        kept = _kept(exif, image.format)
     except Exception as error:
-        return Image.Exif(), error
+        _log.warning("%s: its EXIF data is damaged and is left out (%s)", name, error)
+    return _orientation(exif.get(_ORIENTATION_TAG, 1)), kept
 
 
-def orientation_of(exif: Image.Exif) -> int:
-    """The orientation, 1 to 8, that the loaded image has; 1 if that makes no sense.
-
-    Pillow turns a TIFF when it loads it, and then its EXIF data have no orientation any more.
-    """
-    found = exif.get(_ORIENTATION_TAG, 1)
+def _orientation(found: Any) -> int:
     return int(found) if found in range(1, 9) else 1
 
 
-def exif_to_keep(
-    exif: Image.Exif, file_format: str | None
-) -> tuple[bytes | None, Exception | None]:
-    """The EXIF data to pass on, in which the orientation is 1, and why they could not be written.
-
-    `exif` is left as it is: it belongs to an image that may be painted again.
-    """
+def _kept(exif: Image.Exif, file_format: str | None) -> bytes | None:
+    """The data to pass on; `exif` itself is left as it is, its image may be painted again."""
+    if file_format == "TIFF":
+        return _described(exif)
+    if not exif:
+        return None
+    turned = exif.get(_ORIENTATION_TAG)
     try:
-        if file_format == "TIFF":
-            return _described(exif), None
-        if not exif:
-            return None, None
-        turned = exif.get(_ORIENTATION_TAG)
-        try:
-            if turned is not None:
-                exif[_ORIENTATION_TAG] = 1
-            return exif.tobytes(), None
-        finally:
-            if turned is not None:
-                exif[_ORIENTATION_TAG] = turned
-    except Exception as error:
-        return None, error
+        if turned is not None:
+            exif[_ORIENTATION_TAG] = 1
+        return exif.tobytes()
+    finally:
+        if turned is not None:
+            exif[_ORIENTATION_TAG] = turned
 
 
 def _described(exif: Image.Exif) -> bytes | None:
@@ -78,8 +69,3 @@ def _described(exif: Image.Exif) -> bytes | None:
     for tag, folder in folders.items():
         kept.get_ifd(tag).update(folder)
     return kept.tobytes() if kept or folders else None
-
-
-def warn_of_exif(name: str, damage: Exception | None) -> None:
-    if damage is not None:
-        _log.warning("%s: its EXIF data is damaged and is left out (%s)", name, damage)

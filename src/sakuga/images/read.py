@@ -34,13 +34,7 @@ from sakuga.images.colour import (
     swaps_sides,
     to_srgb,
 )
-from sakuga.images.exif import (
-    exif_of,
-    exif_to_keep,
-    orientation_of,
-    stored_orientation,
-    warn_of_exif,
-)
+from sakuga.images.exif import read_exif, stored_orientation
 from sakuga.images.formats import HEAD_BYTES, describe, picture_kind
 from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.strip import Stripped, stripped
@@ -137,14 +131,9 @@ def picture_of(image: Image.Image, name: str = "the picture") -> Picture:
                 "open a whole copy of it"
             ) from reason
         return picture
-    exif, damage = exif_of(image)
-    orientation = orientation_of(exif)
+    orientation, kept = read_exif(image, name)
     correct = profile_correction(image, name)
     colour, alpha = to_srgb(image, name, orientation, correct=correct, clear=clear)
-    kept = None
-    if damage is None:
-        kept, damage = exif_to_keep(exif, image.format)
-    warn_of_exif(name, damage)
     return Picture((Frame(colour, alpha),), image.format, exif=kept, turned=orientation > 1)
 
 
@@ -310,18 +299,13 @@ def _read_frames(
                 image.load()
                 duration_ms = round(image.info.get("duration", 100)) if count > 1 else 0
             if index == first:
-                exif, damage = exif_of(image)
-                orientation = orientation_of(exif)
+                orientation, kept = read_exif(image, name)
                 correct = profile_correction(image, name)
                 if image.format == "TIFF":  # which Pillow turned as it loaded it
                     size = image.size
             colour, alpha = to_srgb(image, name, orientation, correct=correct, clear=clear)
             upright = size[::-1] if swaps_sides(orientation) else size
             frames.append(shrink(Frame(colour, alpha, duration_ms), fit_within(upright, max_side)))
-        kept = None
-        if damage is None:
-            kept, damage = exif_to_keep(exif, image.format)
-    warn_of_exif(name, damage)
     # A GIF's number counts repetitions, and without it the GIF plays once; the others count plays.
     plays = (1 if loop is None else loop and loop + 1) if image.format == "GIF" else loop or 0
     return Picture(tuple(frames), image.format, plays, kept, max(stored, orientation) > 1)

@@ -2,7 +2,7 @@
 
     decode     a file, camera or stream -> upright RGB frames and their times
     painter    a frame -> anime, painted once for a still shot
-    deflicker  anime frames -> calmer ones, blended along the `motion` of the source
+    deflicker  anime frames -> calmer ones, blended along the motion of the source
     segments   anime frames -> a row of short encoded files, so that a killed job resumes
     choices    which tracks of the source go into the result, tried before the first frame is
                painted: `tracks` copied, `sound` encoded again
