@@ -1,22 +1,8 @@
 """Every error a user can cause, as one tree.
 
 A message is one sentence or two: what was wrong, what was found, what to do. The command line
-prints it on one line and exits with status 2; a library user catches `SakugaError` or a branch.
-
-    SakugaError
-    |-- InputError        a picture, video or folder that cannot be read or makes no sense
-    |   |-- NotAPictureError    a file that holds something else
-    |   |-- UnreadSamplesError  a picture whose samples are stored in a way that is not read
-    |   |-- NotAPhotoError      an argument in Python that is no photo
-    |   `-- TooLargeError       a picture of more pixels than the limit
-    |-- OutputError       a place that cannot be written, or must not be
-    |-- StyleError        a style that is unknown, foreign or damaged
-    |-- OptionError       a value outside its range, or two options that contradict each other
-    |-- DeviceError       a device or execution provider this machine lacks
-    |-- ClusterError      a cluster that cannot be reached, or whose machines lack something
-    |-- MissingExtraError a verb whose optional packages are not installed
-    |-- DataError         training or evaluation data that cannot be used
-    `-- TrainingError     a training that broke one of its guards, or a checkpoint that does not fit
+prints it on one line and exits with status 2; a library user catches `SakugaError` or one of the
+classes below it.
 """
 
 import difflib

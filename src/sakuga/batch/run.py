@@ -63,10 +63,8 @@ def run_batch(
     """Paint all pictures of a folder, a list or shards into OUT, going on where a run ended.
 
     Args:
-        source, out: paths, or URLs of object stores.
-        style: a name, or the path of a style file.
+        source, out, style, output: as `sakuga batch` takes them.
         file_format: "png", "jpg", "webp" or "gif"; None: like each source.
-        output: a tree of files, WebDataset shards, or Parquet files.
 
     Raises:
         SakugaError: one of its branches; what is painted by then is kept.

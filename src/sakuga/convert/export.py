@@ -30,11 +30,8 @@ def export(
     """Write a style or a training as a style file, as tensors, or into a page for the browser.
 
     Args:
-        source: a run's folder or checkpoint; else a style's name or file.
-        out: ends in .onnx, .safetensors or one of `RUNTIMES`; a folder for a page.
+        source, out, calibrate, page: as `sakuga export` takes them.
         precision: of the weights in a style file or an .xml; the other forms are float32 always.
-        calibrate: photos, a folder or tar file; needed for int8.
-        page: a built page, for a new one.
 
     Returns:
         What is worth knowing of the result, in lines.

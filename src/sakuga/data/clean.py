@@ -81,10 +81,8 @@ def clean_folder(
     picture (licence, tags ...) goes along.
 
     Args:
-        folder: read with its sub-folders.
         out: outside of `folder`.
-        min_side: pixels that the shorter side must have.
-        workers: processes; None: one for each processor.
+        folder, min_side, workers: as `sakuga prepare clean` takes them.
 
     Raises:
         DataError: no such folder, or no picture file in it.

@@ -54,11 +54,7 @@ def prepare(
 
     Args:
         out: a new folder, or one that holds this same set, perhaps with a smaller limit.
-        wanted: which photos.
-        annotations: an instances JSON; None: it is downloaded.
-        images: a folder with the split's photos; None: they are downloaded one by one.
-        base_url: of COCO's own server, or of a mirror of it.
-        limits: for downloads.
+        wanted, annotations, images, base_url, limits: as `sakuga prepare coco` takes them.
 
     Raises:
         DataError: the annotations cannot be had or are of another kind, or no photo is wanted.

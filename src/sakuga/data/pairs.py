@@ -108,13 +108,9 @@ def prepare_pairs(
     so any first part of a set is a fair sample.
 
     Args:
-        folder: read with its sub-folders.
         out: outside of `folder`. Pairs that are there already are not made again, unless their
             photo has changed; with other settings it is another set.
-        settings: of the painter.
-        sides: pixels.
-        limit: how many photos at most.
-        workers: processes; None: one for each processor.
+        folder, settings, sides, limit, workers: as `sakuga prepare cel` takes them.
 
     Raises:
         DataError: no such folder, or no picture file in it.

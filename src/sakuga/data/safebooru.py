@@ -50,9 +50,7 @@ def prepare(
 
     Args:
         out: a new folder, or one that holds this same set, perhaps with a smaller limit.
-        wanted: which drawings.
-        csv_file: the data set's all_data.csv; None: through kagglehub.
-        limits: for downloads.
+        wanted, csv_file, limits: as `sakuga prepare safebooru` takes them.
 
     Raises:
         DataError: the CSV cannot be had or is of another kind, or no drawing is wanted.

@@ -55,10 +55,9 @@ def smooth_folder(
     """Store smoothed copies of a folder's pictures as PNG, under the same names.
 
     Args:
-        folder: read with its sub-folders.
         out: outside of `folder`. Copies that are there already are not made again, unless their
             original has changed; those whose original is gone or damaged are removed.
-        workers: processes; None: one for each processor.
+        folder, workers: as `sakuga prepare smooth` takes them.
 
     Raises:
         DataError: no such folder, or no picture file in it.

@@ -1,20 +1,8 @@
 """What a style does to a picture, as numbers that need no reference drawings.
 
 Pictures are uint8 (H, W, 3) RGB (sRGB). A photo and its result are both brought to a long side of
-at most 768 pixels first, so that the numbers mean the same for a phone photo and a thumbnail.
-
-    chroma shift   how far local colour moved, in CIELAB units: 0 is the photo's own palette
-    saturation     mean chroma of the result over that of the photo
-    texture        gradient away from the photo's strong edges, over the photo's: lower is flatter
-    edges          the same ratio on the strong edges themselves: 1 keeps every contour's strength
-    edge agreement share of strong edges that photo and result have at the same places
-    soft shading   share of a picture in middle gradients, as photos shade: lower is more drawn
-    concentration  share of all gradient in the strongest tenth of the pixels: higher is crisper
-    flat           share of a picture without gradient
-    ink            share of a picture in thin dark lines
-    noise gain     how much of the sensor noise in a photo reaches the result
-    warp error     how much the result of a video flickers, in grey levels
-    similarity     correlation of the lightness of two results: 1 is one drawing in two tints
+at most 768 pixels first, so that the numbers mean the same for a phone photo and a thumbnail. What
+each number says of a picture stands in `sakuga.evaluate.report.COLUMNS`.
 """
 
 from __future__ import annotations

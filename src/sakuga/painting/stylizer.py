@@ -110,7 +110,7 @@ class Stylizer:
             keep_colour: keep the photo's colours (its low-frequency chroma); lines and lightness
                 are the style's.
             stroke: at which size to paint, for strokes of the right weight; the result has the
-                photo's size whatever it is. See `sakuga.painting.stylizer`.
+                photo's size whatever it is. See `working_size`.
             progress: called with the share that is done, up to 1.0.
 
         Returns:

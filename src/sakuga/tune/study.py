@@ -43,12 +43,8 @@ def tune(
     once, and the processes share the work.
 
     Args:
-        config_path: TOML file of a training, with a [tune] table.
-        out: folder of the search.
-        trials: in all, over all processes; None: as the table says.
+        config_path, out, trials, device, quiet: as `sakuga tune` takes them.
         overrides: "key=value" for fields of the training.
-        device: where trials are trained.
-        quiet: no progress bar.
 
     Raises:
         OptionError: a [tune] table that makes no sense, or another search lives in `out`.

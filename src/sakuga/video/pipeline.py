@@ -58,10 +58,7 @@ def paint_video(
         source: a path, an address, `webcam[:N]`, `screen`, or an animated picture.
         out: the file to make, its kind by its ending; by default NAME-STYLE.mp4 beside the source.
         style: a style's name or path, or a `Stylizer` that is loaded already.
-        strength: 0 (the source) to 1 (the style).
-        keep_colour: keep the colours of the source.
-        max_side: pixels; larger frames are shrunk so that their longer side is this.
-        stroke: weight of the strokes in large frames, see `sakuga.painting.stylizer`.
+        strength, keep_colour, max_side, stroke: of every frame, as for `sakuga.paint`.
         start, stop: the part to paint, as times of the clip: "1m30s", "00:01:30.5", 90, 90.5 or a
             Fraction of seconds.
         fps: frames per second of the result, as "23.976", 24 or a Fraction; None: the times of the
