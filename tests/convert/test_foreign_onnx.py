@@ -11,8 +11,8 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from sakuga.convert.foreign_onnx import Feeding
-from sakuga.convert.import_weights import Credits, import_weights
+from sakuga.convert.import_weights import import_weights
+from sakuga.convert.verbs import Credits, Feeding
 from sakuga.errors import OptionError, OutputError, StyleError
 from sakuga.painting.stylizer import Stylizer
 

@@ -17,8 +17,8 @@ import published
 import pytest
 import torch
 
-from sakuga.convert.foreign_onnx import Feeding
 from sakuga.convert.import_weights import import_weights
+from sakuga.convert.verbs import Feeding
 from sakuga.errors import OptionError, StyleError
 from sakuga.models.readers.layers import Layers
 from sakuga.models.readers.npy_folder import read_npy_folder

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,36 +17,16 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from sakuga.convert.check import paints_size
+from sakuga.convert.verbs import Feeding, Layout
 from sakuga.errors import OptionError, StyleError, one_line
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, SPEC_KEY
 
-Layout = Literal["nchw", "nhwc"]
 MAX_BYTES = 1_000_000_000
 _INNER = "network/"  # before every name of the file's own graph
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)  # tried in turn
 _OLDEST_OPSET = 8  # Min and Max broadcast since then
 _ANIMEGAN3_INPUT = "animeganv3"  # how its input's name begins
 _ANIMEGAN3_SIDE = 256  # pixels: its authors enlarge smaller pictures to this
-
-
-@dataclass(frozen=True)
-class Feeding:
-    """How a foreign network is fed; None: find out."""
-
-    value_range: tuple[float, float] | None = None  # of its input and its output
-    layout: Layout | None = None
-    multiple: int | None = None  # pixels: its sizes must be multiples of this
-    minimum_side: int | None = None  # pixels
-    bgr: bool = False
-
-    def __post_init__(self) -> None:
-        """Raise OptionError for a value out of its range."""
-        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
-            low, high = self.value_range
-            raise OptionError(f"range is {low:g} to {high:g}; the first must be the smaller")
-        for name, value in (("multiple", self.multiple), ("minimum-side", self.minimum_side)):
-            if value is not None and not 1 <= value <= 4096:
-                raise OptionError(f"{name} is {value} pixels; it must be from 1 to 4096")
 
 
 @dataclass(frozen=True)

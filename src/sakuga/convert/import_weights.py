@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from sakuga.convert import foreign_onnx
 from sakuga.convert.check import paints_size
-from sakuga.convert.foreign_onnx import Feeding, Foreign
+from sakuga.convert.foreign_onnx import Foreign
 from sakuga.convert.onnx_export import export_onnx
+from sakuga.convert.verbs import Credits, Feeding
 from sakuga.errors import OptionError, OutputError, StyleError
 from sakuga.files import write_bytes
 from sakuga.models.readers.source import read_layers
 from sakuga.models.recognise import Generator, recognise
 from sakuga.styles import StyleSpec, write_spec
 from sakuga.styles.metadata import is_onnx
-
-
-@dataclass(frozen=True)
-class Credits:
-    """What only the user knows of the weights."""
-
-    name: str | None = None  # of the style; None: from the name of the file
-    licence: str = "LicenseRef-unknown"  # SPDX identifier
-    attribution: tuple[str, ...] = ()
 
 
 def import_weights(
@@ -40,8 +31,6 @@ def import_weights(
     Args:
         source: a file or folder; see `readers.source.read_layers`, or an onnx file.
         out: the style file; its name gives the style's name unless `credits` does.
-        feeding: how a foreign onnx network is fed.
-        credits: what goes into the file beside the weights.
 
     Raises:
         StyleError: unknown, damaged, or a layer that does not fit.

@@ -5,16 +5,71 @@ Each imports what it needs when it runs.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from sakuga.errors import OptionError
 from sakuga.extras import need
 from sakuga.train.command import Request, run_training
 
+Layout = Literal["nchw", "nhwc"]
 Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)]
+
+
+@dataclass(frozen=True)
+class Credits:
+    """What only the user knows of weights.
+
+    Parameters
+    ----------
+    name
+        The style's name; otherwise that of the file.
+    licence
+        The weights' licence, as an SPDX identifier.
+    attribution
+        Whom to thank, a line; may be given more than once.
+    """
+
+    name: str | None = None
+    licence: str = "LicenseRef-unknown"
+    attribution: Annotated[tuple[str, ...], Parameter(name="--credit", show_default=False)] = ()
+
+
+@dataclass(frozen=True)
+class Feeding:
+    """How a foreign ONNX network is fed; None: find out.
+
+    Parameters
+    ----------
+    value_range
+        Least and greatest value that an ONNX network takes and gives: -1 1, 0 1 or 0 255.
+    layout
+        Order of an ONNX network's axes; otherwise as its file says.
+    multiple
+        Pixels: an ONNX network takes sizes that are multiples of this; otherwise tried out.
+    minimum_side
+        Pixels: an ONNX network takes pictures no smaller than this.
+    bgr
+        An ONNX network takes blue first.
+    """
+
+    value_range: Annotated[tuple[float, float] | None, Parameter(name="--range")] = None
+    layout: Layout | None = None
+    multiple: int | None = None
+    minimum_side: int | None = None
+    bgr: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise OptionError for a value out of its range."""
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            low, high = self.value_range
+            raise OptionError(f"range is {low:g} to {high:g}; the first must be the smaller")
+        for name, value in (("multiple", self.multiple), ("minimum-side", self.minimum_side)):
+            if value is not None and not 1 <= value <= 4096:
+                raise OptionError(f"{name} is {value} pixels; it must be from 1 to 4096")
 
 
 def train(
@@ -112,14 +167,8 @@ def import_weights(
     source: Path,
     out: Path,
     *,
-    name: str | None = None,
-    licence: str = "LicenseRef-unknown",
-    credit: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
-    range: tuple[float, float] | None = None,
-    layout: Literal["nchw", "nhwc"] | None = None,
-    multiple: int | None = None,
-    minimum_side: int | None = None,
-    bgr: bool = False,
+    credits: Annotated[Credits | None, Parameter(name="*")] = None,
+    feeding: Annotated[Feeding | None, Parameter(name="*")] = None,
     overwrite: bool = False,
 ) -> None:
     """Make a style of other people's weights.
@@ -133,22 +182,6 @@ def import_weights(
         White-box, or any ONNX network.
     out
         The style file, .onnx.
-    name
-        The style's name; otherwise that of the file.
-    licence
-        The weights' licence, as an SPDX identifier.
-    credit
-        Whom to thank, a line; may be given more than once.
-    range
-        Least and greatest value that an ONNX network takes and gives: -1 1, 0 1 or 0 255.
-    layout
-        Order of an ONNX network's axes; otherwise as its file says.
-    multiple
-        Pixels: an ONNX network takes sizes that are multiples of this; otherwise tried out.
-    minimum_side
-        Pixels: an ONNX network takes pictures no smaller than this.
-    bgr
-        An ONNX network takes blue first.
     overwrite
         Replace a file that is there.
     """
@@ -156,14 +189,7 @@ def import_weights(
         "sakuga import-weights", "train", "torch", "google_crc32c", "onnx", "onnxscript", "onnxslim"
     )
     from sakuga.convert import import_weights as command
-    from sakuga.convert.foreign_onnx import Feeding
 
-    spec = command.import_weights(
-        source,
-        out,
-        Feeding(range, layout, multiple, minimum_side, bgr),
-        command.Credits(name, licence, credit),
-        overwrite=overwrite,
-    )
+    spec = command.import_weights(source, out, feeding, credits, overwrite=overwrite)
     print(f"{out}: {spec.name}, {spec.description[0].lower()}{spec.description[1:]}")
     print(f"to use it: sakuga paint photo.jpg --style {out}")

@@ -78,7 +78,6 @@ def extract_frames(
         limit: how many frames in all, evenly over the films and over each film; None: all that are
             distinct and sharp.
         every: seconds: the longest stretch of a scene that gives one frame.
-        progress: told in hundredths of a film.
 
     Raises:
         DataError: no films.
@@ -95,6 +94,7 @@ def extract_frames(
             for number, video in enumerate(videos):
 
                 def advance(share: float, number: int = number) -> None:
+                    # Hundredths of a film.
                     progress(round(100 * (number + share)), 100 * len(videos))
 
                 try:

@@ -125,10 +125,9 @@ def measure(
         photos: what they paint.
         drawings: what their results should look like.
         network: what KID, FID and content similarity are seen through.
-        view: which squares of a picture the network sees.
+        view, video: as `sakuga evaluate` takes them.
         max_side: pixels; larger photos are shrunk to this before they are painted. Statistics are
             always taken with the long side at most 768.
-        video: a clip to measure flicker on.
         cache: folder where features of photos and drawings are kept.
         selection: which photos and drawings these are, in words, for the report.
         start: told each stage and how many steps it has; gives what to call after each step.

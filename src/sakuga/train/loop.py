@@ -59,13 +59,8 @@ def train(
         config: the settings; with `resume`, they replace those the run began with.
         run: folder of the run, made if need be.
         resume: go on from the run's checkpoint, exactly as if it had never stopped.
-        start_from: begin with the averaged generator of another checkpoint, a style's, or the
-            published weights of a CartoonGAN (fine-tuning).
+        start_from, minutes, keep: as `sakuga train` takes them.
         devices, nodes, accelerator: as `open_fabric` takes them.
-        minutes: that the training may take from now on. A step is measured and the schedule
-            fitted to it (`plan_steps`); None: as the config says.
-        keep: how many checkpoints of the last contact sheets to keep by their step, in
-            `run`/checkpoints, with the best of all beside them, best.pt; 0: none.
         progress: called on rank 0 after each step.
         planned: called on rank 0 with a plan for `minutes`, and when it changes.
         tell: called on rank 0 with what is worth a line, such as the path of a new sheet.
