@@ -142,7 +142,7 @@ def encode(
         if row["error"] is not None:
             return row
         picture = pickle.loads(content)
-        row["height"], row["width"] = picture.frames[0].colour.shape[:2]
+        row["width"], row["height"] = picture.frames[0].size
         row["name"] = result_name(
             row["source"],
             row["key"],

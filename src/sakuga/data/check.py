@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sakuga.errors import InputError, NotAPictureError, TooLargeError, UnreadSamplesError
-from sakuga.images.colour import Pixels
+from sakuga.images.picture import Frame
 from sakuga.images.read import read_picture
 
 MAX_PIXELS = 100_000_000
@@ -40,23 +40,11 @@ class UnusableError(Exception):
 
 
 @dataclass(frozen=True)
-class Still:
+class Still(Frame):
     """A picture that was decoded whole."""
 
-    colour: Pixels  # (H, W, 3) sRGB, upright
-    alpha: Pixels | None  # (H, W); None: opaque
-    suffix: str  # by its format, with the dot
-    turned: bool  # the file stores it otherwise than upright
-
-    @property
-    def width(self) -> int:
-        """Pixels from left to right, upright."""
-        return int(self.colour.shape[1])
-
-    @property
-    def height(self) -> int:
-        """Pixels from top to bottom, upright."""
-        return int(self.colour.shape[0])
+    suffix: str = ""  # by its format, with the dot
+    turned: bool = False  # the file stores it otherwise than upright
 
 
 def read_still(path: Path, max_pixels: int = MAX_PIXELS) -> Still:
@@ -75,7 +63,7 @@ def read_still(path: Path, max_pixels: int = MAX_PIXELS) -> Still:
     suffix = _SUFFIXES.get(picture.file_format or "")
     if suffix is None:
         raise UnusableError("not a picture", f"{path.name}: is a {picture.file_format} file")
-    return Still(picture.frames[0].colour, picture.frames[0].alpha, suffix, picture.turned)
+    return Still(**vars(picture.frames[0]), suffix=suffix, turned=picture.turned)
 
 
 def _reason(error: InputError) -> str:

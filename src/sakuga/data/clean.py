@@ -35,7 +35,7 @@ from sakuga.data.picture_set import (
 )
 from sakuga.data.processes import map_processes
 from sakuga.files import sha256_of
-from sakuga.images.picture import Frame, Picture
+from sakuga.images.picture import Picture
 from sakuga.images.sources import files_of
 from sakuga.images.write import encode_picture
 
@@ -173,8 +173,8 @@ def measure(folder: Path, min_side: int, name: str) -> Measured:
     return Measured(
         **about,
         hash=f"{perceptual_hash(still.colour):016x}",
-        width=still.width,
-        height=still.height,
+        width=still.size[0],
+        height=still.size[1],
         suffix=still.suffix,
         turned=still.turned,
     )
@@ -182,11 +182,12 @@ def measure(folder: Path, min_side: int, name: str) -> Measured:
 
 def refuse_unfit(still: Still, min_side: int) -> None:
     """Raise an UnusableError if a whole picture is nothing to learn from."""
-    short, long = sorted((still.width, still.height))
+    short, long = sorted(still.size)
+    found = f"{still.size[0]} x {still.size[1]}"
     if short < min_side:
-        raise UnusableError("too small", f"{still.width} x {still.height}, under {min_side}")
+        raise UnusableError("too small", f"{found}, under {min_side}")
     if long > MAX_ASPECT * short:
-        raise UnusableError("extreme aspect", f"{still.width} x {still.height}")
+        raise UnusableError("extreme aspect", found)
     if still.alpha is not None:
         transparent = float((still.alpha < 250).mean())
         if transparent > MAX_TRANSPARENT:
@@ -214,7 +215,7 @@ def _keep(folder: Path, item: Measured, facts: dict[str, Any], pictures: Picture
     part = pictures.part(file)
     if item.turned:
         still = read_still(folder / item.file)
-        upright = Picture((Frame(still.colour, still.alpha),))
+        upright = Picture((still,))
         with part.open("wb") as sink:
             encode_picture(upright, sink, suffix[1:], name=item.file)
     else:

@@ -165,9 +165,8 @@ def _fetch_one(turn: Turn, into: PictureSet, limits: Limits, fetch: Fetch) -> No
     except FetchError:
         part.unlink(missing_ok=True)
         raise
-    file, sha256, size = job.name + still.suffix, fetched.sha256, fetched.bytes
-    entry = Entry(file, job.url, sha256, size, still.width, still.height, job.facts)
-    into.keep(part, entry)
+    file = job.name + still.suffix
+    into.keep(part, Entry(file, job.url, fetched.sha256, fetched.bytes, *still.size, job.facts))
 
 
 def _settle(

@@ -171,8 +171,8 @@ def _paint_file(job: _Photo) -> Entry | Reject:
         still = read_still(job.path)
     except UnusableError as error:
         return Reject(job.name, error.reason, error.detail)
-    if min(still.width, still.height) < MIN_SIDE:
-        found = f"{still.width} x {still.height} pixels, at least {MIN_SIDE} are needed"
+    if min(still.size) < MIN_SIDE:
+        found = f"{still.size[0]} x {still.size[1]} pixels, at least {MIN_SIDE} are needed"
         return Reject(job.name, "too small", found)
     pair = paint_pair(scale_photo(still.colour, job.sides, job.sha256), job.settings)
     job.part.write_bytes(pair.encode())

@@ -18,6 +18,11 @@ class Frame:
     alpha: Pixels | None = None  # (H, W); None: opaque
     duration_ms: int = 0  # how long an animation shows it
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, pixels."""
+        return int(self.colour.shape[1]), int(self.colour.shape[0])
+
     def on_white(self) -> Pixels:
         """The colours, with what is transparent laid on white: (H, W, 3)."""
         if self.alpha is None:
@@ -48,13 +53,13 @@ def fit_within(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
 
 def shrink_within(pixels: Pixels, max_side: int) -> Pixels:
     """A picture (H, W, 3) whose longer side is at most `max_side`."""
-    height, width = pixels.shape[:2]
-    return shrink(Frame(pixels), fit_within((width, height), max_side)).colour
+    frame = Frame(pixels)
+    return shrink(frame, fit_within(frame.size, max_side)).colour
 
 
 def shrink(frame: Frame, size: tuple[int, int]) -> Frame:
     """Resize a frame down to (width, height); one that is smaller is left alone."""
-    if size[0] >= frame.colour.shape[1] and size[1] >= frame.colour.shape[0]:
+    if size[0] >= frame.size[0] and size[1] >= frame.size[1]:
         return frame
 
     def resize(pixels: Pixels) -> Pixels:

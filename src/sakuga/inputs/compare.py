@@ -222,6 +222,5 @@ def _mark(stylizers: Sequence[Stylizer]) -> Mark:
 def _row(source: AnyPhoto, stylizers: Sequence[Stylizer], side: int) -> Row:
     """A photo, of at most `side` pixels, and what every style makes of it."""
     frame = open_photo(source, side).frames[0]
-    height, width = frame.colour.shape[:2]
-    photo = shrink(frame, fit_within((width, height), side)).colour
+    photo = shrink(frame, fit_within(frame.size, side)).colour
     return [photo, *(stylizer(photo) for stylizer in stylizers)]

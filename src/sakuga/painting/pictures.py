@@ -215,8 +215,7 @@ def paint_picture(
 
     def painted() -> Iterator[Frame]:
         for index, frame in enumerate(picture.frames):
-            height, width = frame.colour.shape[:2]
-            small = shrink(frame, fit_within((width, height), options.max_side))
+            small = shrink(frame, fit_within(frame.size, options.max_side))
             anime = stylizer(
                 small.colour,
                 strength=options.strength,

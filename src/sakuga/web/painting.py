@@ -100,5 +100,5 @@ def paint_upload(
     file_format = question.file_format or format_like(photo.file_format)
     with target.open("wb") as file:
         encode_picture(anime, file, file_format, mark=mark_of(stylizer, question.painting))
-    height, width = photo.frames[0].colour.shape[:2]
-    return file_format, height * width * len(photo.frames)
+    width, height = photo.frames[0].size
+    return file_format, width * height * len(photo.frames)
