@@ -186,6 +186,15 @@ def no_user_styles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_user_styles: Path) -> Path:
+    """An empty current folder."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return work
+
+
+@pytest.fixture
 def two_styles(styles: Path, no_user_styles: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of user's styles with `tiny` and `whole`; in this process there are no others."""
     shutil.copytree(styles, no_user_styles)

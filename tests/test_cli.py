@@ -28,15 +28,6 @@ from sakuga.painting.stylizer import Stylizer
 PROGRAM = [sys.executable, "-m", "sakuga"]
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_user_styles: Path) -> Path:
-    """An empty current folder."""
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    return work
-
-
 def mistake(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     """Run a line that must end in a one-line error with status 2, and return the error."""
     assert cli.run([str(argument) for argument in arguments]) == 2

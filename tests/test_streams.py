@@ -20,13 +20,10 @@ needs_posix = pytest.mark.skipif(os.name != "posix", reason="closes streams as a
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_user_styles: Path) -> Path:
+def folder(folder: Path) -> Path:
     """A current folder with the picture a.png."""
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    Image.fromarray(photo(40, 60)).save(work / "a.png")
-    return work
+    Image.fromarray(photo(40, 60)).save(folder / "a.png")
+    return folder
 
 
 def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:

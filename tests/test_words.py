@@ -24,14 +24,11 @@ SUBVERBS = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_user_styles: Path) -> Path:
+def folder(folder: Path) -> Path:
     """A current folder with two photos."""
-    work = tmp_path / "work"
-    work.mkdir()
     for name in ("a.png", "b.png"):
-        Image.fromarray(photo(30, 40, ord(name[0]))).save(work / name)
-    monkeypatch.chdir(work)
-    return work
+        Image.fromarray(photo(30, 40, ord(name[0]))).save(folder / name)
+    return folder
 
 
 def told(capsys: pytest.CaptureFixture[str], line: str, status: int = 0) -> str:

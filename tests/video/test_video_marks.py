@@ -15,14 +15,6 @@ from sakuga.inputs.places import mark_at
 from sakuga.video import VideoOptions, paint_video
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_user_styles: Path) -> Path:
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    return work
-
-
 @pytest.mark.parametrize("ending", ["mp4", "m4v", "mov", "mkv", "webm", "gif", "webp", "png"])
 def test_every_kind_of_file_holds_a_mark(folder: Path, tiny_style: Path, ending: str) -> None:
     source = make_clip(folder / "in.mp4", frames=3, sounds=[Sound()])
