@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sakuga.cel import design
@@ -122,26 +122,19 @@ class DesignEndpoints:
         """POST /api/design/preview"""
         if command := missing():
             raise Problem(501, f"the painter is not installed here: {command}")
-        try:
-            with self._pool.place(self._folder, "design") as place:
-                _, settings = design.read_choice(
-                    request.query_params.multi_items(), self._settings.drawn
-                )
-                source = place.folder / "photo"
-                if await receive(request, source, self._settings.picture_bytes, self._settings):
-                    raise Problem(
-                        422, "the form has more than its file: settings go into the query"
-                    )
-                check_picture(source)
-                began = time.monotonic()
-                place.future = self._pool.submit(lambda: self._paint(source, settings))
-                drawing = await asyncio.wrap_future(place.future)
-                seconds = time.monotonic() - began
-                return _png(drawing, {"X-Sakuga-Seconds": f"{seconds:.3f}"})
-        except SakugaError as error:
-            raise from_mistake(error, self._folder) from error
-        except ClientDisconnect:
-            return Response(status_code=499)  # the client has gone, nobody receives it
+        with self._pool.place(self._folder, "design") as place:
+            _, settings = design.read_choice(
+                request.query_params.multi_items(), self._settings.drawn
+            )
+            source = place.folder / "photo"
+            if await receive(request, source, self._settings.picture_bytes, self._settings):
+                raise Problem(422, "the form has more than its file: settings go into the query")
+            check_picture(source)
+            began = time.monotonic()
+            place.future = self._pool.submit(lambda: self._paint(source, settings))
+            drawing = await asyncio.wrap_future(place.future)
+            seconds = time.monotonic() - began
+            return _png(drawing, {"X-Sakuga-Seconds": f"{seconds:.3f}"})
 
     async def recipe(self, request: Request) -> Response:
         """GET /api/design/recipe"""
@@ -152,13 +145,10 @@ class DesignEndpoints:
                 if len(text) > CREDITS[name] or name in said:
                     raise Problem(422, f"{name}: once, at most {CREDITS[name]} characters")
                 said[name] = text
-        try:
-            sliders = [pair for pair in values if pair[0] not in CREDITS]
-            drawn = self._settings.drawn
-            start, settings = design.read_choice(sliders, drawn)
-            text = design.to_recipe(start, settings, drawn=drawn, **{"name": "mine", **said})
-        except SakugaError as error:
-            raise from_mistake(error, self._folder) from error
+        sliders = [pair for pair in values if pair[0] not in CREDITS]
+        drawn = self._settings.drawn
+        start, settings = design.read_choice(sliders, drawn)
+        text = design.to_recipe(start, settings, drawn=drawn, **{"name": "mine", **said})
         name = f"{said.get('name', 'mine')}.toml"
         return Response(
             text,
