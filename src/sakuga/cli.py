@@ -109,7 +109,7 @@ def _short(option: FieldInfo, _: frozenset[str]) -> str | None:
 
 
 def _app(*, listed: bool) -> App:
-    """The program; one that is `listed` says a sentence of each verb and can show no more of it."""
+    """The program; with `listed`, one that only lists the verbs, with a sentence for each."""
     made = App(
         name="sakuga",
         help="Photos and videos into anime pictures.  `sakuga photo.jpg` paints a photo.",
@@ -140,7 +140,7 @@ app = _app(listed=False)
 
 
 def as_meant(given: Sequence[str]) -> list[str]:
-    """What was typed, with the verb that people leave away, and in the words that they know."""
+    """What was typed, `paint` added where the verb was left out, other programs' words put right."""
     first, *rest = given or ["--help"]
     if first == "help":
         return [*rest, "--help"]

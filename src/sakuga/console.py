@@ -138,7 +138,7 @@ def copy_stdin(file: BinaryIO) -> None:
 
 
 def reader_gone() -> int:
-    """Let go of stdout, whose reader has gone, and return the exit status for it."""
+    """Let go of stdout, which nobody reads any more, and return the exit status for that."""
     _abandon(sys.stdout)
     return 141
 

@@ -1,4 +1,4 @@
-"""What people's paths lead to. Asking never fails but in words, whatever a path is like."""
+"""What people's paths lead to; what cannot be found out is an InputError, whatever the path."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _SYSTEM = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """What the painters get."""
+    """What a run may use of a cluster."""
 
     painters: int
     gpus_each: int  # 0 or 1

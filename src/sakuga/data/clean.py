@@ -1,7 +1,7 @@
 """A folder of whatever was found, sorted: what is fit to train on, and what is not and why.
 
 Every picture is decoded and measured, in several processes. Then the decision is made over all of
-them together, because a near-duplicate is only one beside its double. The folder is not touched.
+them together, because a picture is a near-duplicate of another one. The folder is not changed.
 """
 
 from __future__ import annotations

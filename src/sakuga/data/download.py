@@ -22,8 +22,8 @@ from sakuga.data.picture_set import Entry, OnPictures, PictureSet, Reject, no_pr
 from sakuga.data.wanted import Limits
 from sakuga.errors import OutputError
 
-IN_VAIN = 20  # lost in a row: then it is not the pictures, but the network
-LOOK_S = 0.05  # how often, at least, it is looked after turns, progress and late fetches
+IN_VAIN = 20  # losses in a row, after which the network is to blame and not the pictures
+LOOK_S = 0.05  # at least this often turns, progress and late fetches are looked at
 
 LOOK_AHEAD = 1000  # jobs read before their turn, so that a busy host blocks no other
 

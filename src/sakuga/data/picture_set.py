@@ -236,7 +236,7 @@ class PictureSet:
     Args:
         folder: made if it does not exist; if it does, it must be empty or hold this same set.
         made_by: command and choices that decide what is in the set, as JSON values. A limit on the
-            number of pictures is none of them: a set may grow.
+            number of pictures is not among them, because a set may grow.
 
     Raises:
         OutputError: the folder holds something else, or cannot be written.

@@ -220,7 +220,7 @@ def read_rows(csv_file: Path, tally: Tally) -> Iterator[list[str]]:
 
 
 def split_line(line: str, columns: int) -> list[str]:
-    """Split a line of CSV into its values; an empty list if it is none.
+    """Split a line of CSV into its values; an empty list if it is not CSV.
 
     Where all values are quoted, or none is, and none holds a quote, splitting at the commas is
     exact and five times as fast as the csv module.

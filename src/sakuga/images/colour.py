@@ -121,7 +121,7 @@ def sample_bits(image: Image.Image) -> int:
 
 
 def _refuse_unread(image: Image.Image, name: str) -> None:
-    """Refuse samples of which nobody says what is black and what is white, or that Pillow mixes up.
+    """Refuse samples whose black and white are not stated, or that Pillow mixes up.
 
     Mode I is 32 bits wide, but PNG and PGM files that come as I hold 16-bit samples.
     """

@@ -1,4 +1,4 @@
-"""Several styles in one `paint`: which words behind --style are styles, and what suits them."""
+"""Several styles in one `paint`: which words after --style are styles, and what goes with them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _NAMED = 3  # results that are named one by one
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one job."""
+    """The result of one job."""
 
     job: Job
     status: Literal["painted", "skipped", "failed"]

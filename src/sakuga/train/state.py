@@ -177,7 +177,7 @@ class TrainState:
         *,
         adversarial: bool,
     ) -> Tensor:
-        """Fool them, keep the structure, flatten, and draw as the drawings do."""
+        """Fool the discriminators, keep the structure, flatten, and draw as the drawings do."""
         fabric, share = self.fabric, 1 / len(parts)
         self.generator_adam.zero_grad()
         for part in parts:

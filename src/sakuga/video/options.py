@@ -158,7 +158,7 @@ class VideoOptions:
         return {name: value for name, value in vars(self).items() if value != _USUAL[name]}
 
     def decisive(self) -> dict[str, str | int | float | bool | None]:
-        """What of them decides how the result looks, as a mark holds it."""
+        """The given options that decide how the result looks, as its mark holds them."""
         return {
             _DECISIVE[name]: f"{float(value):g}" if isinstance(value, Fraction) else value
             for name, value in self.unusual().items()
