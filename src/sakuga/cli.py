@@ -140,7 +140,7 @@ app = _app(listed=False)
 
 
 def as_meant(given: Sequence[str]) -> list[str]:
-    """What was typed, `paint` added where the verb was left out, other programs' words put right."""
+    """What was typed, with `paint` where no verb is, and with other programs' words put right."""
     first, *rest = given or ["--help"]
     if first == "help":
         return [*rest, "--help"]
