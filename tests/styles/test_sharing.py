@@ -73,7 +73,7 @@ def test_another_sum_is_refused_and_nothing_is_left(
 
 
 def test_what_is_no_style_is_refused(shared: Path, tmp_path: Path, no_user_styles: Path) -> None:
-    with pytest.raises(StyleError, match="no such file"):
+    with pytest.raises(InputError, match="no such file"):
         add_style(str(tmp_path / "none.onnx"))
     (tmp_path / "a.onnx").write_bytes(b"no style")
     with pytest.raises(StyleError, match="not an ONNX file"):

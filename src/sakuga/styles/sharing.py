@@ -44,7 +44,8 @@ def add_style(source: str, sha256: str | None = None) -> Style:
 
     Raises:
         OptionError: an address without a SHA-256, or one that is not 64 hexadecimal digits.
-        StyleError: nothing there, another sum, no style, it does not paint, or its name is taken.
+        InputError: nothing is there, or it cannot be read.
+        StyleError: another sum, no style, it does not paint, or its name is taken.
         OutputError: the folder of styles cannot be written.
     """
     if sha256 is None and is_url(source):
