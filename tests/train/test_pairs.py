@@ -144,6 +144,20 @@ def test_lay_flat_makes_a_soft_border_crisp() -> None:
     assert torch.allclose(lay_flat(constant, on[..., :20, :20], off[..., :20, :20]), constant)
 
 
+def test_lay_flat_spares_what_is_nowhere_calm() -> None:
+    """With a limit a ramp is laid flat as before, and leaves stay leaves."""
+    on, calm = torch.full((1, 1, 48, 48), 9.0), torch.zeros(1, 1, 48, 48)
+    leaves = torch.rand(1, 1, 24, 24, generator=torch.Generator().manual_seed(3))
+    leaves = leaves.repeat_interleave(2, 2).repeat_interleave(2, 3).expand(-1, 3, -1, -1) - 0.5
+    ramp = torch.linspace(-0.1, 0.1, 48).expand(1, 3, 48, 48)
+    kept, smoothed = (
+        (lay_flat(leaves, on, calm, limit=limit) - leaves).abs().mean() for limit in (0.003, None)
+    )
+    assert kept < 0.2 * smoothed
+    spared, usual = (lay_flat(ramp, on, calm, limit=limit) for limit in (0.003, None))
+    assert (spared - usual).abs().max() < 0.01
+
+
 def test_lay_flat_keeps_a_step_and_mixes_no_sides() -> None:
     base = torch.full((1, 3, 24, 30), -0.5)
     base[..., 15:] = 0.7

@@ -48,7 +48,7 @@ class Slider:
 SLIDERS = (
     Slider("line_width", "Line weight", 0.5, 2.5, ("fine", "bold")),
     Slider("ink", "Ink", 0.0, 1.0, ("no lines", "dark")),
-    Slider("line_level", "Number of lines", 1.2, 0.05, ("few", "many")),
+    Slider("crowding", "Number of lines", 1.0, 0.0, ("few", "many")),
     Slider("line_tone", "Coloured lines", 0.0, 1.0, ("one colour", "of what they part")),
     Slider("merge", "Size of flat areas", 1.0, 20.0, ("small", "large")),
     Slider("shade", "Steps of shading", 0.0, 40.0, ("none", "large")),

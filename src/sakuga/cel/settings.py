@@ -70,7 +70,9 @@ class CelSettings:
     # --- strokes
     ink: float = 0.9  # 0 to 1, how dark they are
     line_width: float = 1.0  # pixels, sigma of the narrower Gaussian
-    line_level: float = 0.4  # of L; a dip deeper than this is a stroke: lower draws more
+    line_level: float = (
+        0.4  # of L; a dip deeper than this is a stroke: lower finds more, which crowd
+    )
     line_slope: float = 2.5  # how suddenly a dip becomes a stroke
     line_flow: float = 4.0  # pixels, sigma along the stroke: longer, calmer strokes
     line_length: float = 22.0  # pixels; shorter strokes that stand alone are dropped

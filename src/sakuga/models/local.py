@@ -139,7 +139,7 @@ class LocalGenerator(nn.Module):
             tone = lay_flat(base, flat, calm)
             picture = self._draw(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
             return Painting(picture, base, tone, stroke)
-        tone = lay_flat(base, FLAT_SLOPE * flat, calm, FLAT_PASSES)
+        tone = lay_flat(base, FLAT_SLOPE * flat, calm, FLAT_PASSES, FLAT_LIMIT)
         return self._draw(tone, torch.sigmoid(STROKE_SLOPE * stroke + STROKE_BIAS))
 
     def _draw(self, tone: Tensor, share: Tensor) -> Tensor:
@@ -166,14 +166,21 @@ class LocalGenerator(nn.Module):
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
 # Reach of the windows and what is added to the logits: what is surely flat, not eyes or letters, is
 # laid flat once more, for borders that are crisper still.
-FLAT_PASSES = ((3, 1.0), (2, -3.0))
+FLAT_PASSES = ((3, 0.5), (2, -0.5))
+# Variance of a window's luma, in [-1, 1]: where the calmest nearby has more, less is laid flat.
+# Leaves and print stay what they are, rather than become pebbles.
+FLAT_LIMIT = 0.003
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
-STROKE_BIAS = 1.0  # added to them: higher draws more
+STROKE_BIAS = 0.6  # added to them: higher draws more
 LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or no gradient is left
 
 
 def lay_flat(
-    base: Tensor, flat: Tensor, calm: Tensor, passes: Sequence[tuple[int, float]] = ((3, 0.0),)
+    base: Tensor,
+    flat: Tensor,
+    calm: Tensor,
+    passes: Sequence[tuple[int, float]] = ((3, 0.0),),
+    limit: float | None = None,
 ) -> Tensor:
     """Replace soft borders by crisp ones: each pixel takes the tone of the calmest place nearby.
 
@@ -192,6 +199,8 @@ def lay_flat(
         calm: (B, 1, H, W), what the network adds to the preference for a place.
         passes: for each time it is done, pixels from the middle of a window to its border, and
             what is added to `flat`.
+        limit: l; the share is sigmoid(flat) l / (l + sum w v / sum w), so that little is laid flat
+            where no place nearby is calm. None: all of sigmoid(flat).
     """
     with torch.autocast(base.device.type, enabled=False):
         tone = base.float()
@@ -201,8 +210,13 @@ def lay_flat(
             mean = means[:, :3]
             unrest = (means[:, 3:] - luma(mean) ** 2).clamp(min=0) + 1e-4
             weight = favour / (unrest * unrest * unrest)
-            sums = _window_mean(torch.cat([mean * weight, weight], dim=1), reach)
-            tone = tone + torch.sigmoid(flat + bias) * (sums[:, :3] / sums[:, 3:] - tone)
+            share, weighed = torch.sigmoid(flat + bias), [mean * weight, weight]
+            if limit is not None:
+                weighed.append(weight * unrest)
+            sums = _window_mean(torch.cat(weighed, dim=1), reach)
+            if limit is not None:
+                share = share * limit / (limit + sums[:, 4:] / sums[:, 3:4])
+            tone = tone + share * (sums[:, :3] / sums[:, 3:4] - tone)
         return tone
 
 
