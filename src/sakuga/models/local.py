@@ -166,10 +166,10 @@ class LocalGenerator(nn.Module):
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
 # Reach of the windows and what is added to the logits: what is surely flat, not eyes or letters, is
 # laid flat once more, for borders that are crisper still.
-FLAT_PASSES = ((3, 0.5), (2, -0.5))
+FLAT_PASSES = ((3, 2.0), (3, 1.0))
 # Variance of a window's luma, in [-1, 1]: where the calmest nearby has more, less is laid flat.
 # Leaves and print stay what they are, rather than become pebbles.
-FLAT_LIMIT = 0.003
+FLAT_LIMIT = 0.004
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
 STROKE_BIAS = 0.6  # added to them: higher draws more
 LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or no gradient is left
