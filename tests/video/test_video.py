@@ -29,6 +29,7 @@ from sakuga.video import VideoOptions, is_video, paint_video, preview_video
 from sakuga.video.decode import Clip
 from sakuga.video.mux import decoding_times
 from sakuga.video.options import parse_rate, parse_time, parts_folder
+from sakuga.video.segments import Encoding, SegmentWriter
 
 PLAIN = VideoOptions(steady=False)
 CONTAINERS = ("mp4", "mov", "mkv", "webm")
@@ -502,6 +503,17 @@ def test_codecs(tmp_path: Path, ending: str, codec: str) -> None:
     assert_inverted(before.pictures, after.pictures, tolerance=6)
     with av.open(out) as clip:
         assert clip.streams.video[0].codec_context.codec.canonical_name == codec
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="only where threads have classes")
+def test_av1_leaves_the_threads_scheduling_as_it_was(tmp_path: Path) -> None:
+    """As root, SVT-AV1 makes the thread real-time, and its children starve all others."""
+    before = os.sched_getscheduler(0)
+    encoding = Encoding("av1", None, 64, 64, Fraction(25), Fraction(1, 25), Fraction(1))
+    writer = SegmentWriter(tmp_path / "part.mp4", encoding)
+    writer.add(np.zeros((64, 64, 3), np.uint8), 0, 1)
+    writer.finish()
+    assert os.sched_getscheduler(0) == before
 
 
 def test_mp4_starts_at_once_in_a_browser(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -248,7 +249,23 @@ def _add_encoder(container: av.container.OutputContainer, encoding: Encoding) ->
         context.color_trc = _BT709
         context.colorspace = _BT709
         context.color_range = _LIMITED
+    with _own_scheduling():
+        context.open()
     return stream
+
+
+@contextmanager
+def _own_scheduling() -> Iterator[None]:
+    """Give this thread its scheduling back: SVT-AV1 makes whoever opens it real-time, as root."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, parameters)
 
 
 def _is_part(path: Path) -> bool:
