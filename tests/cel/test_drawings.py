@@ -89,7 +89,7 @@ def chosen(easel: Easel, picture: Pixels) -> CelSettings:
 
 
 def test_a_photo_painted_with_what_was_found_looks_as_the_drawings_do(easel: Easel) -> None:
-    """Width and number of lines make up for each other: what they measure counts, not what they are."""
+    """Width and number of lines make up for each other: what they measure counts."""
     start = dataclasses.replace(preset("novel"), ink=1.0, crowding=0.6)
     for width, vividness, gamma in ((0.6, 1.6, 0.8), (1.0, 0.9, 1.1)):
         changes = {"line_width": width, "vividness": vividness, "gamma": gamma}

@@ -50,7 +50,7 @@ def draw_features(fine: Map, lab: Map, faces: Sequence[Face]) -> tuple[Map, Map]
     drawn, kept = fine, np.zeros(lab.shape[:2], np.float32)
     for face in faces:
         inside = face_map([face], lab.shape[:2], 0.8)
-        small = float(smoothstep(50.0, 22.0, np.float32(face.across)))
+        small = float(smoothstep(50.0, 22.0, np.array(face.across, np.float32)))
         source = drawn + (small * inside)[..., None] * (lab - drawn)
         light = source[..., 0]
         off = light - blur(light, max(2.0, face.across / 6))

@@ -169,9 +169,9 @@ FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting
 FLAT_PASSES = ((3, 2.0), (3, 1.0))
 # Variance of a window's luma, in [-1, 1]: where the calmest nearby has more, less is laid flat.
 # Leaves and print stay what they are, rather than become pebbles.
-FLAT_LIMIT = 0.004
+FLAT_LIMIT = 0.0045
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
-STROKE_BIAS = 0.6  # added to them: higher draws more
+STROKE_BIAS = 1.0  # added to them: higher draws more
 LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or no gradient is left
 
 
