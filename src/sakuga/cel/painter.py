@@ -158,10 +158,10 @@ class Easel:
         return picture
 
     def _draw_lines(self, painted: Map, tones: Map, settings: CelSettings) -> Map:
-        source = painted[..., 0]
+        flow = edge_tangent_flow(painted[..., 0], 2.0)
         lines = flow_lines(
-            source,
-            edge_tangent_flow(source, 2.0),
+            painted[..., 0],
+            flow,
             width=settings.line_width,
             level=settings.line_level,
             slope=settings.line_slope,
@@ -171,7 +171,7 @@ class Easel:
         crowd = np.clip((density - 0.1) / 0.2, 0, 1) * settings.crowding
         # A line that parts nothing is a fold where it stands alone, and fur where there are many.
         alone = 0.25 * (1 - np.clip((density - 0.03) / 0.06, 0, 1) * settings.crowding)
-        contour = salience(self._lab, tones, edge_tangent_flow(source, 2.0))
+        contour = salience(self._lab, tones, flow)
         lines = without_short_strokes(lines, settings.line_length) * (alone + (1 - alone) * contour)
         lines = lines * (1 - crowd) * (1 - 0.9 * self._texture) * (1 - 0.7 * self._inner)
         # A stroke is drawn whole or not at all: faint ones look like dirt.
@@ -226,7 +226,7 @@ def even_out(light: Map, share: float) -> Map:
 
 
 def enliven(lab: Map, vividness: float) -> Map:
-    """The factor on chroma C: v where colours are dull, 1 from C = 110 on.
+    """The factor on chroma C: v; above 1 only where colours are dull, falling to 1 at C = 110.
 
     Vivid colours have no more to give: the screen would cut a channel, and gold turn lemon.
     """

@@ -51,15 +51,13 @@ def draw_features(fine: Map, lab: Map, faces: Sequence[Face]) -> tuple[Map, Map]
     for face in faces:
         inside = face_map([face], lab.shape[:2], 0.8)
         small = float(smoothstep(50.0, 22.0, np.array(face.across, np.float32)))
-        source = drawn + (small * inside)[..., None] * (lab - drawn)
-        light = source[..., 0]
+        drawn = drawn + (small * inside)[..., None] * (lab - drawn)
+        light = drawn[..., 0]
         off = light - blur(light, max(2.0, face.across / 6))
         grain = 3.0 + 3.0 * (1 - small)  # a large face shows its pores
         strong = inside * smoothstep(grain, grain + 8, np.abs(off))
         crisp = light - blur(light, 1.2)
-        source = source.copy()
-        source[..., 0] = np.clip(light + strong * (0.4 * np.minimum(off, 0) + 0.5 * crisp), 0, 100)
-        drawn = source
+        drawn[..., 0] = np.clip(light + strong * (0.4 * np.minimum(off, 0) + 0.5 * crisp), 0, 100)
         whole = face_map([face], lab.shape[:2])
         kept = np.maximum(kept, whole * np.maximum(small, 0.5 + 0.5 * blur(strong, 1.0)))
     return drawn, kept

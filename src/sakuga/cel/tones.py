@@ -28,6 +28,7 @@ def tone_regions(lab: Map, merge: float, shade: float = 0.0, busy: Map | None = 
         merge: CIELAB units.
         shade: L units, above 0: watersheds are parted at `shade_bands` too, and neighbours within
             one band merge at a lower price than those of two.
+        busy: 0 to 1, where much is small and strong: the price is up to twice as high there.
     """
     labels = _watersheds(lab)
     bands: list[int] = [0] * (int(labels.max()) + 1)

@@ -164,8 +164,8 @@ class LocalGenerator(nn.Module):
 
 
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
-# Reach of the windows and what is added to the logits: what is surely flat, not eyes or letters, is
-# laid flat once more, for borders that are crisper still.
+# Reach of the windows and what is added to the logits, each time that it is done: once more makes
+# borders crisper still.
 FLAT_PASSES = ((3, 2.0), (3, 1.0))
 # Variance of a window's luma, in [-1, 1]: where the calmest nearby has more, less is laid flat.
 # Leaves and print stay what they are, rather than become pebbles.
