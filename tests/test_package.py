@@ -148,10 +148,13 @@ def test_a_release_stores_no_password_and_attests() -> None:
     assert publish["permissions"]["id-token"] == publish["permissions"]["attestations"] == "write"
     text = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
     assert "secrets." not in text and "password:" not in text
-    assert any("attest-build-provenance" in step["uses"] for step in publish["steps"])
+    attested = [step["with"] for step in publish["steps"] if "/attest@" in step["uses"]]
+    provenance, bill = attested
+    assert "sbom-path" not in provenance and provenance["subject-path"] == bill["subject-path"]
     # The bill of materials is made of what was installed to try the wheel, and lies beside it, not
     # among what is published to the index.
-    (bill,) = [step["with"] for step in publish["steps"] if "attest-sbom" in step["uses"]]
     build = " ".join(step.get("run", "") for step in release["jobs"]["build"]["steps"])
     assert "environment alone/bin/python --pyproject pyproject.toml" in build
     assert f"-o {bill['sbom-path']}\n" in build and "dist/" not in bill["sbom-path"]
+    # That option leaves out the serial number, by which `attest` knows a bill in CycloneDX's form.
+    assert "--output-reproducible" not in build
