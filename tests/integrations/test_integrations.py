@@ -25,10 +25,11 @@ ROOT = Path(__file__).parents[2]
 PHOTO = np.random.default_rng(3).integers(0, 256, (40, 56, 3), np.uint8)
 
 
-def load(name: str, path: Path) -> ModuleType:
+def load(name: str, path: Path, patch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    patch.setitem(sys.modules, name, module)
     spec.loader.exec_module(module)
     return module
 
@@ -38,7 +39,12 @@ def load(name: str, path: Path) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def node() -> Any:
-    module = load("comfyui_sakuga", ROOT / "integrations" / "comfyui" / "__init__.py")
+    """The node, loaded under its folder's name, as older versions of ComfyUI do."""
+    home = ROOT / "integrations" / "comfyui"
+    said = (home / "README.md").read_text(encoding="utf-8")
+    (folder,) = set(re.findall(r"custom_nodes/([\w-]+)", said))
+    with pytest.MonkeyPatch.context() as patch:
+        module = load(folder, home / "__init__.py", patch)
     assert module.NODE_CLASS_MAPPINGS.keys() == module.NODE_DISPLAY_NAME_MAPPINGS.keys()
     return module.NODE_CLASS_MAPPINGS["SakugaPaint"]
 
@@ -103,7 +109,7 @@ def space(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         setattr(gradio, name, type(name, (Element,), {}))
     gradio.Error = PageError  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gradio", gradio)
-    return load("space_app", ROOT / "integrations" / "space" / "app.py")
+    return load("space_app", ROOT / "integrations" / "space" / "app.py", monkeypatch)
 
 
 def test_the_space_paints_with_what_its_page_offers(space: ModuleType) -> None:
