@@ -9,6 +9,7 @@ import pytest
 
 from sakuga.errors import InputError, OutputError
 from sakuga.files import replacing, write_bytes
+from sakuga.video.segments import Parts
 
 
 def test_writes_and_makes_folders(tmp_path: Path) -> None:
@@ -92,3 +93,17 @@ def test_long_names_in_any_script_can_be_written(tmp_path: Path) -> None:
     for name in ("日" * 80 + ".png", "a." + "b" * 250, "a" * 251 + ".png"):
         write_bytes(tmp_path / name, b"x")
         assert (tmp_path / name).read_bytes() == b"x"
+
+
+def test_a_path_that_leads_out_of_a_missing_folder_replaces_nothing(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"mine")
+    around = tmp_path / "missing" / ".." / "photo.jpg"
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_bytes(around, b"other")
+    with pytest.raises(OutputError, match="cannot be written"):
+        Parts(around, {"sakuga.video": 1}, resume=False, restart=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+    assert (tmp_path / "photo.jpg").read_bytes() == b"mine"
+    (tmp_path / "missing").mkdir()
+    write_bytes(around, b"other")
+    assert (tmp_path / "photo.jpg").read_bytes() == b"other"

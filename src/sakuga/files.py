@@ -28,7 +28,7 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     temporary: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(target)
         if target.is_dir():
             raise OutputError(f"{target}: cannot be written, there is a folder of that name")
         temporary = _new_file(target)
@@ -46,6 +46,16 @@ def replacing(target: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def make_folder_of(target: Path) -> None:
+    """Make the folder that `target` lies in, and those above it.
+
+    Of missing/../photo.jpg nobody could see, before, that photo.jpg is there and would be replaced.
+    So `missing` is not made for it: the system then says that the path leads nowhere.
+    """
+    folder = target.parent
+    (folder.resolve() if ".." in folder.parts else folder).mkdir(parents=True, exist_ok=True)
 
 
 def _new_file(target: Path) -> Path:

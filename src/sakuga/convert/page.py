@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from sakuga.errors import OptionError, OutputError
-from sakuga.files import write_bytes
+from sakuga.files import make_folder_of, write_bytes
 from sakuga.styles import StyleSpec, read_spec
 from sakuga.styles.listing import list_for_page
 
@@ -56,7 +56,7 @@ def export_page(style: Path, out: Path, page: Path | None) -> list[str]:
 def _make(style: Path, out: Path, page: Path) -> None:
     """Copy the page without its styles, wholly or not at all, and put this one in."""
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(out)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
             copy = Path(folder) / "page"
             shutil.copytree(page, copy, ignore=shutil.ignore_patterns("*.onnx"))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sakuga.errors import OutputError, StyleError
 from sakuga.extras import need
+from sakuga.files import make_folder_of
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, Style
 
 FIXED_SIDE = 512  # pixels: of pictures in a .tflite and for ncnn, whose size is fixed
@@ -46,7 +47,7 @@ def export_runtime(style: Style, out: Path, half_weights: bool) -> str:
         "compute": "float32",  # lay_flat reaches 1e12: float16 overflows
     }
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(out)
         if out.is_dir():
             raise OutputError(f"{out}: is there already; remove it or choose another name")
         with tempfile.TemporaryDirectory(prefix=".sakuga-", dir=out.parent) as folder:

@@ -28,7 +28,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from sakuga.errors import OutputError
-from sakuga.files import replacing, write_bytes
+from sakuga.files import make_folder_of, replacing, write_bytes
 from sakuga.images.marks import Mark
 from sakuga.video.containers import ENCODERS, Encoder
 from sakuga.video.frames import Pixels, from_rgb
@@ -100,7 +100,8 @@ class Parts:
             self._check_job(target, job, resume)
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder_of(self.folder)
+            self.folder.mkdir(exist_ok=True)
             foreign = [path.name for path in self.folder.iterdir() if not _is_part(path)]
             if self._description.exists():  # and not ours
                 foreign.insert(0, self._description.name)
