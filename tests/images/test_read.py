@@ -114,6 +114,13 @@ def test_a_tiff_is_turned_once(
     assert small.shape[:2] == ((10, 6) if height > width else (6, 10))
 
 
+def test_further_pages_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    read_picture(encoded(IMAGE, "TIFF"))
+    assert not caplog.text
+    read_picture(encoded(IMAGE, "TIFF", save_all=True, append_images=[IMAGE]), name="scan.tif")
+    assert "scan.tif: holds more than one picture; the first is read" in caplog.text
+
+
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_an_image_is_turned_every_time_it_is_painted(file_format: str) -> None:
     exif = Image.Exif()

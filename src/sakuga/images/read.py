@@ -281,6 +281,8 @@ def _read_frames(
         with _pillow():
             count = getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
         _refuse_if_huge(*image.size, count, name, max_pixels)
+        if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.next:
+            _log.warning("%s: holds more than one picture; the first is read", name)
         # The first frame of an animated PNG may be a stand-in for programs that show only stills.
         first = 1 if count > 1 and image.info.get("default_image") else 0
         loop = image.info.get("loop")
