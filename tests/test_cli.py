@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -77,8 +78,12 @@ def write_bad_input(folder: Path) -> None:
         ("good.jpg --out x.bmp", "the suffix .bmp is not one Sakuga writes"),
         ("good.jpg --format bmp", "Invalid value"),
         ("good.jpg --strength much", "--strength much: no number; write 0.8 or 80%"),
+        ("good.jpg --stroke thick", '--stroke: "thick" is not a whole number, or auto, fine, bold'),
+        ("good.jpg --threads two", '--threads: "two" is not a whole number'),
+        ("ftp://host/a.jpg", "ftp://host/a.jpg: addresses begin with http://"),
         ("good.jpg --stile novel", "--stile is neither an option nor a file"),
         ("", "nothing to paint was given"),
+        ("good.jpg ''", "an empty name was given"),
         ("good.jpg - ", "'-' stands for one picture"),
         ("good.jpg --out - --json", "--json and a picture on stdout"),
     ],
@@ -92,7 +97,7 @@ def test_bad_input_to_paint(
 ) -> None:
     write_bad_input(folder)
     before = sorted(folder.rglob("*"))
-    assert message in mistake(capsys, "paint", "--style", tiny_style, *line.split())
+    assert message in mistake(capsys, "paint", "--style", tiny_style, *shlex.split(line))
     assert sorted(folder.rglob("*")) == before
 
 

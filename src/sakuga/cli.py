@@ -60,6 +60,7 @@ VERBS = {
 # What a verb takes, where it can do without; cyclopts would say [ARGS...].
 TAKEN = {"paint": "INPUTS...", "compare": "PHOTOS...", "design": "[PHOTOS...]", "train": "[CONFIG]"}
 Shell = Literal["bash", "zsh", "fish", "powershell"]
+_UNFIT = re.compile(r'unable to convert (".*") into (\S.*)\.$')
 SHORT = {"quiet": "-q", "verbose": "-v"}
 
 
@@ -154,6 +155,15 @@ def as_meant(given: Sequence[str]) -> list[str]:
     return ["paint", first, *rest] if is_paintable else [first, *rest]
 
 
+def _unfit(found: re.Match[str]) -> str:
+    """What cyclopts says of a value in Python's types, in words."""
+    kinds = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+    wanted = [
+        kinds.get(kind, kind.removeprefix("Literal[").rstrip("]")) for kind in found[2].split("|")
+    ]
+    return f"{found[1]} is not {', or '.join(wanted)}"
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
@@ -168,7 +178,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
     except (SakugaError, CycloptsError) as error:
-        console.tell(f"sakuga: {one_line(error)}")
+        console.tell(f"sakuga: {_UNFIT.sub(_unfit, one_line(error))}")
         return 2
     except KeyboardInterrupt:
         console.tell("sakuga: stopped")

@@ -197,6 +197,8 @@ def test_an_unknown_name_lists_and_suggests(box: Path) -> None:
     expected = r"'nowel' is unknown: did you mean novel\? there are novel, storybook"
     with pytest.raises(StyleError, match=expected):
         styles.find("nowel")
+    with pytest.raises(StyleError, match=r"'NOVEL' is unknown: did you mean novel\?"):
+        styles.find("NOVEL")
     with pytest.raises(StyleError, match="'zzzzzz' is unknown: there are novel, storybook"):
         styles.find("zzzzzz")
     with pytest.raises(StyleError, match="no such style file"):

@@ -151,6 +151,8 @@ def _expanded(given: str, is_second: bool = False) -> list[str]:
     Args:
         is_second: others stand before it, and it may be meant as the place of the result.
     """
+    if not given:
+        raise InputError("an empty name was given; name a picture, a folder or an address")
     if given == STREAM or is_url(given) or is_live(given) or kind_of(Path(given)) != "nothing":
         return [given]
     if given in ("-i", "--input"):
@@ -162,6 +164,10 @@ def _expanded(given: str, is_second: bool = False) -> list[str]:
         if not matches:
             raise InputError(f"{given}: nothing matches this pattern; check it")
         return matches
+    if "://" in given:
+        raise InputError(
+            f"{given}: addresses begin with http://, https:// or rtsp://; give a file by its path"
+        )
     hint = (
         f", or write there with  --out {given}" if is_second and names_a_file(Path(given)) else ""
     )

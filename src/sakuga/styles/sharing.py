@@ -56,8 +56,11 @@ def add_style(source: str, sha256: str | None = None) -> Style:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "style.onnx"
         path.write_bytes(content)
-        _check_it_paints(path)
-        return add(path)
+        try:
+            _check_it_paints(path)
+            return add(path)
+        except StyleError as error:
+            raise StyleError(str(error).replace(str(path), source)) from error
 
 
 def _check_it_paints(path: Path) -> None:

@@ -223,7 +223,7 @@ def find(name: str | Path) -> Style:
         if style.spec.name == name:
             return style
         names.append(style.spec.name)
-    near = difflib.get_close_matches(name, names, n=1)
+    near = difflib.get_close_matches(name.lower(), names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     have = f"there are {', '.join(names)}" if names else "none is installed"
     damaged = "".join(f"; {error}" for error in errors)
