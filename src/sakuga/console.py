@@ -87,18 +87,13 @@ def check_stdout() -> None:
         raise OutputError("stdout is a terminal, which shows no pictures; use --out, or > FILE")
 
 
-def write_stdout(content: bytes) -> None:
-    """Write bytes to stdout, and all of them.
+def copy_to_stdout(file: BinaryIO) -> None:
+    """Write what an open file holds to stdout, and all of it.
 
     Raises:
         ReaderGoneError: whoever read it went away.
         OutputError: it is closed, shows text only, or cannot be written.
     """
-    copy_to_stdout(io.BytesIO(content))
-
-
-def copy_to_stdout(file: BinaryIO) -> None:
-    """Write what an open file holds to stdout; see `write_stdout`."""
     if sys.__stdout__ is None:
         raise OutputError("stdout is closed; give a file with --out")
     while piece := file.read(_PIECE_BYTES):

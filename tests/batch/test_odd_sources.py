@@ -29,7 +29,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="other systems h
 
 @pytest.fixture
 def painter(tiny_style: Path) -> Painter:
-    return Painter(open_place(str(tiny_style)), PaintOptions(), "cpu", 1, sakuga.__version__)
+    return Painter(open_place(str(tiny_style)), PaintOptions(), "cpu", sakuga.__version__)
 
 
 def painted(folder: Path, out: Path, painter: Painter) -> list[dict[str, object]]:

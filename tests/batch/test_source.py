@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from sakuga.batch import source as source_module
 from sakuga.batch.source import find_source, key_of
-from sakuga.batch.stages import picture_format, result_name
+from sakuga.batch.stages import result_name
 from sakuga.batch.storage import open_place
 from sakuga.errors import InputError, OutputError
+from sakuga.images.formats import need_format
 
 
 def tasks_of(text: str | Path) -> list[tuple[str, str]]:
@@ -185,4 +186,4 @@ def test_a_name_never_leaves_its_folder(
     parts = name.split("/")
     assert not name.startswith("/") and ".." not in parts and "" not in parts
     assert len(parts[-1].encode()) <= 255
-    assert wanted is None or picture_format(name) == wanted
+    assert wanted is None or need_format(Path(name)) == wanted

@@ -49,7 +49,7 @@ def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 @pytest.fixture
 def painter(tiny_style: Path) -> Painter:
-    return Painter(open_place(str(tiny_style)), PaintOptions(), "cpu", 1, sakuga.__version__)
+    return Painter(open_place(str(tiny_style)), PaintOptions(), "cpu", sakuga.__version__)
 
 
 def flow(source: str | Path, painter: Painter, *, done: list[int] | None = None) -> pa.Table:
@@ -221,6 +221,6 @@ def test_only_a_name_is_the_pictures_fault(
 
 
 def test_another_sakuga_on_a_machine_is_refused(tiny_style: Path) -> None:
-    make = partial(Painter, open_place(str(tiny_style)), PaintOptions(), "cpu", 1)
+    make = partial(Painter, open_place(str(tiny_style)), PaintOptions(), "cpu")
     with pytest.raises(RuntimeError, match=r"has sakuga .*, not 0\.0"):
         make("0.0")

@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from training import CAFFE_METADATA, random_vgg_weights, write_vgg
 
 from sakuga.errors import DataError
-from sakuga.models.vgg import IMAGENET_MEAN, IMAGENET_STD, VGGFeatures, load_vgg
+from sakuga.models.readers.safetensors_file import Preprocessing
+from sakuga.models.vgg import IMAGENET, VGGFeatures, load_vgg
 from sakuga.train.losses import feature_distance
 
 
@@ -37,11 +38,11 @@ def test_features_follow_the_files_preprocessing_and_come_before_relu(vgg_file):
 def test_the_same_network_in_another_scale_gives_the_same_loss():
     """Weights for 0..1 pixels with mean and std: the loss must not notice."""
     weights = random_vgg_weights()
-    caffe = VGGFeatures(weights, 255, [123.675, 116.28, 103.53], [1, 1, 1])
+    caffe = VGGFeatures(weights, Preprocessing(255, (123.675, 116.28, 103.53), (1, 1, 1)))
     rescaled = dict(weights)
-    std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    std = torch.tensor(IMAGENET.std).view(1, 3, 1, 1)
     rescaled["features.0.weight"] = weights["features.0.weight"] * 255 * std
-    torchvision = VGGFeatures(rescaled, 1, IMAGENET_MEAN, IMAGENET_STD)
+    torchvision = VGGFeatures(rescaled, IMAGENET)
     a, b = torch.rand(2, 1, 3, 16, 16) * 2 - 1
     losses = [
         feature_distance(vgg(a, ["conv3_1"])["conv3_1"], vgg(b, ["conv3_1"])["conv3_1"]).item()
@@ -116,6 +117,6 @@ def test_torchvisions_own_file_is_taken_and_checked(monkeypatch, tmp_path):
     monkeypatch.setattr(vgg, "TORCHVISION_HASH_PREFIX", digest[:8])
     found = load_vgg(file)(torch.zeros(1, 3, 16, 16), ["conv1_1"])["conv1_1"]
     weights = random_vgg_weights()
-    black = (torch.zeros(3) - torch.tensor(IMAGENET_MEAN) + 0.5) / torch.tensor(IMAGENET_STD)
+    black = (torch.zeros(3) - torch.tensor(IMAGENET.mean) + 0.5) / torch.tensor(IMAGENET.std)
     by_hand = (weights["features.0.weight"].sum((2, 3)) @ black) + weights["features.0.bias"]
     torch.testing.assert_close(found[0, :, 8, 8], by_hand, rtol=1e-4, atol=1e-4)

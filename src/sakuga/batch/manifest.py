@@ -51,7 +51,6 @@ class Done:
     """Which pictures need no painting any more."""
 
     keys: NDArray[np.uint64]  # sorted; 8 bytes a picture is all that is kept in memory
-    failed: int  # how many of them are failures
     whole_shards: NDArray[np.uint64]  # sorted keys of the shards that are done
     part_shards: dict[int, list[int]]  # of other shards that were begun: keys of what is done
 
@@ -82,12 +81,9 @@ class Manifest:
 
     def load(self) -> Done:
         """Read which pictures are done."""
-        table = self._columns("key", "status", "shard", "shard_pictures")
+        table = self._columns("key", "shard", "shard_pictures")
         keys = np.unique(table["key"].to_numpy())
-        failed = pc.sum(pc.equal(table["status"], "failed")).as_py() or 0
-        inside = table.filter(pc.is_valid(table["shard"])).select(
-            ["key", "shard", "shard_pictures"]
-        )
+        inside = table.filter(pc.is_valid(table["shard"]))
         counts = inside.group_by("shard").aggregate(
             [("key", "count_distinct"), ("shard_pictures", "max")]
         )
@@ -99,7 +95,7 @@ class Manifest:
         begun = inside.filter(pa.array(~_is_in(inside["shard"].to_numpy(), whole_shards)))
         for shard, key in zip(begun["shard"].to_pylist(), begun["key"].to_pylist(), strict=True):
             part_shards.setdefault(shard, []).append(key)
-        return Done(keys, failed, whole_shards, part_shards)
+        return Done(keys, whole_shards, part_shards)
 
     def results(self) -> set[str]:
         """The files below OUT that hold results, without the members of shards."""

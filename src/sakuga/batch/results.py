@@ -8,14 +8,15 @@ import io
 import json
 import re
 import tarfile
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sakuga.batch.stages import OWN_RESULT, picture_format, rows_of
+from sakuga.batch.stages import OWN_RESULT, rows_of
 from sakuga.batch.storage import Place
 from sakuga.errors import OutputError, one_line
-from sakuga.images.formats import WRITABLE
+from sakuga.images.formats import WRITABLE, need_format
 from sakuga.images.sources import add_member
 
 _OWN_NAME = re.compile(r"shard-[0-9a-f]{16}\.tar|pictures-[0-9a-f]{16}\.parquet")
@@ -59,7 +60,7 @@ def write_shard(encoded: pa.Table, out: Place) -> pa.Table:
             if row["error"] is not None:
                 results.append(None)
                 continue
-            stem, suffix = f"{row['key']:016x}", WRITABLE[picture_format(row["name"])][1]
+            stem, suffix = f"{row['key']:016x}", WRITABLE[need_format(Path(row["name"]))][1]
             about = json.dumps({name: row[name] for name in _KEPT}, ensure_ascii=False)
             add_member(archive, stem + suffix, row["content"])
             add_member(archive, stem + ".json", about.encode())

@@ -193,7 +193,6 @@ def _stream(
                 target.child(STYLE_FILE),
                 job.painting,
                 options.device,
-                1,
                 sakuga.__version__,
             ),
             compute=ActorPoolStrategy(size=min(cluster.painters, len(tasks))),

@@ -30,7 +30,7 @@ import sakuga
 from sakuga.batch.source import Source, key_of, read_shard
 from sakuga.batch.storage import Place
 from sakuga.errors import SakugaError, one_line
-from sakuga.images.formats import WRITABLE, format_like, format_of
+from sakuga.images.formats import WRITABLE, format_like, format_of, need_format
 from sakuga.images.marks import Mark, read_mark
 from sakuga.images.read import read_picture
 from sakuga.images.urls import fetch, is_url
@@ -93,20 +93,17 @@ class Painter:
     Args:
         style: the place of the style file.
         options: how to paint.
-        device: as for `Stylizer`.
-        threads: of the CPU; one, since there are as many painters as cores.
+        device: as for `Stylizer`; on the CPU one thread, as there are as many painters as cores.
         version: of the sakuga that started the run; another one on this machine is refused.
     """
 
-    def __init__(
-        self, style: Place, options: PaintOptions, device: Device, threads: int, version: str
-    ) -> None:
+    def __init__(self, style: Place, options: PaintOptions, device: Device, version: str) -> None:
         if sakuga.__version__ != version:
             raise RuntimeError(f"this machine has sakuga {sakuga.__version__}, not {version}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "style.onnx"
             path.write_bytes(style.read())
-            self._stylizer = Stylizer(path, device=device, threads=threads)
+            self._stylizer = Stylizer(path, device=device, threads=1)
         self._options = options
 
     def __call__(self, pictures: pa.Table) -> Iterator[pa.Table]:
@@ -156,7 +153,7 @@ def encode(
             own = mark and replace(
                 mark, source=posixpath.basename(row["source"]), digest=row["sha256"][:16]
             )
-            written_as = picture_format(row["name"])
+            written_as = need_format(Path(row["name"]))
             encode_picture(picture, buffer, written_as, name=row["source"], mark=own)
             return buffer.getvalue()
 
@@ -279,10 +276,3 @@ def result_name(
     if own != wanted:
         name += WRITABLE[wanted][1]
     return "/".join([*folders, name])
-
-
-def picture_format(name: str) -> str:
-    """The format that a name from `result_name` says: "png", "jpg", "webp" or "gif"."""
-    found = format_of(Path(name))
-    assert found is not None
-    return found

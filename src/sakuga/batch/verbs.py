@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from sakuga.errors import OptionError
 from sakuga.extras import need
+from sakuga.painting.options import check_whole
 from sakuga.painting.typed import TypedOptions
 
 
@@ -44,10 +44,9 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
-        for name in ("workers", "pictures_per_shard"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"{name.replace('_', '-')} is {value}; it must be 1 or more")
+        if self.workers is not None:
+            check_whole("workers", self.workers)
+        check_whole("pictures-per-shard", self.pictures_per_shard)
 
 
 def batch(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
+from collections.abc import Iterator
+
 import numpy as np
 import onnxruntime as ort
 
@@ -37,3 +42,15 @@ def paints_size(content: bytes, multiple: int, minimum: int) -> str | None:
     if not np.isfinite(anime).all():
         return "its values are not finite"
     return None
+
+
+@contextlib.contextmanager
+def kept_quiet() -> Iterator[None]:
+    """Keep back what tools for graphs say of themselves, in logs and on standard output."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)

@@ -7,7 +7,7 @@ file's own graph is kept, with steps before and after it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,11 @@ def build(path: Path, feeding: Feeding) -> Foreign:
     value, result = _ends(path, model)
     known = value.name.lower().startswith(_ANIMEGAN3_INPUT)
     if known:
-        feeding = Feeding(
-            feeding.value_range or (-1.0, 1.0),
-            feeding.layout or "nhwc",
-            feeding.multiple,
-            feeding.minimum_side or _ANIMEGAN3_SIDE,
-            feeding.bgr,
+        feeding = replace(
+            feeding,
+            value_range=feeding.value_range or (-1.0, 1.0),
+            layout=feeding.layout or "nhwc",
+            minimum_side=feeding.minimum_side or _ANIMEGAN3_SIDE,
         )
     if feeding.value_range is None:
         raise OptionError(
@@ -82,7 +81,8 @@ def _load(path: Path) -> onnx.ModelProto:
         raise StyleError(f"{path}: is larger than {MAX_BYTES / 1e9:g} GB; no generator is")
     try:
         model = onnx.load_model_from_string(path.read_bytes())
-        if any(_is_outside(tensor) for tensor in _tensors(model)):
+        external = TensorProto.EXTERNAL
+        if any(t.data_location == external or t.external_data for t in _tensors(model)):
             raise StyleError(f"{path}: keeps its weights in another file; save it as one file")
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, UnicodeDecodeError) as error:
@@ -120,10 +120,6 @@ def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     yield from of_graph(model.graph)
     for function in model.functions:
         yield from of_nodes(function.node)
-
-
-def _is_outside(tensor: onnx.TensorProto) -> bool:
-    return tensor.data_location == TensorProto.EXTERNAL or bool(tensor.external_data)
 
 
 def _ends(path: Path, model: onnx.ModelProto) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:

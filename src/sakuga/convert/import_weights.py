@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 from sakuga.convert import foreign_onnx
-from sakuga.convert.check import paints_size
 from sakuga.convert.foreign_onnx import Foreign
 from sakuga.convert.onnx_export import export_onnx
 from sakuga.convert.verbs import Credits, Feeding
-from sakuga.errors import OptionError, OutputError, StyleError
+from sakuga.errors import OptionError, OutputError
 from sakuga.files import write_bytes
 from sakuga.models.readers.source import read_layers
 from sakuga.models.recognise import Generator, recognise
@@ -62,11 +61,7 @@ def _import_onnx(source: Path, out: Path, feeding: Feeding, credits: Credits) ->
     foreign = foreign_onnx.build(source, feeding)
     spec = _spec(foreign.name, foreign.attribution, foreign, source, credits, out)
     write_spec(foreign.model, spec)
-    content = foreign.model.SerializeToString()
-    reason = paints_size(content, spec.size_multiple, spec.minimum_side)
-    if reason is not None:
-        raise StyleError(f"{source}: the style does not paint ({reason}); the file is damaged")
-    write_bytes(out, content)
+    write_bytes(out, foreign.model.SerializeToString())
     return spec
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import datetime
-import io
 import json
-import logging
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sakuga.convert.check import kept_quiet
 from sakuga.errors import TrainingError
 from sakuga.files import write_bytes
 from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, StyleSpec, write_spec
@@ -129,17 +127,19 @@ def export_onnx(
     write_bytes(out, content)
 
 
+def dynamic_shapes(multiple: int) -> tuple[dict[int, Any]]:
+    """That batch, height and width of pictures are free, as torch takes it."""
+    rows, columns = (torch.export.Dim(name, min=2, max=1 << 16) for name in ("rows", "columns"))
+    return ({0: torch.export.Dim("batch"), 2: multiple * rows, 3: multiple * columns},)
+
+
 def trace(network: nn.Module, spec: StyleSpec) -> onnx.ModelProto:
     """Turn a network into a graph of dynamic batch, height and width, simplified."""
     import onnxslim
 
     side = max(spec.minimum_side, 8 * spec.size_multiple)
     example = torch.zeros(2, 3, side, side + 2 * spec.size_multiple)
-    multiple = spec.size_multiple
-    height = multiple * torch.export.Dim("rows", min=2, max=1 << 16)
-    width = multiple * torch.export.Dim("columns", min=2, max=1 << 16)
-    quiet = contextlib.redirect_stdout(io.StringIO())
-    with warnings.catch_warnings(), quiet, _silenced("torch.onnx"):
+    with warnings.catch_warnings(), kept_quiet():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network,
@@ -149,7 +149,7 @@ def trace(network: nn.Module, spec: StyleSpec) -> onnx.ModelProto:
             opset_version=OPSET,
             input_names=[GRAPH_INPUT],
             output_names=[GRAPH_OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("batch"), 2: height, 3: width},),
+            dynamic_shapes=dynamic_shapes(spec.size_multiple),
             verbose=False,
         )
         assert program is not None
@@ -159,17 +159,6 @@ def trace(network: nn.Module, spec: StyleSpec) -> onnx.ModelProto:
             value.type.tensor_type.shape.dim[axis].dim_param = name
     del model.graph.value_info[:]
     return model
-
-
-@contextlib.contextmanager
-def _silenced(name: str) -> Iterator[None]:
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @torch.no_grad()

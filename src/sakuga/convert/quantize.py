@@ -9,9 +9,6 @@ whole-number dot products (VNNI, or dot product on Arm).
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -20,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from sakuga.convert.check import kept_quiet
 from sakuga.errors import DataError, StyleError
 from sakuga.evaluate.statistics import medians, noise_gain, picture_statistics
 from sakuga.evaluate.systems import list_pictures
@@ -30,7 +27,7 @@ from sakuga.images.colour import Pixels
 from sakuga.images.picture import shrink_within
 from sakuga.images.read import to_float
 from sakuga.painting.stylizer import Stylizer
-from sakuga.styles import GRAPH_INPUT, GRAPH_OUTPUT, Style, StyleSpec, write_spec
+from sakuga.styles import GRAPH_INPUT, Style, StyleSpec, write_spec
 from sakuga.styles.tensors import store_full
 
 PHOTO_SIDE = 512  # pixels: photos are shrunk to this
@@ -110,7 +107,7 @@ def quantise(style: Style, photos: Sequence[Pixels]) -> onnx.ModelProto:
             f"{style.spec.name}: has {len(convolutions)} convolutions, of which the first "
             f"{KEPT_FIRST} and the last {KEPT_LAST} are never int8; leave it as it is"
         )
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, kept_quiet():
         out = Path(folder) / "int8.onnx"
         quantize_static(
             model,
@@ -147,7 +144,7 @@ def compare(style: Style, small: Style, photos: Sequence[Pixels]) -> Comparison:
         photos=len(photos),
         statistics={name: (full[name], quantised[name]) for name in full},
         difference=float(np.mean(differences)),
-        seconds=_best_seconds(style.path, small.path),
+        seconds=_best_seconds(stylizers),
     )
 
 
@@ -171,18 +168,6 @@ class _Photos:
         return None if photo is None else {GRAPH_INPUT: photo}
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back what the quantiser says of itself, on the root logger and on standard output."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(before)
-
-
 def _fitting(photo: Pixels, spec: StyleSpec) -> NDArray[np.float32]:
     """A photo as the graph takes it: mirrored up to the style's size multiple and least side."""
     multiple = spec.size_multiple
@@ -193,19 +178,14 @@ def _fitting(photo: Pixels, spec: StyleSpec) -> NDArray[np.float32]:
     return to_float(np.pad(photo, (*pads, (0, 0)), mode="symmetric"))
 
 
-def _best_seconds(*paths: Path) -> tuple[float, float]:
-    """Least time of several runs of each graph, in turn, so that both meet the same machine."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    sessions = [
-        ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]) for path in paths
-    ]
-    photo = np.random.default_rng(0).uniform(-1, 1, (1, 3, TIMED_SIDE, TIMED_SIDE))
-    inputs = {GRAPH_INPUT: photo.astype(np.float32)}
-    best = [float("inf")] * len(paths)
+def _best_seconds(stylizers: Sequence[Stylizer]) -> tuple[float, float]:
+    """Least time of several runs of each of two, in turn, so that both meet the same machine."""
+    shape = (TIMED_SIDE, TIMED_SIDE, 3)
+    photo = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    best = [float("inf")] * 2
     for _ in range(TIMED_RUNS):
-        for index, session in enumerate(sessions):
+        for index, stylizer in enumerate(stylizers):
             start_s = time.perf_counter()
-            session.run([GRAPH_OUTPUT], inputs)
+            stylizer(photo)
             best[index] = min(best[index], time.perf_counter() - start_s)
     return best[0], best[1]

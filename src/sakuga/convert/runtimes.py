@@ -78,14 +78,14 @@ def _openvino(style: Style, out: Path, half_weights: bool) -> None:
 def _torch_export(style: Style, out: Path, half_weights: bool) -> None:
     import torch
 
-    multiple, least = style.spec.size_multiple, 2
-    sides = {
-        axis: multiple * torch.export.Dim(name, min=least, max=1 << 16)
-        for axis, name in ((2, "rows"), (3, "columns"))
-    }
+    from sakuga.convert.onnx_export import dynamic_shapes
+
+    multiple = style.spec.size_multiple
     example = torch.zeros(2, 3, 8 * multiple, 10 * multiple)
-    shapes = ({0: torch.export.Dim("batch"), **sides},)
-    torch.export.save(torch.export.export(_network(style), (example,), dynamic_shapes=shapes), out)
+    program = torch.export.export(
+        _network(style), (example,), dynamic_shapes=dynamic_shapes(multiple)
+    )
+    torch.export.save(program, out)
 
 
 def _litert(style: Style, out: Path, half_weights: bool) -> None:

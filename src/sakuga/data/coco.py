@@ -144,7 +144,8 @@ def _in_order(
     """All photos that are wanted, in the order in which they are taken, and what makes the jobs."""
     catalogue = read_catalogue(annotations)
     categories = {category.id: category.name for category in catalogue.categories}
-    if unknown := set(wanted.categories) - set(categories.values()):
+    asked = set(wanted.categories)
+    if unknown := asked - set(categories.values()):
         names = sorted(categories.values())
         hint = suggestion(min(unknown), names) or f"; there are {', '.join(names)}"
         raise OptionError(f"--categories: COCO has no {min(unknown)!r}{hint}")
@@ -157,7 +158,7 @@ def _in_order(
             shown.setdefault(thing.image_id, {})[categories[thing.category_id]] = None
     names_of = {photo: list(names) for photo, names in shown.items()}
     photos = sorted(
-        (p for p in photo_of if not wanted.categories or _shows(names_of, p, wanted)),
+        (p for p in photo_of if not asked or not asked.isdisjoint(names_of.get(p, ()))),
         key=lambda p: rank(p, wanted.seed),
     )
     if not photos:
@@ -178,10 +179,6 @@ def _in_order(
         )
 
     return photos, job_of
-
-
-def _shows(names_of: dict[int, list[str]], photo: int, wanted: Wanted) -> bool:
-    return not set(wanted.categories).isdisjoint(names_of.get(photo, ()))
 
 
 def _in_turns(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sakuga.cel.drawings import INK_DEPTH, ink_depth
 from sakuga.images.colour import D65_WHITE, LINEAR_TO_XYZ
+from sakuga.images.picture import fit_within
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 Plane = NDArray[np.float32]  # (H, W)
@@ -72,10 +73,9 @@ def cielab(picture: Picture) -> NDArray[np.float32]:
 def fit(picture: Picture, long_side: int = LONG_SIDE_PIXELS) -> Picture:
     """The picture with its long side at most `long_side` pixels, shrunk by area averaging."""
     height, width = picture.shape[:2]
-    if max(height, width) <= long_side:
+    size = fit_within((width, height), long_side)
+    if size == (width, height):
         return picture
-    scale = long_side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 

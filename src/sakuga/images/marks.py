@@ -15,6 +15,7 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,7 +23,8 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from sakuga.files import reading
-from sakuga.images.read import pillow_globals
+from sakuga.images.read import PillowError, open_image, pillow_errors
+from sakuga.images.strip import Stripped
 from sakuga.images.urls import file_name, is_url
 
 Option = str | int | float | bool | None
@@ -30,10 +32,6 @@ Option = str | int | float | bool | None
 _TAG = 0x000B  # EXIF's ProcessingSoftware: what processed the picture after it was taken
 _TEXT = re.compile(r"Sakuga [^\s{]+ (\{.*\})", re.DOTALL)
 _WHOLE_BYTES = 64 * 2**20  # of a larger file only beginning and end are looked at
-_DAMAGED = (
-    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError),
-    *(struct.error, zlib.error),
-)
 _log = logging.getLogger("sakuga")
 
 
@@ -127,17 +125,14 @@ def parse_mark(text: str) -> Mark | None:
 
 def read_mark(source: Path | bytes) -> Mark | None:
     """Read what a picture file says of itself; None: it is no result, or no picture."""
-    try:
-        with pillow_globals():
-            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-        with image:
-            if image.format == "GIF":
-                return parse_mark(_text(image.info.get("comment", b"")))
-            exif = Image.Exif()
-            exif.load(image.info.get("exif", b""))
-            return parse_mark(_text(exif.get(_TAG, "")))
-    except _DAMAGED:
-        return None  # what is wrong with it is reported when it is painted
+    file = Stripped(source) if isinstance(source, bytes) else source
+    with suppress(PillowError), open_image(file) as image, pillow_errors():
+        if image.format == "GIF":
+            return parse_mark(_text(image.info.get("comment", b"")))
+        exif = Image.Exif()
+        exif.load(image.info.get("exif", b""))
+        return parse_mark(_text(exif.get(_TAG, "")))
+    return None  # what is wrong with it is reported when it is painted
 
 
 def into_exif(exif: bytes | None, mark: Mark) -> bytes:

@@ -45,7 +45,7 @@ _log = logging.getLogger("sakuga")
 _pillow_lock = threading.Lock()
 
 
-class _PillowError(Exception):
+class PillowError(Exception):
     """Pillow raised its only argument; on a damaged file that is nearly anything."""
 
 
@@ -98,7 +98,7 @@ def read_picture(
     try:
         try:
             return _read_frames(whole, name, max_pixels, max_side)
-        except _PillowError as error:
+        except PillowError as error:
             reason: Exception = error.args[0]
         if kind is not None and not isinstance(source, bytes):
             content = _read(source, name)
@@ -120,10 +120,10 @@ def picture_of(image: Image.Image, name: str = "the picture") -> Picture:
         InputError: it is closed, truncated, without pixels, or of samples that are not read.
     """
     try:
-        with _pillow():
+        with pillow_errors():
             clear = _mend_key(image)
             image.load()
-    except _PillowError as error:
+    except PillowError as error:
         reason: Exception = error.args[0]
         if (picture := _without_metadata(_file_of(image), name, MAX_PIXELS, None, reason)) is None:
             raise InputError(
@@ -148,9 +148,9 @@ def read_size(content: bytes, name: str) -> tuple[int, int]:
     reason: Exception | None = None
     for less in (Stripped(content), *stripped(content)):
         try:
-            with _open(less) as image:
+            with open_image(less) as image:
                 return image.size
-        except _PillowError as error:
+        except PillowError as error:
             reason = reason or error.args[0]
     assert reason is not None
     raise _refusal(name, content, reason) from reason
@@ -171,13 +171,13 @@ def _register_heif() -> None:
 
 
 @contextmanager
-def _open(source: str | Path | Stripped) -> Iterator[Image.Image]:
+def open_image(source: str | Path | Stripped) -> Iterator[Image.Image]:
     """Open a picture with Pillow, and close it.
 
     Raises:
-        _PillowError: it cannot.
+        PillowError: it cannot.
     """
-    with _pillow(), pillow_globals():
+    with pillow_errors(), pillow_globals():
         if isinstance(source, Stripped):
             image = Image.open(io.BytesIO(source.content))
             if source.profile is not None:
@@ -189,14 +189,14 @@ def _open(source: str | Path | Stripped) -> Iterator[Image.Image]:
 
 
 @contextmanager
-def _pillow() -> Iterator[None]:
-    """Turn what Pillow raises into a _PillowError; on a damaged file that is nearly anything."""
+def pillow_errors() -> Iterator[None]:
+    """Turn what Pillow raises into a PillowError; on a damaged file that is nearly anything."""
     try:
         yield
     except MemoryError:
         raise
     except Exception as error:
-        raise _PillowError(error) from error
+        raise PillowError(error) from error
 
 
 @contextmanager
@@ -227,7 +227,7 @@ def _without_metadata(
         None if it is the pixels that cannot be read.
     """
     for less in stripped(content):
-        with suppress(_PillowError):
+        with suppress(PillowError):
             picture = _read_frames(less, name, max_pixels, max_side)
             _log.warning("%s: its metadata cannot be read and is left out (%s)", name, reason)
             return picture
@@ -274,11 +274,11 @@ def _read_frames(
     """Decode the frames of a file, after checking how many pixels they have.
 
     Raises:
-        _PillowError: Pillow cannot read it.
+        PillowError: Pillow cannot read it.
         InputError: it is too large, or of samples that are not read.
     """
-    with _open(source) as image:
-        with _pillow():
+    with open_image(source) as image:
+        with pillow_errors():
             count = getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
         _refuse_if_huge(*image.size, count, name, max_pixels)
         if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.next:
@@ -290,12 +290,12 @@ def _read_frames(
         size = image.size
         if max_side is not None and image.format == "JPEG":
             image.draft(None, (max_side, max_side))  # decodes at 1/2, 1/4 or 1/8, still >= max_side
-        with _pillow():
+        with pillow_errors():
             clear = _mend_key(image)
 
         frames = []
         for index in range(first, count):
-            with _pillow():
+            with pillow_errors():
                 if count > 1:
                     image.seek(index)
                 image.load()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from PIL import Image
-
 from sakuga.errors import InputError
 from sakuga.images.picture import Picture
-from sakuga.images.read import pillow_globals
+from sakuga.images.read import PillowError, open_image, pillow_errors
 
 # Browsers slow a GIF down whose frames are shorter than 20 ms; it counts in 10 ms.
 _UNIT_MS = {"gif": 10}
@@ -67,13 +64,9 @@ def shown_frames(
 
 def moves(path: Path) -> bool:
     """True for the file of an animation; false for one that cannot be read, which fails later."""
-    try:
-        with pillow_globals():
-            image = Image.open(path)
-        with image:
-            return getattr(image, "n_frames", 1) > 1
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error):
-        return False
+    with suppress(PillowError), open_image(path) as image, pillow_errors():
+        return getattr(image, "n_frames", 1) > 1
+    return False
 
 
 def retimed(

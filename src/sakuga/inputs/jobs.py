@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sakuga.console import ProgressBar, check_stdout, read_stdin, write_stdout
+from sakuga.console import ProgressBar, check_stdout, copy_to_stdout, read_stdin
 from sakuga.errors import InputError, OptionError, OutputError, SakugaError, one_line
 from sakuga.images.formats import HEAD_BYTES, begins_like_video, format_like, format_of
 from sakuga.images.marks import Mark, digest_of, identity_of
@@ -171,7 +171,8 @@ def do_job(
         return
     buffer = io.BytesIO()
     encode_picture(painted, buffer, file_format, name="stdout", mark=mark)
-    write_stdout(buffer.getvalue())
+    buffer.seek(0)
+    copy_to_stdout(buffer)
 
 
 def run_jobs(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sakuga.models.vgg import IMAGENET_MEAN, IMAGENET_STD
+from sakuga.models.vgg import IMAGENET
 
 _BLOCKS = 8
 _BRIGHTER = 0.1  # added to what is painted, as the authors' own program does
@@ -77,8 +77,8 @@ class AnderssonGenerator(nn.Module):
         )
 
     def forward(self, photo: Tensor) -> Tensor:
-        mean = photo.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
-        std = photo.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
+        mean = photo.new_tensor(IMAGENET.mean).view(1, 3, 1, 1)
+        std = photo.new_tensor(IMAGENET.std).view(1, 3, 1, 1)
         x = ((photo + 1) / 2 - mean) / std
         x = self.res(self.down(x))  # (B, 256, H/4, W/4)
         return 2 * (self.up(x) * std + mean + _BRIGHTER) - 1

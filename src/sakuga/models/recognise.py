@@ -24,14 +24,6 @@ Generator = (
 )
 
 
-def _same_name(ours: str, _: Shape) -> str:
-    return ours
-
-
-def _all_layers(layers: Layers) -> Layers:
-    return layers
-
-
 @dataclass(frozen=True)
 class Published:
     """A network whose weights others have published, and how their files hold them."""
@@ -39,8 +31,8 @@ class Published:
     name: str  # in words, as its paper calls it
     attribution: tuple[str, ...]
     build: Callable[[], Generator]
-    published_name: Callable[[str, Shape], str] = _same_name  # of one of our layers
-    own_layers: Callable[[Layers], Layers] = _all_layers  # without what else a checkpoint holds
+    published_name: Callable[[str, Shape], str] = lambda ours, _: ours  # of one of our layers
+    own_layers: Callable[[Layers], Layers] = lambda layers: layers  # without what else is there
     channels_last: bool = False  # kernels are (K, K, in, out), as TensorFlow keeps them
     bgr: tuple[str, ...] = ()  # tensors whose colours begin with blue: turned round
 

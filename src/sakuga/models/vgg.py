@@ -17,7 +17,11 @@ from torch import Tensor, nn
 from sakuga.errors import DataError
 from sakuga.files import sha256_of
 from sakuga.models.download import download
-from sakuga.models.readers.safetensors_file import preprocessing_of, read_safetensors
+from sakuga.models.readers.safetensors_file import (
+    Preprocessing,
+    preprocessing_of,
+    read_safetensors,
+)
 
 # Layer names of VGG19 (Simonyan, Zisserman 2015), configuration E, as far as conv4_4; "pool"
 # halves the size. The number is the index in torchvision's `features`, by which weights are
@@ -43,8 +47,8 @@ LAYERS = tuple(name for name, _, _ in PLAN if name != "pool")
 
 TORCHVISION_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 TORCHVISION_HASH_PREFIX = "dcbb9e9d"  # of its sha256, by the convention of torch.hub file names
-IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of [0, 1] RGB, torchvision's documentation
-IMAGENET_STD = (0.229, 0.224, 0.225)
+# Of torchvision's own networks, by its documentation.
+IMAGENET = Preprocessing(1.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
 class VGGFeatures(nn.Module):
@@ -52,20 +56,13 @@ class VGGFeatures(nn.Module):
 
     Args:
         weights: "features.N.weight" and "features.N.bias" tensors.
-        scale: value of a white pixel in the network's own input, 1 or 255.
-        mean, std: of the network's own input, per RGB channel.
+        own: what the network itself takes.
     """
 
     factor: Tensor
     offset: Tensor
 
-    def __init__(
-        self,
-        weights: dict[str, Tensor],
-        scale: float,
-        mean: Sequence[float],
-        std: Sequence[float],
-    ) -> None:
+    def __init__(self, weights: dict[str, Tensor], own: Preprocessing) -> None:
         super().__init__()
         self.convs = nn.ModuleDict()
         channels = 3
@@ -89,10 +86,12 @@ class VGGFeatures(nn.Module):
             self.convs[name] = conv
             channels = outputs
         # own = ((x + 1) / 2 * scale - mean) / std, as one factor and one offset a channel.
-        factor = torch.tensor([scale / 2 / s for s in std]).view(1, 3, 1, 1)
-        offset = torch.tensor([(scale / 2 - m) / s for m, s in zip(mean, std, strict=True)])
-        self.register_buffer("factor", factor, persistent=False)
-        self.register_buffer("offset", offset.view(1, 3, 1, 1), persistent=False)
+        mean, std = (
+            torch.tensor(three, dtype=torch.float64).view(1, 3, 1, 1)
+            for three in (own.mean, own.std)
+        )
+        self.register_buffer("factor", (own.scale / 2 / std).float(), persistent=False)
+        self.register_buffer("offset", ((own.scale / 2 - mean) / std).float(), persistent=False)
         self.requires_grad_(False)
         self.eval()
 
@@ -138,8 +137,7 @@ def load_vgg(path: str | Path | None) -> VGGFeatures:
     if path.suffix == ".pth":
         return _read_torchvision(path)
     metadata, weights = read_safetensors(path)
-    own = preprocessing_of(metadata, path, sized=False)
-    return VGGFeatures(weights, own.scale, own.mean, own.std)
+    return VGGFeatures(weights, preprocessing_of(metadata, path, sized=False))
 
 
 def _download_torchvision() -> VGGFeatures:
@@ -167,4 +165,4 @@ def _read_torchvision(path: Path) -> VGGFeatures:
             f"{digest[:8]}...): download {TORCHVISION_URL} again"
         )
     weights = torch.load(path, map_location="cpu", weights_only=True)
-    return VGGFeatures(weights, 1.0, IMAGENET_MEAN, IMAGENET_STD)
+    return VGGFeatures(weights, IMAGENET)

@@ -117,6 +117,11 @@ class Scorer:
         return terms, {"kid": distance, **numbers}
 
 
+def run_folder(out: Path, number: int) -> Path:
+    """Where the run of a trial lies in the folder of its search."""
+    return out / "trials" / f"{number:04d}"
+
+
 def system_of(run: Path, device: torch.device) -> System:
     """The averaged generator in a run's checkpoint, as something that paints."""
     paint = painter_of(run, device)

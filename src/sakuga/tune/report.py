@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,14 @@ from optuna.trial import FrozenTrial, TrialState
 from sakuga.evaluate import plots
 from sakuga.evaluate.report import embedded_image, meets_bar, render
 from sakuga.evaluate.statistics import fit
-from sakuga.tune.objective import Scorer, painter_of
+from sakuga.tune.objective import Scorer, painter_of, run_folder
 from sakuga.tune.settings import Choice, Dimension, TuneSettings
 
 SHOWN_TRIALS = 3  # whose pictures are shown
 SHOWN_PHOTOS = 4
-RunFolder = Callable[[int], Path]
 
 
-def html_report(
-    study: optuna.Study, scorer: Scorer, run_folder: RunFolder, device: torch.device
-) -> str:
+def html_report(study: optuna.Study, scorer: Scorer, out: Path, device: torch.device) -> str:
     """The page: best trials with their pictures, importances, every field against the score."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     ranked = sorted(complete, key=score_of)
@@ -48,7 +44,7 @@ def html_report(
             *(_slice(key, one, ranked) for key, one in scorer.settings.space.items()),
         ],
         galleries=[
-            (trial, _pictures(trial, scorer, run_folder, device)) for trial in ranked[:SHOWN_TRIALS]
+            (trial, _pictures(trial, scorer, out, device)) for trial in ranked[:SHOWN_TRIALS]
         ],
     )
 
@@ -120,9 +116,9 @@ def _slice(key: str, one: Dimension, trials: list[FrozenTrial]) -> tuple[str, st
 
 
 def _pictures(
-    trial: FrozenTrial, scorer: Scorer, run_folder: RunFolder, device: torch.device
+    trial: FrozenTrial, scorer: Scorer, out: Path, device: torch.device
 ) -> list[tuple[str, str]]:
     """Names of photos, and the <img> of each beside its result."""
-    paint = painter_of(run_folder(trial.number), device)
+    paint = painter_of(run_folder(out, trial.number), device)
     photos = [(item.name, fit(item.read())) for item in scorer.photos[:SHOWN_PHOTOS]]
     return [(name, embedded_image(photo) + embedded_image(paint(photo))) for name, photo in photos]

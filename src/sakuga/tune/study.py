@@ -17,7 +17,7 @@ from sakuga.evaluate.features import load_feature_network
 from sakuga.files import write_bytes
 from sakuga.models.devices import torch_device
 from sakuga.train.loop import train
-from sakuga.tune.objective import Scorer, system_of
+from sakuga.tune.objective import Scorer, run_folder, system_of
 from sakuga.tune.report import best_toml, html_report
 from sakuga.tune.settings import Choice, TuneSettings, fingerprint, load_settings
 
@@ -67,16 +67,11 @@ def tune(
     if not finished:
         reason = study.get_trials(deepcopy=False)[-1].user_attrs.get("stopped", "stopped early")
         raise TrainingError(f"None of the {total} trials came to its end; the last one: {reason}")
-    report = html_report(study, scorer, run_folder(out), torch_device(device))
+    report = html_report(study, scorer, out, torch_device(device))
     write_bytes(out / "report.html", report.encode())
     best = best_toml(config_path, settings, study.best_trial)
     write_bytes(out / "best.toml", best.encode())
     return study
-
-
-def run_folder(out: Path) -> Any:
-    """A function that says where a trial's run lies."""
-    return lambda number: out / "trials" / f"{number:04d}"
 
 
 def suggest(trial: optuna.Trial, settings: TuneSettings) -> dict[str, Any]:
@@ -98,7 +93,7 @@ def _run_trial(trial: optuna.Trial, scorer: Scorer, out: Path, device: str, quie
     """Train with one choice of values; score it now and then, and give its last score."""
     settings = scorer.settings
     config = settings.trial_config(suggest(trial, settings))
-    run = run_folder(out)(trial.number)
+    run = run_folder(out, trial.number)
     score = float("nan")
 
     def progress(step: int, latest: Mapping[str, float]) -> None:

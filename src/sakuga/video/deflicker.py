@@ -274,23 +274,11 @@ def _share_of_past(change: Planes, slip: Planes) -> Planes:
 
 
 def _enlarge(blocks: Planes, shape: tuple[int, ...]) -> Planes:
-    """Spread one value a block over the pixels, bilinearly, to (H, W)."""
-    wide = _spread(blocks.T, shape[1]).T
-    return _spread(np.ascontiguousarray(wide), shape[0])
-
-
-def _spread(blocks: Planes, height: int) -> Planes:
-    """(rows, W) -> (height, W), from the middle of each block to that of the next."""
-    above = np.concatenate([blocks[:1], blocks[:-1]])
-    below = np.concatenate([blocks[1:], blocks[-1:]])
-    rows, width = blocks.shape
-    pixels = np.empty((rows, BLOCK, width), np.float32)
-    for offset in range(BLOCK):
-        away = (offset + 0.5) / BLOCK - 0.5  # from the middle, in blocks
-        neighbours = above if away < 0 else below
-        share = np.float32(abs(away))
-        pixels[:, offset] = (1 - share) * blocks + share * neighbours
-    return pixels.reshape(-1, width)[:height]
+    """Spread one value a block over the pixels, bilinearly from middle to middle, to (H, W)."""
+    rows, columns = blocks.shape
+    size = (columns * BLOCK, rows * BLOCK)
+    image = Image.fromarray(blocks).resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(image)[: shape[0], : shape[1]]
 
 
 def _thrice(plane: Planes) -> Planes:

@@ -118,7 +118,7 @@ def paint_clip(
             mark = video_mark(str(source), stylizer, painting, options)
             job.encoding = replace(job.encoding, mark=mark)
         described = {
-            "sakuga.video": 5,  # raised when the same job would give other frames
+            "sakuga.video": 6,  # raised when the same job would give other frames
             "source": _identity(source),
             "style": _style_identity(stylizer),
             **asdict(painting),

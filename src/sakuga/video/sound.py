@@ -52,7 +52,6 @@ class AudioConversion(Track):
         self._graph: av.filter.Graph | None = None
         self._shape: tuple[str, str, int] | None = None  # of the frames that the graph takes
         self._until: Fraction | None = None  # seconds: when the sound so far ends
-        self.damaged = 0
 
     def take(self, packet: AnyPacket) -> list[AnyPacket]:
         try:

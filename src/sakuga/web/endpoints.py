@@ -29,7 +29,7 @@ from sakuga.web.openapi import describe
 from sakuga.web.painting import Styles, paint_upload
 from sakuga.web.parameters import MEDIA_TYPES, PICTURE_NAMES, VIDEO_NAMES, Question, read_question
 from sakuga.web.pool import Place, Pool, Stopped
-from sakuga.web.security import COOKIE, same_secret, session_of
+from sakuga.web.security import COOKIE, bears_token, session_of
 from sakuga.web.settings import Settings
 from sakuga.web.uploads import check_video, receive
 
@@ -192,8 +192,7 @@ class Endpoints:
         response = Response(status_code=204)
         if token is None:
             return response
-        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not same_secret(shown.strip(), token):
+        if not bears_token(request.headers, token):
             raise Problem(401, "this is not the token; it was chosen when the server was started")
         response.set_cookie(
             COOKIE,

@@ -107,11 +107,8 @@ class Guards:
             )
         if _is_foreign(method, path, host, headers):
             return Problem(403, "requests from pages of other sites are refused")
-        if (
-            self._settings.token is not None
-            and _needs_token(path)
-            and not self._shows_token(headers)
-        ):
+        token = self._settings.token
+        if token is not None and _needs_token(path) and not _shows_token(headers, token):
             return Problem(
                 401,
                 "this server wants its token: send the header  Authorization: Bearer TOKEN",
@@ -136,18 +133,6 @@ class Guards:
             return False
         return address.is_loopback or not is_loopback(self._settings.host)
 
-    def _shows_token(self, headers: Headers) -> bool:
-        if self._settings.token is None:
-            return True
-        scheme, _, shown = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return same_secret(shown.strip(), self._settings.token)
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and same_secret(cookie.value, session_of(self._settings.token))
-
 
 _METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")
 
@@ -169,7 +154,23 @@ def _needs_token(path: str) -> bool:
     return path == "/metrics" or (path.startswith("/api/") and path != LOGIN_PATH)
 
 
-def same_secret(shown: str, right: str) -> bool:
+def _shows_token(headers: Headers, token: str) -> bool:
+    if (shown := bears_token(headers, token)) is not None:
+        return shown
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return False
+    return cookie is not None and _same_secret(cookie.value, session_of(token))
+
+
+def bears_token(headers: Headers, token: str) -> bool | None:
+    """Whether the header Authorization holds this token; None without such a header."""
+    scheme, _, shown = headers.get("authorization", "").partition(" ")
+    return _same_secret(shown.strip(), token) if scheme.lower() == "bearer" else None
+
+
+def _same_secret(shown: str, right: str) -> bool:
     """Compare in constant time, whatever characters were shown."""
     return hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), right.encode())
 

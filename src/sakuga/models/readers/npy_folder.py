@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import numpy as np
 
 from sakuga.errors import StyleError, one_line
-from sakuga.models.readers.layers import Layer, Layers, Weights
+from sakuga.models.readers.layers import Layer, Layers
 
 _MAX_FILES = 10_000
 
@@ -37,8 +36,4 @@ def _layer(path: Path) -> Layer:
         ) from error
     if values.dtype.kind != "f":
         raise StyleError(f"{path}: holds values of the type {values.dtype}, must be real numbers")
-    return Layer(values.shape, functools.partial(_values, path))
-
-
-def _values(path: Path) -> Weights:
-    return np.ascontiguousarray(np.load(path, mmap_mode="r"), np.float32)
+    return Layer(values.shape, lambda: np.ascontiguousarray(np.load(path), np.float32))

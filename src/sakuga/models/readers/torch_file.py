@@ -13,7 +13,7 @@ import pickletools
 import warnings
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sakuga.errors import StyleError, one_line
 from sakuga.models.readers.layers import Layer, Layers, Weights
@@ -67,19 +67,14 @@ def read_torch_file(path: Path) -> Layers:
     for name, value in state.items():
         if str(name).endswith(".num_batches_tracked"):
             continue  # batch norm's count of its training; nothing is painted with it
-        if not isinstance(name, str) or not _is_real(value):
+        is_real = isinstance(value, torch.Tensor) and value.is_floating_point()
+        if not isinstance(name, str) or not is_real:
             raise StyleError(
                 f"{path}: holds {type(value).__name__} under {str(name)[:60]!r}, where a state "
                 "dict has tensors of real numbers; save the generator's state dict alone"
             )
         layers[name] = Layer(tuple(value.shape), functools.partial(_values, value))
     return Layers(str(path), layers)
-
-
-def _is_real(value: Any) -> bool:
-    import torch
-
-    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def _values(tensor: torch.Tensor) -> Weights:
