@@ -202,6 +202,16 @@ def two_styles(styles: Path, no_user_styles: Path, monkeypatch: pytest.MonkeyPat
     return no_user_styles
 
 
+@pytest.fixture(scope="module")
+def traced_once() -> Iterator[None]:
+    """For exports that are not what is tested: their graphs come from `training.trace_once`."""
+    from training import trace_once
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sakuga.convert.onnx_export.trace", trace_once)
+        yield
+
+
 @pytest.fixture(scope="session")
 def served(styles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server with the styles `tiny` and `whole`."""

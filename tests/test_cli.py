@@ -294,9 +294,8 @@ def test_doctor(folder: Path, tiny_style: Path, capsys: pytest.CaptureFixture[st
     assert set(report) == {"versions", "machine", "extras", "styles", "self-test"}
 
 
-def test_doctor_says_what_this_machine_computes_fast(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.usefixtures("two_styles")
+def test_doctor_says_what_this_machine_computes_fast() -> None:
     assert doctor.int8(frozenset({"avx2", "avx512_vnni"})) == (
         "would pay: the processor has avx512_vnni"
     )
@@ -310,6 +309,7 @@ def test_doctor_says_what_this_machine_computes_fast(
     assert machine["training"] == f"{precision} ({why})"
 
 
+@pytest.mark.usefixtures("two_styles")
 def test_doctor_looks_for_what_each_extra_brings(monkeypatch: pytest.MonkeyPatch) -> None:
     """As pyproject.toml has it: a module that an extra does not install says nothing of it."""
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
@@ -338,11 +338,8 @@ def test_doctor_looks_for_what_each_extra_brings(monkeypatch: pytest.MonkeyPatch
     assert doctor.examine()["extras"]["data"] == "lacks urllib3: pip install 'sakuga[data]'"
 
 
-def test_doctor_finds_a_damaged_style(
-    folder: Path, no_user_styles: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    no_user_styles.mkdir()
-    (no_user_styles / "bad.onnx").write_text("hello")
+def test_doctor_finds_a_damaged_style(two_styles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (two_styles / "bad.onnx").write_text("hello")
     assert cli.run(["doctor"]) == 1
     assert "bad.onnx: is not an ONNX file" in capsys.readouterr().out
 
@@ -369,15 +366,16 @@ def test_the_list_says_of_each_verb_what_its_own_help_says_first() -> None:
 
 
 def test_help_is_quick() -> None:
-    times_s = []
-    for _ in range(3):
+    def cpu_s() -> float:
         before = os.times()
         subprocess.run([*PROGRAM, "--help"], capture_output=True, check=True)
         after = os.times()
         user_s = after.children_user - before.children_user
-        times_s.append(user_s + after.children_system - before.children_system)
-    # Seconds of the processor, not of the clock: other programs must not make this fail.
-    assert 0 < min(times_s) < 0.5, times_s
+        return user_s + after.children_system - before.children_system
+
+    # Seconds of the processor, not of the clock, and the best of three: other programs must not
+    # make this fail.
+    assert any(0 < cpu_s() < 0.5 for _ in range(3))
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 from PIL import Image
 from safetensors.torch import save_file
 
-from sakuga.convert.onnx_export import export_onnx
+from sakuga.convert.onnx_export import export_onnx, trace
 from sakuga.models.local import LocalGenerator
 from sakuga.models.vgg import PLAN
 from sakuga.styles import StyleSpec
@@ -80,6 +82,27 @@ def export_as(generator: LocalGenerator, name: str, folder: Path) -> Path:
     spec = StyleSpec(name, "1.0.0", "A test.", 8, 8, radius, "CC0-1.0", ("nobody",), {})
     export_onnx(generator, spec, out)
     return out
+
+
+_GRAPHS: dict[str, bytes] = {}  # of networks that were traced, by what decides them
+
+
+def trace_once(network: Any, spec: StyleSpec) -> onnx.ModelProto:
+    """As `trace`, which takes seconds; a network like an earlier one gets its graph, with weights.
+
+    An export compares what its graph paints with the network: one that does not fit would be seen.
+    """
+    own = {name: value for name, value in vars(network.generator).items() if name[0] != "_"}
+    kind = f"{network} {own} {spec.size_multiple} {spec.minimum_side}"
+    if kind not in _GRAPHS:
+        _GRAPHS[kind] = trace(network, spec).SerializeToString()
+    model = onnx.load_from_string(_GRAPHS[kind])
+    weights = network.state_dict()
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            values = weights[tensor.name].numpy()
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    return model
 
 
 # Of a config: without the terms that look through VGG, which take longer than all others.

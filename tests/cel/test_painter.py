@@ -298,8 +298,8 @@ def test_any_size_is_painted(shape: tuple[int, int]) -> None:
 
 def test_each_setting_changes_the_picture() -> None:
     """No setting is ignored."""
-    photo = astronaut(192)
-    face = [Face(85, 40, 24, 30)]
+    photo = astronaut(128)
+    face = [Face(57, 27, 16, 20)]
     usual, _ = paint_cel(photo, CelSettings(), face)
     other = {
         "brush": 4.0, "texture_brush": 9.0, "detail": 0.0, "flow": 8.0, "merge": 14.0,
@@ -318,17 +318,19 @@ def test_each_setting_changes_the_picture() -> None:
 
 def test_a_photo_of_400_pixels_takes_about_a_second_of_one_core() -> None:
     photo = astronaut(400)
+
+    def cpu_s() -> float:
+        start = time.process_time()
+        paint_cel(photo, CelSettings(), [Face(176, 83, 26, 40)])
+        return time.process_time() - start
+
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        spent = []
-        for _ in range(3):
-            start = time.process_time()
-            paint_cel(photo, CelSettings(), [Face(176, 83, 26, 40)])
-            spent.append(time.process_time() - start)
+        # 1.0 on an idle core; a busy machine shares its caches, so the best of three counts
+        assert any(cpu_s() < 2.0 for _ in range(3))
     finally:
         cv2.setNumThreads(threads)
-    assert min(spent) < 2.0  # 1.0 on an idle core; a busy machine shares its caches
 
 
 def test_settings_are_checked(tmp_path: Path) -> None:

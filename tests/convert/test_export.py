@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from training import export_as, lively_generator
 
 from sakuga.cli import run
+from sakuga.convert import quantize
 from sakuga.convert.export import export
 from sakuga.convert.quantize import KEPT_FIRST, KEPT_LAST, compare, quantise, read_photos
 from sakuga.errors import DataError, OptionError, StyleError
@@ -22,6 +23,13 @@ from sakuga.images.read import to_float, to_pixels
 from sakuga.models.local import LocalGenerator
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import SPEC_KEY, Style, find, read_spec, spec_from_json
+
+pytestmark = pytest.mark.usefixtures("traced_once")
+
+
+@pytest.fixture(autouse=True)
+def timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantize, "TIMED_RUNS", 1)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from sakuga.errors import MissingExtraError, OptionError, StyleError
 from sakuga.images.read import to_float
 from sakuga.styles import GRAPH_INPUT, find, write_spec
 
+pytestmark = pytest.mark.usefixtures("traced_once")
 PHOTO = Path(__file__).parents[2] / "examples" / "portrait_astronaut.jpg"
 Paint = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

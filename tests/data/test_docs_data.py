@@ -24,6 +24,7 @@ from sakuga.cli import run
 from sakuga.data.verbs import prepare_app
 from sakuga.styles import find
 
+pytestmark = pytest.mark.usefixtures("traced_once")
 DOCS = Path(__file__).parents[2] / "docs"
 
 

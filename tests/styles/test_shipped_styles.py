@@ -1,5 +1,6 @@
 """The styles in the box keep what the model card promises, on the example photos."""
 
+import functools
 import itertools
 from pathlib import Path
 
@@ -32,12 +33,17 @@ DRAWN = {"novel": (0.18, 0.60), "storybook": (0.20, 0.60), "manga": (0.16, 0.64)
 STYLES = sorted(SHIPPED_FOLDER.glob("*.onnx"))
 
 
-@pytest.fixture(scope="module", params=STYLES, ids=lambda path: path.stem)
-def painted(request):
+@functools.cache
+def painted_by(path):
     """Each example at its full size, and what the style makes of it."""
-    stylizer = Stylizer(request.param, device="cpu")
+    stylizer = Stylizer(path, device="cpu")
     photos = [read_picture(path).frames[0].colour for path in EXAMPLES]
     return stylizer, [(photo, stylizer(photo)) for photo in photos]
+
+
+@pytest.fixture(params=STYLES, ids=lambda path: path.stem)
+def painted(request):
+    return painted_by(request.param)
 
 
 def test_the_default_style_is_there():
@@ -83,10 +89,8 @@ def test_it_is_drawn(painted):
 
 def test_no_two_styles_draw_alike():
     """Lightness correlation: they differ in line and tone, not in tint."""
-    photos = [read_picture(path).frames[0].colour for path in EXAMPLES]
     results = {
-        path.stem: [lightness_of(Stylizer(path, device="cpu")(photo)) for photo in photos]
-        for path in STYLES
+        path.stem: [lightness_of(anime) for _, anime in painted_by(path)[1]] for path in STYLES
     }
     for one, other in itertools.combinations(results, 2):
         alike = [similarity(a, b) for a, b in zip(results[one], results[other], strict=True)]

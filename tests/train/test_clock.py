@@ -19,7 +19,10 @@ from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.clock import OVERHEAD, describe_plan, keep_to_the_clock, plan_steps
 from sakuga.train.config import TrainConfig
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric"),
+    pytest.mark.usefixtures("traced_once"),
+]
 
 HOUR = 3600.0
 
@@ -89,7 +92,7 @@ def test_a_training_of_seconds_ends_in_time(config: TrainConfig, tmp_path: Path)
     plans: list[TrainConfig] = []
     told: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        clock = Clock(patch, seconds=2.0)
+        clock = Clock(patch, seconds=3.0)
         checkpoint = train_here(
             config, tmp_path / "run", minutes=2.0,
             planned=lambda plan, step, left_s: plans.append(plan), tell=told.append,
@@ -125,10 +128,10 @@ def test_a_machine_that_becomes_slow_still_ends_in_time(
 ) -> None:
     plans: list[TrainConfig] = []
     with pytest.MonkeyPatch.context() as patch:
-        clock = Clock(patch, seconds=2.0)
+        clock = Clock(patch, seconds=3.0)
 
         def slow_down(step: int, terms: dict[str, float]) -> None:
-            clock.seconds = 5.0
+            clock.seconds = 6.0
 
         train_here(
             config, tmp_path / "run", minutes=3.0,
@@ -160,6 +163,7 @@ def test_the_saved_config_describes_the_training(config: TrainConfig, tmp_path: 
 def test_measuring_leaves_weights_and_moments_alone(config: TrainConfig, tmp_path: Path) -> None:
     """With a plan that equals the config, the same training comes out, to the last bit."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pace, "MEASURED_S", 0.0)
         patch.setattr(pace, "plan_steps", lambda config, *rest: config)
         patch.setattr(pace, "keep_to_the_clock", lambda config, *rest: config)
         for name, minutes in (("clock", 1.0), ("plain", None)):

@@ -14,11 +14,15 @@ from training import draw_pictures, tiny_config, train_here
 from sakuga.cli import run as sakuga
 from sakuga.convert.onnx_export import export_checkpoint
 from sakuga.convert.runs import style_of
+from sakuga.images.read import read_picture
 from sakuga.styles import find
 from sakuga.train.checkpoint import starting_credits
 from sakuga.train.config import TrainConfig
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric"),
+    pytest.mark.usefixtures("traced_once"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +42,25 @@ def mine(config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.fixture(scope="module")
+def exported(mine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("styles") / "ink.onnx"
+    export_checkpoint(mine, file)
+    return file
+
+
 def test_a_style_says_what_its_user_said_and_nothing_else(
-    config: TrainConfig, mine: Path, tmp_path: Path
+    config: TrainConfig, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = export_checkpoint(mine, tmp_path / "ink.onnx")
+    spec = find(exported).spec
     assert (spec.name, spec.description, spec.licence) == ("ink", "Ink.", "CC0-1.0")
     assert spec.attribution == ("Ann",)
     train_here(config, tmp_path / "run")
     spec = export_checkpoint(tmp_path / "run", tmp_path / "mine.onnx")
     assert (spec.name, spec.description, spec.licence, spec.attribution) == ("mine", "", "", ())
+    capsys.readouterr()
+    assert sakuga(["styles", "show", str(tmp_path / "mine.onnx")]) == 0
+    assert "licence           -\n" in capsys.readouterr().out
 
 
 def test_a_style_says_what_it_started_from(config: TrainConfig, mine: Path, tmp_path: Path) -> None:
@@ -77,17 +91,11 @@ def test_our_styles_and_published_weights_are_named(tmp_path: Path) -> None:
     )
 
 
-def test_a_run_paints_without_an_export(
-    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_paints_without_an_export(mine: Path, exported: Path, tmp_path: Path) -> None:
     (photo,) = draw_pictures(tmp_path / "photos", 1, seed=3).iterdir()
     words = ["paint", str(photo), "--quiet", "--threads", "1", "--overwrite"]
     assert sakuga([*words, "--style", str(mine), "--out", str(tmp_path / "a.png")]) == 0
-    export_checkpoint(mine, tmp_path / "ink.onnx")
-    file = str(tmp_path / "ink.onnx")
-    assert sakuga([*words, "--style", file, "--out", str(tmp_path / "b.png")]) == 0
-    from sakuga.images.read import read_picture
-
+    assert sakuga([*words, "--style", str(exported), "--out", str(tmp_path / "b.png")]) == 0
     one, two = (read_picture(tmp_path / name).frames[0].colour for name in ("a.png", "b.png"))
     assert (one == two).all()
     # What was made is used again, until the training goes on.
@@ -100,13 +108,3 @@ def test_a_run_paints_without_an_export(
     assert sakuga([*longer, "--accelerator", "cpu"]) == 0
     assert find(Path(style_of(str(mine)))).spec.description == "Wet."
     assert style_of("novel") == "novel" and style_of(str(tmp_path)) == str(tmp_path)
-
-
-def test_what_is_not_said_is_shown_as_such(
-    config: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    train_here(config, tmp_path / "run")
-    export_checkpoint(tmp_path / "run", tmp_path / "mine.onnx")
-    capsys.readouterr()
-    assert sakuga(["styles", "show", str(tmp_path / "mine.onnx")]) == 0
-    assert "licence           -\n" in capsys.readouterr().out

@@ -23,7 +23,10 @@ from sakuga.train.config import TrainConfig, check_objective, config_from
 from sakuga.train.dataset import PairSampler, load_pairs
 from sakuga.train.objective import Batch, drawing_terms
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:lightning_fabric"),
+    pytest.mark.usefixtures("traced_once"),
+]
 
 NO_CEL = {
     "photos": [], "anime": [], "sheet_photos": "", "decides": True,
