@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -133,6 +133,39 @@ def try_lock(file: int | IO[bytes]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder, and keep a second process out of it until the block ends, even by a crash.
+
+    On Windows, and on shared disks without locks, nothing is kept out.
+
+    Raises:
+        OutputError: another process is at work there, or the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        handle = None if sys.platform == "win32" else os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written ({_reason(error)}); choose another place"
+        ) from error
+    try:
+        alone = True
+        if handle is not None:
+            with suppress(OSError):  # a disk without locks
+                alone = try_lock(handle)
+        if not alone:
+            raise OutputError(
+                f"{folder}: another run is at work there; wait for it, or stop it first"
+            )
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def write_bytes(target: Path, content: bytes) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from sakuga.errors import InputError
+from sakuga.errors import InputError, OutputError
 
 LONGEST_NAME = 240  # bytes: filesystems take 255, and some names are made longer
 # What the system says of a path where nothing is, or can be.
@@ -42,6 +42,16 @@ def is_same_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except (OSError, ValueError):  # one of them is not there, or cannot be looked at
         return False
+
+
+def never_replace(target: Path, *sources: str | Path) -> None:
+    """See that a result is not written over what it is made of.
+
+    Raises:
+        OutputError: the target is one of the sources.
+    """
+    if any(is_same_file(target, Path(source)) for source in sources):
+        raise OutputError(f"{target}: is the source itself, which is never replaced; name another")
 
 
 def files_below(folder: Path, wanted: Callable[[str], bool]) -> tuple[list[Path], list[InputError]]:

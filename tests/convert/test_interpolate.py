@@ -100,3 +100,21 @@ def test_blend_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert run(["blend", first, second, str(tmp_path / "a.pt")]) == 2
     assert "ends in .onnx" in capsys.readouterr().err
+
+
+def test_no_style_or_photo_is_replaced_by_what_is_made_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (str(write_gain(tmp_path / f"{name}.onnx", 1.0)) for name in ("one", "two"))
+    photo = tmp_path / "cat.png"
+    Image.new("RGB", (40, 30), "red").save(photo)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for line in (
+        ["export", one, one],
+        ["blend", one, two, two],
+        ["blend", one, two, str(tmp_path / "cat.onnx"), "--strip", str(photo)],
+        ["import-weights", one, one, "--overwrite"],
+    ):
+        assert run(line) == 2
+        assert "never replaced" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -20,6 +20,7 @@ from sakuga.cel.skin import Face
 from sakuga.cli import run
 from sakuga.data.pairs import Pair, decode_pair, paint_pair, prepare_pairs, scale_photo
 from sakuga.errors import DataError, OptionError, OutputError
+from sakuga.files import alone_in
 
 SIDES = (64, 96)
 
@@ -75,8 +76,18 @@ def test_held_out_photos_are_left_out(photos: Path, tmp_path: Path) -> None:
 
 def test_other_settings_are_another_set(photos: Path, tmp_path: Path) -> None:
     prepare(photos, tmp_path / "pairs", limit=1)
-    with pytest.raises(OutputError, match="another set"):
+    said = r"another set \(prepare cel merge=6\.0\), not prepare cel merge=9:"  # what differs
+    with pytest.raises(OutputError, match=said):
         prepare_pairs(photos, tmp_path / "pairs", CelSettings(merge=9), sides=SIDES, workers=1)
+    (tmp_path / "pairs" / "set.json").write_text("[]")
+    with pytest.raises(OutputError, match="made by something else"):
+        prepare(photos, tmp_path / "pairs")
+
+
+def test_a_second_run_is_kept_out_of_a_set(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pairs"
+    with alone_in(out), pytest.raises(OutputError, match="pairs: another run is at work there"):
+        prepare(photos, out)
 
 
 def test_a_damaged_photo_is_listed_and_costs_no_other(photos: Path, tmp_path: Path) -> None:
@@ -135,6 +146,16 @@ def test_one_photo_by_the_command_line(
     assert np.ptp(drawing, axis=2).max() <= 2  # gray
     assert run(["prepare", "cel", str(photo), str(out), "--set", "vividnes=0"]) == 2
     assert "did you mean vividness" in capsys.readouterr().err
+
+
+def test_a_photo_is_never_replaced_by_its_drawing(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = sorted(photos.iterdir())[0]
+    before = photo.read_bytes()
+    assert run(["prepare", "cel", str(photo), str(photo.parent / "." / photo.name)]) == 2
+    assert "never replaced" in capsys.readouterr().err
+    assert photo.read_bytes() == before
 
 
 def test_a_killed_run_loses_at_most_one_picture(tmp_path: Path) -> None:

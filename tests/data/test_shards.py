@@ -139,3 +139,6 @@ def test_mistakes(folder: Path, tmp_path: Path) -> None:
         write_shards(tmp_path / "none", tmp_path / "out")
     with pytest.raises(OutputError, match="holds another set"):
         write_shards(folder / "sub.1", folder)
+    (folder / "manifest.jsonl").write_text('{"file": "a.jpg", "label": 3}\n')
+    with pytest.raises(DataError, match="no manifest that sakuga prepare wrote"):
+        write_shards(folder, tmp_path / "out")

@@ -136,6 +136,11 @@ def test_index_wants_styles_beside_it(shared: Path, tmp_path: Path) -> None:
         write_index([shared / "ink.onnx", shared / "copy.onnx"], shared / "styles.json")
     with pytest.raises(SakugaError):
         write_index([shared / "none.onnx"], shared / "styles.json")
+    with pytest.raises(SakugaError, match="name the style files"):
+        write_index([], shared / "styles.json")
+    with pytest.raises(SakugaError, match="never replaced"):
+        write_index([shared / "ink.onnx"], shared / "ink.onnx")
+    assert not (shared / "styles.json").exists()
 
 
 def test_verbs(

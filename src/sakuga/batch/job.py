@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from sakuga import files
 from sakuga.batch.storage import Place
 from sakuga.errors import OptionError, OutputError
-from sakuga.files import try_lock
 from sakuga.images.formats import WRITABLE
 from sakuga.painting.options import PaintOptions
 from sakuga.styles import Style
@@ -67,37 +64,13 @@ def style_digest(style: Style) -> tuple[bytes, str]:
     return content, hashlib.sha256(content).hexdigest()
 
 
-@contextmanager
-def alone_in(out: Place) -> Iterator[None]:
-    """Keep a second run out of OUT until the block ends, also if it ends by a crash.
-
-    On object stores, on Windows, and on shared disks without locks, nothing is kept out.
+def alone_in(out: Place) -> AbstractContextManager[None]:
+    """Keep a second run out of OUT, as `files.alone_in` does; of an object store, nothing is kept.
 
     Raises:
         OutputError: another run is at work there, or OUT cannot be made.
     """
-    if not out.is_local or sys.platform == "win32":
-        yield
-        return
-    folder = Path(out.path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise OutputError(f"{out.name}: is a file; name a folder for the results") from error
-    except OSError as error:
-        raise OutputError(f"{out.name}: cannot be written ({error.strerror})") from error
-    try:
-        locked = True
-        with suppress(OSError):  # a disk without locks
-            locked = try_lock(handle)
-        if not locked:
-            raise OutputError(
-                f"{out.name}: another run is at work there; wait for it, or stop it first"
-            )
-        yield
-    finally:
-        os.close(handle)
+    return files.alone_in(Path(out.path)) if out.is_local else nullcontext()
 
 
 def claim(out: Place, job: BatchJob, style: bytes, *, overwrite: bool) -> None:

@@ -13,6 +13,7 @@ from sakuga.errors import OptionError
 from sakuga.extras import need
 from sakuga.files import replacing, write_bytes
 from sakuga.models.readers.torch_file import is_torch_file
+from sakuga.paths import never_replace
 from sakuga.styles import Style, find, read_spec
 from sakuga.styles.tensors import store_full, store_half
 
@@ -49,6 +50,7 @@ def export(
         raise OptionError("--precision int8 and --calibrate PHOTOS go together")
     if not as_page and out.suffix != ".onnx" and precision == "int8":
         raise OptionError(f"{out}: int8 is a form of style files; name one, .onnx")
+    never_replace(out, source)
     with tempfile.TemporaryDirectory() as folder:
         style = _style(source, Path(folder))
         if as_page:
@@ -126,6 +128,8 @@ def blend(first: str, second: str, out: Path, share: float, photos: tuple[Path, 
 
     if out.suffix != ".onnx":
         raise OptionError(f"{out}: a style file ends in .onnx")
+    never_replace(out, first, second)
+    never_replace(out.with_suffix(".png"), *photos)
     styles = find(first), find(second)
     model = interpolate(*styles, share, out.stem)
     pixels = [read_picture(photo, max_side=STRIP_SIDE).frames[0].colour for photo in photos]

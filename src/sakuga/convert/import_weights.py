@@ -13,6 +13,7 @@ from sakuga.errors import OptionError, OutputError
 from sakuga.files import write_bytes
 from sakuga.models.readers.source import read_layers
 from sakuga.models.recognise import Generator, recognise
+from sakuga.paths import never_replace
 from sakuga.styles import StyleSpec, write_spec
 from sakuga.styles.metadata import is_onnx
 
@@ -41,6 +42,7 @@ def import_weights(
         raise OptionError(f"{out}: a style file ends in .onnx")
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: is there already; use --overwrite, or another name")
+    never_replace(out, source)
     feeding = feeding or Feeding()
     if is_onnx(source):
         return _import_onnx(source, out, feeding, credits)

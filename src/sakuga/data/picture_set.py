@@ -19,13 +19,14 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 from sakuga.data.split import split_of
 from sakuga.errors import DataError, OutputError
-from sakuga.files import replacing, write_bytes
+from sakuga.files import alone_in, replacing, write_bytes
 
 SET_FILE = "set.json"
 MANIFEST_FILE = "manifest.jsonl"
@@ -192,9 +193,10 @@ def claim_folder(folder: Path, made_by: dict[str, Any]) -> None:
         if path.exists():
             found = json.loads(path.read_text(encoding="utf-8"))
             if found != made_by:
+                ours, theirs = _in_words(made_by, found), _in_words(found, made_by)
                 raise OutputError(
-                    f"{folder} holds another set ({_in_words(found)}), not "
-                    f"{_in_words(made_by)}: choose another folder, or delete that one"
+                    f"{folder} holds another set ({theirs}), not {ours}: choose another folder, "
+                    "or delete that one"
                 )
             return
         if any(folder.iterdir()):
@@ -219,8 +221,14 @@ def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
     """
     if not (folder / MANIFEST_FILE).exists():
         return {}
-    lines, _ = read_lines(folder / MANIFEST_FILE, "file")
-    entries = [Entry.from_line(line) for line in lines]
+    try:
+        lines, _ = read_lines(folder / MANIFEST_FILE, "file")
+        entries = [Entry.from_line(line) for line in lines]
+    except (KeyError, TypeError, DataError) as error:
+        raise DataError(
+            f"{folder / MANIFEST_FILE}: is no manifest that sakuga prepare wrote ({error}); "
+            "give the file another name"
+        ) from error
     return {e.file: {"origin": e.source, **e.facts} for e in entries}
 
 
@@ -239,12 +247,15 @@ class PictureSet:
             number of pictures is not among them, because a set may grow.
 
     Raises:
-        OutputError: the folder holds something else, or cannot be written.
+        OutputError: the folder holds something else, cannot be written, or another process is
+            making the set.
         DataError: the manifest is damaged.
     """
 
     def __init__(self, folder: Path, made_by: dict[str, Any]) -> None:
         self.folder = folder
+        self._alone = ExitStack()
+        self._alone.enter_context(alone_in(folder))
         claim_folder(folder, made_by)
         self._parts = folder / PARTS_FOLDER
         shutil.rmtree(self._parts, ignore_errors=True)  # of a run that was killed
@@ -329,15 +340,18 @@ class PictureSet:
         self._manifest.close()
         self._rejected.close()
         shutil.rmtree(self._parts, ignore_errors=True)
+        self._alone.close()
 
 
-def _in_words(made_by: dict[str, Any]) -> str:
-    """Say what makes a set in the words of the command line."""
-    choices = {k: v for k, v in made_by.items() if k != "verb" and v not in (None, [], False)}
-    return " ".join(
-        [str(made_by.get("verb", "made by something else"))]
-        + [
-            f"{key}={' '.join(map(str, v)) if isinstance(v, list) else v}"
-            for key, v in choices.items()
-        ]
-    )
+def _in_words(made_by: Any, other: Any) -> str:
+    """Say in what a set differs from another, in the words of the command line."""
+    if not isinstance(made_by, dict):
+        return "made by something else"
+    choices = {**made_by, **made_by.get("settings", {})}
+    others = {**other, **other.get("settings", {})} if isinstance(other, dict) else {}
+    told = [
+        f"{key}={' '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in choices.items()
+        if key not in ("verb", "settings") and value != others.get(key)
+    ]
+    return " ".join([str(made_by.get("verb", "made by something else")), *told])

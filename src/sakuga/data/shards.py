@@ -27,7 +27,7 @@ from sakuga.data.picture_set import (
 )
 from sakuga.data.split import split_of
 from sakuga.errors import OptionError
-from sakuga.files import replacing
+from sakuga.files import alone_in, replacing
 from sakuga.images.sources import add_member, files_of
 
 SHARDS_FILE = "shards.jsonl"
@@ -58,7 +58,7 @@ def write_shards(
     facts = read_facts(folder)
     plan = list(_plan(folder, names, shard_mb * 1e6))
     new = pictures = 0
-    with closing(Journal(out / SHARDS_FILE, "file")) as journal:
+    with alone_in(out), closing(Journal(out / SHARDS_FILE, "file")) as journal:
         for number, members in enumerate(plan):
             file = f"shard-{number:06}.tar"
             identity = _identity(folder, members)

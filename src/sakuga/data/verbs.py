@@ -235,7 +235,9 @@ def cel(
     if photos.is_file():
         from sakuga.images.picture import Frame, Picture
         from sakuga.images.write import write_picture
+        from sakuga.paths import never_replace
 
+        never_replace(out, photos)
         drawing = pairs.paint_file(photos, settings)
         write_picture(Picture((Frame(drawing),)), out)
         print_values({"drawing": str(out)}, f"painted: {out}", as_json=told.json)

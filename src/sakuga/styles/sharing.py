@@ -26,6 +26,7 @@ import numpy as np
 from sakuga.errors import OptionError, OutputError, StyleError
 from sakuga.files import reading, sha256_of, write_bytes
 from sakuga.images.urls import fetch, is_url
+from sakuga.paths import never_replace
 from sakuga.styles.session import open_session
 from sakuga.styles.spec import GRAPH_INPUT, GRAPH_OUTPUT, Style, add, read_spec
 
@@ -122,9 +123,13 @@ def write_index(files: Sequence[Path], out: Path) -> str:
         The SHA-256 of the index, to be stated where people find it.
 
     Raises:
+        OptionError: no files.
         StyleError: a file is not a style, or two have one name.
-        OutputError: a file lies elsewhere, or `out` cannot be written.
+        OutputError: a file lies elsewhere, or `out` is one of them or cannot be written.
     """
+    if not files:
+        raise OptionError("name the style files to list")
+    never_replace(out, *files)
     entries = {}
     for path in files:
         spec = read_spec(path)
