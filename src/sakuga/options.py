@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from sakuga.errors import OptionError
+from sakuga.errors import OptionError, suggestion
 
 RECIPES = Path(__file__).parent / "recipes"  # those that come with the program
+TABLES = ("cel", "tune")  # of a recipe: the painter's settings, and what a search tries
 
 
 def read_recipe(source: str | Path) -> dict[str, Any]:
@@ -19,11 +20,15 @@ def read_recipe(source: str | Path) -> dict[str, Any]:
     A file may begin with  recipe = "novel"  and then say only what differs from that one.
 
     Raises:
-        OptionError: no such file, no such recipe (the nearest is suggested), not TOML.
+        OptionError: no such file, no such recipe (the nearest is suggested), not TOML, or a table
+        that nobody reads.
     """
     path = Path(source)
     if path.is_file() or path.suffix or len(path.parts) > 1:
         values = read_toml(path)
+        for name, value in values.items():
+            if isinstance(value, dict) and name not in TABLES:
+                raise OptionError(f"{path}: unknown table [{name}]{suggestion(name, TABLES)}")
         base = values.pop("recipe", None)
         if base is None:
             return values
@@ -61,14 +66,22 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise OptionError(f"{path}: not TOML: {error}") from error
 
 
-def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """Read `key=value` texts: values in TOML syntax, or bare text. Raises OptionError."""
+def parse_overrides(overrides: Sequence[str], texts: Collection[str] = ()) -> dict[str, Any]:
+    """Read `key=value` texts: values in TOML syntax, or bare text.
+
+    Args:
+        texts: keys whose values are text: a folder 2024 needs no quotes.
+
+    Raises:
+        OptionError: one without "=".
+    """
     values = {}
     for override in overrides:
-        key, separator, value = override.partition("=")
+        key, separator, value = (part.strip() for part in override.partition("="))
         if not separator:
             raise OptionError(f"--set {override}: write key=value")
-        values[key.strip()] = _toml_value(value)
+        bare = key in texts and not value.startswith(("[", '"', "'"))
+        values[key] = value if bare else _toml_value(value)
     return values
 
 
@@ -76,4 +89,4 @@ def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text.strip()
+        return text

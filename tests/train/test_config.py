@@ -1,5 +1,6 @@
 """Settings: TOML over defaults, overrides, and errors that say what to write instead."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -7,8 +8,10 @@ import sys
 import pytest
 
 from sakuga.cel.settings import load_settings
-from sakuga.errors import OptionError
+from sakuga.errors import OptionError, OutputError
+from sakuga.files import alone_in
 from sakuga.options import RECIPES
+from sakuga.train.command import Request, run_training
 from sakuga.train.config import VGG_LAYERS, TrainConfig, config_from, config_to_json, load_config
 
 CONFIGS = sorted(RECIPES.glob("*.toml"))
@@ -74,6 +77,31 @@ def test_overrides_come_last_and_take_toml_or_text(tmp_path):
     assert config.ink == 1.0 and isinstance(config.ink, float)
 
 
+def test_bare_text_is_text_where_text_is_wanted():
+    config = load_config(
+        "novel", ["pairs=2024", "anime=2024-05-01,true", "version=2.10", 'name="7"']
+    )
+    assert config.pairs == ("2024",)
+    assert config.anime == ("2024-05-01", "true")
+    assert (config.version, config.name) == ("2.10", "7")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[cell]\nline_width = 3.0\n", r"unknown table \[cell\]; did you mean cel"),
+        ("[cel]\nline_width = 3.0\nsteps = 7\n", r"steps stands in the table \[cel\]"),
+        ("[cel]\nline_widht = 3.0\n", "did you mean line_width"),
+        ("cel = 3\n", "cel is not a table"),
+    ],
+)
+def test_no_line_of_a_file_is_passed_over(text, message, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'recipe = "novel"\n{text}')
+    with pytest.raises(OptionError, match=message):
+        load_config(path)
+
+
 def test_json_round_trip():
     config = config_from({"steps": 9000, "photos": ["x.tar"], "gram_weights": [1, 2, 3]})
     assert config_from(json.loads(config_to_json(config))) == config
@@ -83,7 +111,8 @@ def test_json_round_trip():
     ("values", "message"),
     [
         ({"setps": 3}, "did you mean steps"),
-        ({"steps": "many"}, "steps = 'many': a int was expected, a str found"),
+        ({"steps": "many"}, "steps = 'many': a whole number was expected"),
+        ({"decides": "yes"}, "decides = 'yes': true or false was expected"),
         ({"steps": True}, "steps = True"),
         ({"generator": "resnet"}, "one of local, cartoongan"),
         ({"crop": 100}, "multiple of 8"),
@@ -165,6 +194,7 @@ def test_layers_are_those_of_the_network():
         ("train mine.toml --set photos=nowhere anime=.", "photos: nowhere: no such folder"),
         ("train mine.toml --set photos=. anime=. vgg=v.pth", "vgg: v.pth: no such file"),
         ("train --resume runs/absent", "holds no checkpoint.pt"),
+        ("train --resume mine.toml", "mine.toml: is a file; --resume takes a run's folder"),
         ("tune absent.toml", "absent.toml: cannot be read"),
         ("tune mine.toml", "has no [tune] table"),
         ("tune search.toml", "photos: none are named"),
@@ -198,3 +228,12 @@ def test_the_generator_inks_as_the_painter_does(tmp_path):
     assert load_config("storybook").stroke_colour == (0.30, 0.17, 0.10)
     assert load_config("manga").stroke_tone == 0
     assert load_config("novel").stroke_colour == TrainConfig().stroke_colour
+
+
+def test_a_second_training_is_kept_out_of_a_run(tmp_path):
+    request = Request("novel", (f"pairs={tmp_path}",), run=tmp_path / "run")
+    with alone_in(tmp_path / "run"), pytest.raises(OutputError, match="run: another run is at"):
+        run_training(request)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="is a file"):  # not after the pictures are read
+        run_training(dataclasses.replace(request, run=tmp_path / "file"))

@@ -5,8 +5,9 @@ torch, which takes seconds to load, is imported only when the request is known t
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,17 +16,17 @@ from cyclopts import Parameter
 
 from sakuga.console import ProgressBar
 from sakuga.errors import OptionError
-from sakuga.options import parse_overrides
+from sakuga.files import alone_in
 from sakuga.train.clock import describe_plan
 from sakuga.train.config import (
     CHECKPOINT,
     TrainConfig,
     check_objective,
     check_paths,
-    config_from,
     config_to_json,
     find_checkpoint,
     load_config,
+    with_overrides,
 )
 
 LINE_EVERY_S = 60.0  # where there is no terminal for a bar
@@ -90,12 +91,16 @@ def resolve(request: Request) -> tuple[TrainConfig, Path]:
             raise OptionError(
                 "--resume takes its config and folder from the run: give only --set beside it"
             )
+        if request.resume.is_file():
+            raise OptionError(
+                f"{request.resume}: is a file; --resume takes a run's folder, and --start-from "
+                "begins a new run from a checkpoint"
+            )
         find_checkpoint(request.resume)
         from sakuga.train.checkpoint import load_checkpoint
 
         config, _ = load_checkpoint(request.resume)
-        changes = parse_overrides(request.overrides)
-        return config_from({**json.loads(config_to_json(config)), **changes}), request.resume
+        return with_overrides(dataclasses.asdict(config), request.overrides), request.resume
     if request.config is None:
         raise OptionError("give a recipe's name (novel) or a TOML file, or --resume RUN")
     config = load_config(request.config, request.overrides)
@@ -140,7 +145,10 @@ def run_training(request: Request) -> Path | None:
         return None
     speaks = is_first_process() and not request.quiet
     label = f"Training {config.name}"
-    with ProgressBar(label, config.steps, quiet=not speaks, line_every_s=LINE_EVERY_S) as bar:
+    with (
+        alone_in(run) if is_first_process() else nullcontext(),
+        ProgressBar(label, config.steps, quiet=not speaks, line_every_s=LINE_EVERY_S) as bar,
+    ):
         bar.say(f"precision: {precision} ({why})")
         if request.minutes is not None:
             bar.say("measuring a step")

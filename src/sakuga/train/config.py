@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from sakuga.cel.settings import CelSettings, load_settings
 from sakuga.errors import DataError, OptionError, TrainingError, suggestion
 from sakuga.options import parse_overrides, read_recipe
 from sakuga.styles.spec import NAME_PATTERN as _STYLE_NAME
@@ -233,20 +234,34 @@ def _check(holds: bool, message: str) -> None:
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read a TOML file, or a recipe by its name, over the defaults, then `key=value` overrides.
 
-    Tables belong to other verbs and are left alone, but for the ink of [cel]: what the painter
-    draws strokes with, the generator does too, unless the file says otherwise.
+    Tables belong to other verbs, but for the ink of [cel]: what the painter draws strokes with, the
+    generator does too, unless the file says otherwise.
 
     Raises:
         OptionError: no such file or recipe, not TOML, an unknown key (the nearest is suggested), a
-        wrong type.
+        wrong type, or a setting of the training in the table [cel].
     """
     values = read_recipe(source)
-    painter = values.get("cel", {})
-    ink = {ours: painter[theirs] for theirs, ours in _INK.items() if theirs in painter}
+    painter, hints = values.get("cel", {}), get_type_hints(TrainConfig)
+    for key in sorted(hints.keys() & painter) if isinstance(painter, dict) else ():
+        _check(
+            key in get_type_hints(CelSettings),
+            f"{source}: {key} stands in the table [cel], and is a setting of the training: write "
+            "it above [cel]",
+        )
+    known = dataclasses.asdict(load_settings(source))
+    ink = {ours: known[theirs] for theirs, ours in _INK.items() if theirs in painter}
     values = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    return config_from({**ink, **values, **parse_overrides(overrides)})
+    return with_overrides({**ink, **values}, overrides)
 
 
+def with_overrides(values: dict[str, Any], overrides: Sequence[str]) -> TrainConfig:
+    """Make a config from plain values, then `key=value` texts. Raises OptionError."""
+    texts = [name for name, hint in get_type_hints(TrainConfig).items() if hint in _TEXTS]
+    return config_from({**values, **parse_overrides(overrides, texts)})
+
+
+_TEXTS = (str, tuple[str, ...])
 _INK = {"line_colour": "stroke_colour", "line_tone": "stroke_tone"}  # painter: generator
 
 
@@ -342,6 +357,7 @@ def _typed(key: str, value: Any, hint: Any) -> Any:
         return float(value)
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    raise OptionError(
-        f"{key} = {value!r}: a {hint.__name__} was expected, a {type(value).__name__} found"
-    )
+    raise OptionError(f"{key} = {value!r}: {_KINDS[hint]} was expected")
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text in quotes"}
