@@ -1,5 +1,6 @@
 """A search with seconds-long trainings of tiny networks, from the TOML file to the report."""
 
+import dataclasses
 import multiprocessing
 import re
 import tomllib
@@ -18,14 +19,15 @@ from optuna.trial import TrialState
 
 from sakuga import cli
 from sakuga.data.split import split_of
-from sakuga.errors import OptionError, TrainingError
+from sakuga.errors import DataError, OptionError, TrainingError
 from sakuga.evaluate.features import load_feature_network
 from sakuga.evaluate.systems import System
 from sakuga.train.config import load_config
 from sakuga.tune import objective
 from sakuga.tune import study as search
 from sakuga.tune.objective import score_terms, shortfall
-from sakuga.tune.settings import Choice, Range, load_settings
+from sakuga.tune.report import best_toml
+from sakuga.tune.settings import Choice, Range, check_files, load_settings
 
 CONFIG = """
 photos = ["{folder}/photos"]
@@ -226,6 +228,27 @@ def test_a_search_is_made_goes_on_and_reports(config, tmp_path, capsys):
     assert best.photo_sides == (32, params["photo_sides.1"])
     assert best.steps == 500
     assert "tune" not in tomllib.loads((out / "best.toml").read_text())
+
+
+def test_the_best_training_is_that_of_the_search(config):
+    from optuna.trial import create_trial
+
+    changed(config, "batch = 2", 'batch = 2\ndescription = "Ink \U0001f58b."')
+    with config.open("a") as file:
+        file.write("[cel]\nline_colour = [0.5, 0.25, 0.0]\n")
+    settings = load_settings(config, ["batch=6", "licence=CC0-1.0"])
+    params = {"blocks": 2}
+    spaces = {"blocks": optuna.distributions.IntDistribution(1, 2)}
+    best = best_toml(config, settings, create_trial(params=params, distributions=spaces, value=1))
+    (config.parent / "best.toml").write_text(best)
+    assert load_config(config.parent / "best.toml") == dataclasses.replace(settings.base, blocks=2)
+
+
+def test_pairs_are_refused_since_nothing_scores_them(config):
+    with pytest.raises(DataError, match="without pairs"):
+        check_files(
+            load_settings(config, ["pairs=a", "photos=", "flat_weight=0", "colour_weight=0"])
+        )
 
 
 def test_another_search_in_the_same_folder_is_refused(config, tmp_path):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sakuga.evaluate import plots
 from sakuga.evaluate.report import embedded_image, meets_bar, render
 from sakuga.evaluate.statistics import fit
+from sakuga.train.config import TrainConfig
 from sakuga.tune.objective import Scorer, painter_of, run_folder
 from sakuga.tune.settings import Choice, Dimension, TuneSettings
 
@@ -50,20 +51,20 @@ def html_report(study: optuna.Study, scorer: Scorer, out: Path, device: torch.de
 
 
 def best_toml(source: Path, settings: TuneSettings, trial: FrozenTrial) -> str:
-    """The training's own file with the best values in place, to be given to `sakuga train`.
+    """The training that was tuned, with the best values in place, to be given to `sakuga train`.
 
-    Comments and tables of the original are left out.
+    All that differs from the defaults, whether the file, its recipe or the search's --set said so.
     """
-    values = tomllib.loads(source.read_text(encoding="utf-8"))
-    fields = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    best = settings.full_config(values_of(trial, settings))
-    for key in settings.space:
-        name = key.partition(".")[0]
-        fields[name] = getattr(best, name)
+    best = dataclasses.asdict(settings.full_config(values_of(trial, settings)))
+    usual = dataclasses.asdict(TrainConfig())
     lines = [
         f"# {source.name} with the values of trial {trial.number} of a search: score "
         f"{score_of(trial):.4f} after {settings.steps} steps.",
-        *(f"{key} = {json.dumps(value)}" for key, value in fields.items()),
+        *(
+            f"{key} = {json.dumps(value, ensure_ascii=False)}"  # as JSON, so TOML
+            for key, value in best.items()
+            if value != usual[key]
+        ),
     ]
     return "\n".join(lines) + "\n"
 

@@ -137,6 +137,11 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> TuneSettings:
 
 def check_files(settings: TuneSettings) -> None:
     """See whether what a search reads is there at all. Raises DataError."""
+    if settings.base.pairs:
+        raise DataError(
+            "pairs: trials are scored on held-out photos, and pairs have none: a search takes a "
+            "training from photos and anime, without pairs"
+        )
     check_paths(settings.base)
     if settings.network != "inception" and not Path(settings.network).is_file():
         raise DataError(f"[tune] network: {settings.network}: no such file; check the spelling")
