@@ -57,7 +57,8 @@ def write_lists(folder: Path, entries: list[str]) -> list[Path]:
     jsonl, csv, parquet = folder / "l.jsonl", folder / "l.csv", folder / "l.parquet"
     lines = [json.dumps({"source": "no", "path": entry}) for entry in entries[:-1]]
     jsonl.write_text("\n".join([*lines, "", json.dumps(entries[-1])]))
-    csv.write_text("number,path\n" + "\n".join(f'{i},"{e}"' for i, e in enumerate(entries)))
+    # As Excel writes it, with a byte order mark.
+    csv.write_text("\ufeffpath,number\n" + "\n".join(f'"{e}",{i}' for i, e in enumerate(entries)))
     pq.write_table(pa.table({"other": list(range(len(entries))), "url": entries}), parquet)
     return [jsonl, csv, parquet]
 

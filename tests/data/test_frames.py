@@ -115,6 +115,9 @@ def test_a_bad_film_is_listed_and_the_others_are_read(film: Path, tmp_path: Path
     outcome = extract_frames(films, tmp_path / "out")
     assert outcome.pictures == 3
     assert outcome.reasons() == {"not a film": 2}
+    assert outcome.rejects[1].detail.endswith("none.mkv: there is no such file; check the spelling")
+    again = extract_frames([film], tmp_path / "out")  # spelled right: no loss for ever
+    assert [reject.source for reject in again.rejects] == [str(films[0])]
 
 
 def test_a_colon_in_a_films_name_is_a_letter(

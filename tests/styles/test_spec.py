@@ -203,6 +203,8 @@ def test_an_unknown_name_lists_and_suggests(box: Path) -> None:
         styles.find("zzzzzz")
     with pytest.raises(StyleError, match="no such style file"):
         styles.find("folder/none.onnx")
+    with pytest.raises(StyleError, match=r"is a folder, not a style file.*sakuga export"):
+        styles.find(box.parent / "." / box.name)
 
 
 def test_add_and_remove(box: Path, tiny_style: Path, no_user_styles: Path) -> None:

@@ -140,7 +140,7 @@ def _read_jsonl(place: Place) -> Iterator[str]:
 
 def _read_csv(place: Place) -> Iterator[str]:
     with place.open() as file:
-        text = io.TextIOWrapper(io.BufferedReader(file), "utf-8", newline="")
+        text = io.TextIOWrapper(io.BufferedReader(file), "utf-8-sig", newline="")
         number = 1
         try:
             for number, row in enumerate(csv.DictReader(text), 2):

@@ -33,7 +33,7 @@ from sakuga.data.picture_set import (
     read_facts,
     stamp_of,
 )
-from sakuga.data.processes import map_processes
+from sakuga.data.processes import check_workers, map_processes
 from sakuga.files import sha256_of
 from sakuga.images.picture import Picture
 from sakuga.images.sources import files_of
@@ -89,6 +89,7 @@ def clean_folder(
         OptionError: OUT lies in the folder.
         OutputError: OUT holds another set or cannot be written.
     """
+    check_workers(workers)
     names = files_of(folder, out)
     made_by = {"verb": "prepare clean", "folder": str(folder), "min_side": min_side}
     with PictureSet(out, made_by) as pictures:

@@ -31,9 +31,11 @@ from sakuga.data.picture_set import (
     stamp_of,
 )
 from sakuga.errors import DataError, InputError, OptionError
+from sakuga.files import reading
 from sakuga.images.colour import Pixels
 from sakuga.images.picture import Frame, Picture
 from sakuga.images.write import encode_picture
+from sakuga.paths import kind_of
 from sakuga.video.decode import Clip
 from sakuga.video.options import VideoOptions
 
@@ -98,7 +100,9 @@ def extract_frames(
                     progress(round(100 * (number + share)), 100 * len(videos))
 
                 try:
-                    now = {"film": str(video), "stamp": stamp_of(video), "quota": quota}
+                    with reading(video, "film"):
+                        stamp = stamp_of(video)
+                    now = {"film": str(video), "stamp": stamp, "quota": quota}
                     known = finished.lines.get(str(video))
                     if known != now:
                         if known is not None and known["stamp"] != now["stamp"]:
@@ -106,8 +110,12 @@ def extract_frames(
                         finished.append({**now, "quota": "begun"})
                         _take_frames(video, pictures, quota, every, advance)
                         finished.append(now)
-                except (InputError, FileNotFoundError) as error:
+                except InputError as error:
                     pictures.reject(Reject(str(video), "not a film", str(error)))
+            asked = {str(video) for video in videos}
+            for source in set(pictures.rejects) - asked:
+                if kind_of(Path(source)) == "nothing":  # misspelled in an earlier run
+                    pictures.forget_reject(source)
             progress(100 * len(videos), 100 * len(videos))
         return Outcome.of(pictures)
 

@@ -25,8 +25,9 @@ from sakuga.cel.skin import Face
 from sakuga.data.check import UnusableError, read_still
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import Entry, OnPictures, PictureSet, Reject, no_progress
-from sakuga.data.processes import make_pictures
+from sakuga.data.processes import check_workers, make_pictures
 from sakuga.data.split import split_of
+from sakuga.data.wanted import check_limit
 from sakuga.errors import DataError, InputError, OptionError
 from sakuga.files import sha256_of
 from sakuga.images.colour import Pixels
@@ -114,13 +115,15 @@ def prepare_pairs(
 
     Raises:
         DataError: no such folder, or no picture file in it.
-        OptionError: OUT lies in the folder, or sides are no range.
+        OptionError: OUT lies in the folder, sides are no range, or a limit below 1.
         OutputError: OUT holds another set (or one of other settings) or cannot be written.
     """
     if not MIN_SIDE <= sides[0] <= sides[1]:
         raise OptionError(
             f"sides {sides[0]}, {sides[1]}: two sizes in rising order, at least {MIN_SIDE}"
         )
+    check_limit(limit)
+    check_workers(workers)
     names = files_of(folder, out)
     made_by: dict[str, Any] = {
         "verb": "prepare cel",

@@ -11,12 +11,18 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from sakuga.data.picture_set import Entry, OnPictures, PictureSet, Reject
-from sakuga.errors import DataError
+from sakuga.errors import DataError, OptionError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AHEAD = 4  # items handed out for each process
+
+
+def check_workers(workers: int | None) -> None:
+    """Refuse a number of processes that does nothing. Raises OptionError."""
+    if workers is not None and workers < 1:
+        raise OptionError(f"--workers {workers}: must be at least 1")
 
 
 def map_processes(

@@ -18,7 +18,7 @@ from PIL import Image
 from sakuga.data.check import UnusableError, read_still
 from sakuga.data.outcome import Outcome
 from sakuga.data.picture_set import Entry, OnPictures, PictureSet, Reject, no_progress, stamp_of
-from sakuga.data.processes import make_pictures
+from sakuga.data.processes import check_workers, make_pictures
 from sakuga.images.sources import files_of
 
 CANNY_LOW = 100.0  # gradient (sum of |Sobel x|, |Sobel y|) that continues a line
@@ -64,6 +64,7 @@ def smooth_folder(
         OptionError: OUT lies in the folder.
         OutputError: OUT holds another set or cannot be written.
     """
+    check_workers(workers)
     names = files_of(folder, out)
     with PictureSet(out, {"verb": "prepare smooth", "folder": str(folder)}) as pictures:
         copies = _copies(names)

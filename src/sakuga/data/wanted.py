@@ -41,7 +41,7 @@ class WantedPhotos:
 
     def __post_init__(self) -> None:
         """Refuse options that contradict each other."""
-        _check_limit(self.limit)
+        check_limit(self.limit)
         if self.balanced and not self.categories:
             raise OptionError("--balanced needs --categories to balance")
 
@@ -84,7 +84,7 @@ class WantedDrawings:
         for name in ("tags", "without", "ratings", "file_types"):
             words = tuple(word for text in getattr(self, name) for word in text.split())
             object.__setattr__(self, name, words)
-        _check_limit(self.limit)
+        check_limit(self.limit)
         if set(self.ratings) - set(RATINGS) or not self.ratings:
             raise OptionError(
                 f"--rating {' '.join(self.ratings)}: choose from {' '.join(RATINGS)} "
@@ -135,6 +135,7 @@ def rank(name: object, seed: int) -> bytes:
     return hashlib.blake2b(str(name).encode(), digest_size=8, key=key).digest()
 
 
-def _check_limit(limit: int | None) -> None:
+def check_limit(limit: int | None) -> None:
+    """Refuse to make nothing. Raises OptionError."""
     if limit is not None and limit < 1:
         raise OptionError(f"--limit {limit}: must be at least 1")

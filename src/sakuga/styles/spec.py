@@ -140,6 +140,11 @@ def read_spec(path: Path) -> StyleSpec:
         text = read_metadata(path).get(SPEC_KEY)
     except FileNotFoundError as error:
         raise StyleError(f"{path}: there is no such style file; check the spelling") from error
+    except IsADirectoryError as error:
+        raise StyleError(
+            f"{path}: is a folder, not a style file; of a training's,  sakuga export {path} "
+            "MINE.onnx  makes one"
+        ) from error
     except OSError as error:
         raise StyleError(f"{path}: cannot be read ({error.strerror})") from error
     except MalformedError as error:
