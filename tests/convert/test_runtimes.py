@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from training import export_as, lively_generator
 
+from sakuga.convert import runtimes
 from sakuga.convert.export import export
-from sakuga.errors import MissingExtraError, OptionError, StyleError
+from sakuga.errors import MissingExtraError, OptionError, OutputError, StyleError
 from sakuga.images.read import to_float
-from sakuga.styles import GRAPH_INPUT, find, write_spec
+from sakuga.styles import GRAPH_INPUT, Style, find, write_spec
 
 pytestmark = pytest.mark.usefixtures("traced_once")
 PHOTO = Path(__file__).parents[2] / "examples" / "portrait_astronaut.jpg"
@@ -144,6 +145,27 @@ def test_a_converter_that_gives_nothing_is_told(
     with pytest.raises(StyleError, match="pnnx cannot convert it"):
         export("novel", tmp_path / "novel.param", "fp16", None)
     assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_another_runtime_are_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(runtimes.RUNTIMES, ".param", ("ncnn", (), write_two, "any"))
+    monkeypatch.setitem(runtimes.RUNTIMES, ".xml", ("openvino", (), write_two, "any"))
+    export("novel", tmp_path / "a.xml", "fp16", None)
+    export("novel", tmp_path / "a.xml", "fp16", None)  # its own may be
+    with pytest.raises(OutputError, match=r"would replace a\.bin, which belongs to .*a\.xml"):
+        export("novel", tmp_path / "a.param", "fp16", None)
+    export("novel", tmp_path / "b.param", "fp16", None)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".bin") == [
+        "a.bin",
+        "b.bin",
+    ]
+
+
+def write_two(style: Style, out: Path, half_weights: bool) -> None:
+    out.write_text("graph")
+    out.with_suffix(".bin").write_text("weights")
 
 
 def test_an_unknown_ending_is_told_all_that_there_are(tmp_path: Path) -> None:

@@ -50,6 +50,11 @@ def export_runtime(style: Style, out: Path, half_weights: bool) -> str:
         make_folder_of(out)
         if out.is_dir():
             raise OutputError(f"{out}: is there already; remove it or choose another name")
+        other = out.with_suffix(_SHARE_BIN.get(out.suffix, out.suffix))
+        if other != out and other.exists():
+            raise OutputError(
+                f"{out}: would replace {out.stem}.bin, which belongs to {other}; choose another"
+            )
         with tempfile.TemporaryDirectory(prefix=".sakuga-", dir=out.parent) as folder:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the converters' own
@@ -147,6 +152,9 @@ RUNTIMES: dict[str, tuple[str, tuple[str, ...], _Convert, str]] = {
         f"multiples of size_multiple, at least eight of them, at most {MOST_SIDE}",
     ),
 }
+
+
+_SHARE_BIN = {".xml": ".param", ".param": ".xml"}  # their weights lie in NAME.bin
 
 
 def _network(style: Style):  # type: ignore[no-untyped-def]  # torch stays out of the imports

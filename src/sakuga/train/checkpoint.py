@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sakuga.errors import TrainingError
+from sakuga.errors import OptionError, TrainingError
 from sakuga.files import replacing
 from sakuga.models.cartoongan import CartoonGenerator
 from sakuga.models.cartoongan_light import LightGenerator
@@ -89,7 +89,14 @@ def load_checkpoint(source: str | Path) -> tuple[TrainConfig, dict[str, Any]]:
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise TrainingError(f"{path}: not a checkpoint of this version of sakuga (format {FORMAT})")
-    return config_from(json.loads(state["config"])), state
+    try:
+        if missing := {"config", "ema", "step"} - state.keys():
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        return config_from(json.loads(state["config"])), state
+    except (OptionError, TypeError, ValueError) as error:
+        raise TrainingError(
+            f"{path}: is of another version of sakuga, or damaged ({error})"
+        ) from error
 
 
 def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: str | Path) -> None:

@@ -56,6 +56,12 @@ class TrainState:
     def resume(self, run: Path) -> None:
         """Go on from a run's checkpoint. Raises TrainingError: none there, or it does not fit."""
         _, saved = load_checkpoint(run)
+        new = sorted(self.discriminators.keys() - saved.get("discriminators", {}).keys())
+        if "generator" not in saved or new:
+            lacks = f"{new[0]} discriminator" if "generator" in saved else "training, only a style"
+            raise TrainingError(
+                f"{run}: holds no {lacks}, to go on with; begin a new run:  --start-from {run}"
+            )
         load_weights(self.generator, saved["generator"], run)
         load_weights(self.ema, saved["ema"], run)
         for name, discriminator in self.discriminators.items():
