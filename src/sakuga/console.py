@@ -153,7 +153,7 @@ def _in_words() -> Iterator[None]:
 
 
 def _abandon(stream: TextIO) -> None:
-    """Let a stream lead nowhere: Python flushes it once more at exit, which must not fail."""
+    """Point a stream at /dev/null: Python flushes it once more at exit, which must not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -309,7 +309,7 @@ class PictureSet:
                 self.removed += 1
 
     def forget_reject(self, source: str) -> None:
-        """Take a source from the list of what is not there: it is looked at anew."""
+        """Remove a source from the rejects, because it is looked at again."""
         with self._lock:
             self._forget(source)
 

@@ -226,7 +226,7 @@ def is_address(source: str | Path) -> bool:
 def is_live(source: str | Path) -> bool:
     """True for a camera, the screen or a stream that has no end: it is recorded, not read.
 
-    A file or folder named `webcam` or `screen` is no device: what somebody has goes first.
+    Where there is a file or folder named `webcam` or `screen`, that is meant and not the device.
     """
     text = str(source)
     device = text.partition(":")[0] in ("webcam", "screen")

@@ -150,7 +150,7 @@ def _is_foreign(method: str, path: str, host: str, headers: Mapping[str, str]) -
 
 
 def _needs_token(path: str) -> bool:
-    """True for what paints or tells; the page itself and the way to log in hold no secret."""
+    """True for the metrics and all of the API but the login; the page itself holds no secret."""
     return path == "/metrics" or (path.startswith("/api/") and path != LOGIN_PATH)
 
 
