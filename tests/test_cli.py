@@ -46,6 +46,8 @@ def write_bad_input(folder: Path) -> None:
     Image.fromarray(photo(60, 80)).save(folder / "good.jpg")
     (folder / "text.jpg").write_text("not a picture\n")
     (folder / "empty.jpg").touch()
+    (folder / "text.mp4").write_text("no video\n")
+    (folder / "clip.jpg").write_bytes(b"\0\0\0\x20ftypisom")
     content = (folder / "good.jpg").read_bytes()
     (folder / "half.jpg").write_bytes(content[: len(content) // 2])
     end = png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
@@ -63,6 +65,8 @@ def write_bad_input(folder: Path) -> None:
         ("docs", "docs: this folder holds no pictures"),
         ("text.jpg", "text.jpg: is not a picture, it holds text; give a JPEG"),
         ("empty.jpg", "empty.jpg: is not a picture, it holds nothing"),
+        ("text.mp4", "text.mp4: is not a video, or is damaged (Invalid data found when processing"),
+        ("clip.jpg", "it holds a video; to paint that, end its name in .mp4"),
         ("half.jpg", "half.jpg: is damaged or truncated"),
         ("bomb.png", "bomb.png: has 60000 x 60000 pixels, more than the limit of 400 megapixels"),
         (

@@ -38,8 +38,8 @@ def reason_of(error: BaseException) -> str:
     """
     chain = [error]
     for one in chain:  # grows meanwhile
-        if isinstance(one, OSError) and one.strerror:
-            return one.strerror
+        if text := getattr(one, "strerror", None):  # also of FFmpeg's errors, not all OSErrors
+            return str(text)
         context = None if one.__suppress_context__ else one.__context__
         parts = (getattr(one, "reason", None), one.__cause__, context, *one.args)
         chain += [p for p in parts if isinstance(p, BaseException) and p not in chain]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from clips import look, make_clip
 
 import sakuga
 from sakuga.errors import OptionError
+from sakuga.inputs.plan import plan
 from sakuga.video import Progress, VideoOptions
+from sakuga.video.options import is_video
 
 
 def same(photo: np.ndarray, **_: object) -> np.ndarray:
@@ -59,3 +62,21 @@ def test_progress_says_each_thing_once() -> None:
     assert str(begun) == "12 of 300 frames, 12.3 a second, 23 s left"
     assert begun.speed == "12 of 300 frames, 12.3 a second"
     assert str(Progress(240, None, 12.34, None, 2_100_000)) == "240 frames, 12.3 a second, 2.1 MB"
+
+
+def test_a_clip_without_an_ending_is_known_by_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = make_clip(tmp_path / "in.mp4", frames=2).read_bytes()
+    for name in ("clip", "clip.jpg", "clip.download"):
+        (tmp_path / name).write_bytes(content)
+    assert is_video("clip") and is_video("clip.download")
+    assert not is_video("clip.jpg") and not is_video(".") and not is_video("none")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo("pipe")
+        assert not is_video("pipe")  # nor is it waited for
+    (job,) = plan(["clip"], "tiny").jobs
+    assert job.is_video and job.target == Path("clip-tiny.mp4")
+    (job,) = plan(["clip"], "tiny", out=Path("new.webm")).jobs
+    assert job.is_video

@@ -257,10 +257,11 @@ def _refusal(name: str, content: bytes, reason: Exception) -> InputError:
             )
         kind = picture_kind(content[:HEAD_BYTES])
         if kind is None:
-            return NotAPictureError(
-                f"{name}: is not a picture, it holds {describe(content[:HEAD_BYTES])}; "
-                "give a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC file"
-            )
+            held = describe(content[:HEAD_BYTES])
+            remedy = "give a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC file"
+            if held == "a video":
+                remedy = "to paint that, end its name in .mp4, .mov, .mkv, .webm or .avi"
+            return NotAPictureError(f"{name}: is not a picture, it holds {held}; {remedy}")
         return InputError(
             f"{name}: is damaged or truncated, or a {kind} file of a kind that is not read; "
             "get a whole copy of it, or convert it with another program"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sakuga.errors import OptionError
+from sakuga.images.formats import HEAD_BYTES, PICTURE_SUFFIXES, begins_like_video
 from sakuga.painting.options import USUAL
 from sakuga.paths import fitted
 
@@ -239,13 +240,26 @@ def may_move(source: str | Path) -> bool:
 
 
 def is_video(source: str | Path) -> bool:
-    """True for a video, by its name, a live stream, `webcam[:N]` or `screen`."""
-    return is_live(source) or has_video_suffix(source)
+    """True for a video, by its name or, where that says nothing, its content, and what is live."""
+    return is_live(source) or has_video_suffix(source) or _holds_video(Path(source))
 
 
 def has_video_suffix(name: str | Path) -> bool:
     """True if a path or address ends like a video. Animated pictures count as pictures."""
     return _suffix_of(name) in VIDEO_SUFFIXES
+
+
+def _holds_video(path: Path) -> bool:
+    """True for a file that begins like a video, and is not called a picture."""
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return False
+    try:
+        if not path.is_file():  # nothing is taken out of pipes
+            return False
+        with path.open("rb") as file:
+            return begins_like_video(file.read(HEAD_BYTES))
+    except (OSError, ValueError):  # who paints it says why
+        return False
 
 
 def _suffix_of(name: str | Path) -> str:
