@@ -128,7 +128,7 @@ def test_animations_are_written_as_they_were_read(
 
 def test_jpeg_refuses_an_animation(tmp_path: Path) -> None:
     animation = Picture((Frame(COLOUR), Frame(COLOUR)))
-    with pytest.raises(OptionError, match="holds no animation, and this has 2 frames"):
+    with pytest.raises(OptionError, match="holds no animation, and this has 2 frames; write webp"):
         write_picture(animation, tmp_path / "a.jpg")
     assert list(tmp_path.iterdir()) == []
 

@@ -182,7 +182,9 @@ def test_a_part_beyond_the_end_is_no_damage(tmp_path: Path) -> None:
     assert read(source, start=Fraction(99, 100))
     late = make_clip(tmp_path / "late.mkv", times=[2000, 2040], frames=2, sounds=[Sound()],
                      time_base=Fraction(1, 1000))  # fmt: skip
-    with pytest.raises(InputError, match=r"--to 1s is before its first picture.*2\.00s"):
+    with pytest.raises(
+        InputError, match=r"--to 1s is too early, its first picture is shown at 2\.00s"
+    ):
         read(late, stop=Fraction(1))
 
 

@@ -121,7 +121,7 @@ def check_holds(picture: Picture, file_format: str, name: str) -> None:
     if len(picture.frames) > 1 and file_format == "jpg":
         raise OptionError(
             f"{name}: jpg holds no animation, and this has {len(picture.frames)} frames; "
-            "use --format webp, png or gif"
+            "write webp, png or gif"
         )
 
 

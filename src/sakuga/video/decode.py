@@ -137,7 +137,7 @@ class Clip:
             )
         if stop is not None and self._next is not None:
             return (
-                f"--to {float(stop):g}s is before its first picture, which is shown at "
+                f"--to {float(stop):g}s is too early, its first picture is shown at "
                 f"{float(self._next):.2f}s; give a later time"
             )
         wanted = " in the part asked for" if start is not None else ""
