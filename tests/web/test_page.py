@@ -142,6 +142,9 @@ def test_what_is_no_picture_is_told(shown: Any) -> None:
     )
     shown.wait_for_selector("#status:has-text('holds text')")
     assert shown.locator(".strip .state").inner_text() == "failed"
+    shown.evaluate("() => { Blob.prototype.arrayBuffer = () => Promise.reject(); }")
+    shown.set_input_files("#files", {"name": "b", "mimeType": "", "buffer": b""})
+    shown.wait_for_selector("#status:has-text('if it is a folder')")
 
 
 def test_zoom(shown: Any) -> None:
@@ -329,8 +332,11 @@ def test_a_video_can_be_cancelled(shown: Any, served: Running, tmp_path: Path) -
     shown.click("#video-form button[type=submit]")
     shown.wait_for_selector("#job-state:has-text(' left')")
     assert shown.locator("#job-progress").get_attribute("value") is not None
+    leave = "dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    assert not shown.evaluate(leave)  # the browser asks
     shown.click("#job-cancel")
     assert shown.inner_text("#job-title") == "Cancelled"
+    assert shown.evaluate(leave)
     until = time.monotonic() + 30
     while time.monotonic() < until:
         if "sakuga_videos_waiting 0" in httpx.get(f"{served.address}metrics").text:
@@ -499,6 +505,9 @@ def test_what_failed_once_can_be_painted_after_all(shown: Any) -> None:
     photo = {"name": "a.png", "mimeType": "image/png", "buffer": picture()}
     shown.set_input_files("#files", photo)
     shown.wait_for_selector("#stage .busy:has-text('no luck today')")
+    shown.route("**/api/paint*", lambda route: route.abort())
+    shown.click("#retry")
+    shown.wait_for_selector("#stage .busy:has-text('the server does not answer')")
     assert shown.locator(".strip .state").inner_text() == "failed"
     first = shown.locator('input[name="style"]:checked').get_attribute("value")
     shown.unroute("**/api/paint*")

@@ -252,15 +252,18 @@ def test_every_kind_of_file_is_handled_or_named(shown: Any, tmp_path: Path) -> N
         b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><path d="M0 0h9v9z"/></svg>'
     )
     with Image.open(io.BytesIO(picture(30, 20))) as still:
-        buffer = io.BytesIO()
         turned = still.rotate(180)
-        still.save(buffer, "GIF", save_all=True, append_images=[turned])
+        moving = {}
+        for kind in ("GIF", "WEBP", "PNG", "AVIF"):
+            still.save(buffer := io.BytesIO(), kind, save_all=True, append_images=[turned])
+            moving[kind] = buffer.getvalue()
     files = [
         ("bad.png", "image/png", b"not a picture"),
         ("good.png", "image/png", picture(60, 40)),
         ("plan.svg", "image/svg+xml", drawing),
-        ("dance.gif", "image/gif", buffer.getvalue()),
+        *((f"{kind}.{kind}", f"image/{kind.lower()}", content) for kind, content in moving.items()),
         ("clip.mp4", "video/mp4", clip),
+        ("more.mp4", "video/mp4", clip),
     ]
     given = [{"name": n, "mimeType": kind, "buffer": content} for n, kind, content in files]
     shown.evaluate(
@@ -277,12 +280,14 @@ def test_every_kind_of_file_is_handled_or_named(shown: Any, tmp_path: Path) -> N
     )
     shown.dispatch_event("body", "drop", {"dataTransfer": transfer})
     wait_until(shown, "document.querySelectorAll('.strip .state:not([hidden])').length === 1")
-    assert shown.locator(".strip .pick").count() == 4
+    assert shown.locator(".strip .pick").count() == 7
     current = shown.locator('.pick[aria-current="true"]').get_attribute("aria-label")
-    assert current == "good, 2 of 4"  # not the first, which is damaged
+    assert current == "good, 2 of 7"  # not the first, which is damaged
     said = " ".join(shown.evaluate("said"))
     assert "bad.png: the picture holds text" in said
-    assert "dance moves; this page paints its first frame" in said
+    for kind in moving:
+        assert f"{kind} moves; this page paints its first frame" in said
+    assert "One video at a time: clip.mp4 is taken." in said
     assert "clip.mp4 is ready under Video." in said
     assert shown.locator("#video-name").text_content() == "clip.mp4"
     shown.locator(".pick").nth(2).click()

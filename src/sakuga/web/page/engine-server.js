@@ -19,7 +19,9 @@ const dialog = document.getElementById("login");
 
 /** fetch, and an Error with the server's own sentence when it refuses. */
 export async function ask(address, options = {}) {
-  const answer = await fetch(address, options);
+  const answer = await fetch(address, options).catch((error) => {
+    throw error.name === "AbortError" ? error : new Error("the server does not answer");
+  });
   if (answer.status === 401) {
     await logIn();
     return ask(address, options);

@@ -4,6 +4,7 @@ import { blender } from "./blender.js";
 import { engine } from "./engine.js";
 import { workingSize } from "./working.js";
 
+const HEAD_BYTES = 65_536; // what tells whether a file moves
 const VECTOR_SIDE = 1600; // pixels of the longer side of a drawing that has no size of its own
 
 export class Item {
@@ -93,10 +94,30 @@ export class Item {
   }
 }
 
-/** True for a GIF of more than one frame. */
+/** The bytes of a file, or its first. */
+async function read(file) {
+  try {
+    return new Uint8Array(await file.arrayBuffer());
+  } catch {
+    throw new Error("it cannot be read; if it is a folder, choose the pictures in it");
+  }
+}
+
+/** True for a GIF, WebP, PNG or AVIF that says it has several frames. */
 async function isAnimation(file) {
-  if (file.type !== "image/gif") return false;
-  const bytes = new Uint8Array(await file.arrayBuffer());
+  const head = await read(file.slice(0, HEAD_BYTES));
+  const text = (at, length) => String.fromCharCode(...head.subarray(at, at + length));
+  if (text(0, 4) === "GIF8") return hasFrames(await read(file));
+  if (text(1, 3) !== "PNG") return (text(8, 8) === "WEBPVP8X" && (head[20] & 2) !== 0) || text(4, 8) === "ftypavis";
+  const view = new DataView(head.buffer);
+  for (let at = 8; at + 8 <= head.length && text(at + 4, 4) !== "IDAT"; at += 12 + view.getUint32(at)) {
+    if (text(at + 4, 4) === "acTL") return true;
+  }
+  return false;
+}
+
+/** True for a GIF of more than one frame. */
+function hasFrames(bytes) {
   const table = (flags) => (flags & 0x80 ? 3 << ((flags & 7) + 1) : 0); // bytes of a palette
   let at = 13 + table(bytes[10]);
   for (let frames = 0; at < bytes.length; ) {

@@ -65,8 +65,9 @@ function fileOfData(address) {
 /** Pictures go to the studio; a video, of which there is one at a time, goes to its own part. */
 function take(files) {
   const isVideo = (file) => file.type.startsWith("video/") || /\.mkv$/i.test(file.name);
-  const [video] = files.filter(isVideo);
+  const [video, ...others] = files.filter(isVideo);
   const pictures = files.filter((file) => !isVideo(file));
+  if (others.length > 0) say(`One video at a time: ${video.name} is taken.`);
   if (video) parts.video.choose(video);
   if (pictures.length > 0) {
     location.hash = "#pictures";

@@ -52,6 +52,7 @@ class VideoView {
       event.preventDefault();
       this.start();
     });
+    addEventListener("beforeunload", (event) => this.#runs() && event.preventDefault()); // it would be lost
     on("job-cancel", "click", () => this.cancel());
     on("job-back", "click", () => this.#back());
     for (const id of ["video-other", "job-other"]) on(id, "click", () => find("video-file").click());
