@@ -351,6 +351,8 @@ def test_what_is_no_file_is_left_out_and_a_broken_link_is_told(desk: Desk) -> No
     status, told = desk.paint("in")
     assert status == 1 and "1 painted" in told and "2 failed:" in told
     assert "in/gone.png: cannot be read" in told or "in/gone.png: there is no such" in told
+    status, told = desk.paint("in/pipe.png")  # which would be waited for
+    assert status == 2 and "is a pipe or a device, not a file; send it through stdin" in told
 
 
 # --- Where results are ---

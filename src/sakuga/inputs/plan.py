@@ -153,7 +153,14 @@ def _expanded(given: str, is_second: bool = False) -> list[str]:
     """
     if not given:
         raise InputError("an empty name was given; name a picture, a folder or an address")
-    if given == STREAM or is_url(given) or is_live(given) or kind_of(Path(given)) != "nothing":
+    if given == STREAM or is_url(given) or is_live(given):
+        return [given]
+    if (kind := kind_of(Path(given))) != "nothing":
+        if kind == "file" and not Path(given).is_file():  # each is read twice, and a pipe cannot be
+            raise InputError(
+                f"{given}: is a pipe or a device, not a file; send it through stdin, as  "
+                f"sakuga paint - < {given}"
+            )
         return [given]
     if given in ("-i", "--input"):
         raise OptionError(f"inputs need no {given}; leave it out:  sakuga photo.jpg")
