@@ -358,7 +358,9 @@ def test_the_camera_is_painted_live(shown: Any) -> None:
     assert shown.evaluate("document.getElementById('camera-video').srcObject") is None
 
 
-def test_a_phone_shows_it_without_sideways_scrolling(chromium: Any, served: Running) -> None:
+def test_a_phone_shows_it_without_sideways_scrolling(
+    chromium: Any, served: Running, tmp_path: Path
+) -> None:
     with page(chromium, served.address, **PHONE) as shown:
         add_photo(shown, picture(300, 200))
         for part in ("pictures", "video", "camera"):
@@ -372,6 +374,19 @@ def test_a_phone_shows_it_without_sideways_scrolling(chromium: Any, served: Runn
                 .map(e => e.outerHTML)"""
         )
         assert too_small == []
+        shown.set_viewport_size({"width": 360, "height": 740})
+        for part in ("pictures", "video"):
+            shown.tap(f"nav a[href='#{part}']")
+            if part == "video":
+                choose_video(shown, clips.make_clip(tmp_path / "clip.mp4", frames=3))
+            sticking_out = shown.evaluate(
+                """[...document.querySelectorAll("nav a, .panel *")]
+                    .filter(e => e.offsetParent && !e.closest(".dock"))
+                    .filter(e => e.getBoundingClientRect().right
+                        > e.closest("nav, .panel").getBoundingClientRect().right)
+                    .map(e => e.outerHTML)"""
+            )
+            assert sticking_out == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
