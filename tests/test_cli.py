@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import io
 import json
@@ -407,3 +408,16 @@ def test_painting_needs_no_torch(folder: Path, tiny_style: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     assert (folder / "a-tiny.png").exists() and (folder / "comparison.png").exists()
+
+
+def test_a_full_disk_is_told_also_where_the_system_names_no_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = errno.ENOSPC, os.strerror(errno.ENOSPC)
+    for error in (OSError(*said), OSError(*said, "photo.png")):  # as of write(), and of a copy
+
+        def full(*_: object, error: OSError = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(doctor, "examine", full)
+        assert mistake(capsys, "doctor").startswith("a file cannot be written (No space left on")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import sys
@@ -186,10 +187,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (console.ReaderGoneError, BrokenPipeError):
         return console.reader_gone()
     except OSError as error:
-        if error.filename is None:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # of a copy it names the source, if any
+            reason = f"a file cannot be written ({error.strerror}); make room, and run it again"
+        elif error.filename is None:
             raise
-        # Somebody's file: a name that is too long, rights that are missing, a disk that is gone.
-        reason = f"{error.filename}: {error.strerror}; check the path, and the rights there"
+        else:
+            # Somebody's file: too long a name, rights that are missing, a disk that is gone.
+            reason = f"{error.filename}: {error.strerror}; check the path, and the rights there"
         console.tell(f"sakuga: {reason}")
         return 2
     return int(status or 0)

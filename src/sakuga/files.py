@@ -168,7 +168,7 @@ def alone_in(folder: Path) -> Iterator[None]:
             os.close(handle)
 
 
-def write_bytes(target: Path, content: bytes) -> None:
+def write_bytes(target: Path, content: bytes | memoryview) -> None:
     """Write `content` to `target`, wholly or not at all."""
     with replacing(target) as temporary:
         temporary.write_bytes(content)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from sakuga.cli import run
 from sakuga.convert import quantize
 from sakuga.convert.export import export
 from sakuga.convert.quantize import KEPT_FIRST, KEPT_LAST, compare, quantise, read_photos
-from sakuga.errors import DataError, OptionError, StyleError
+from sakuga.errors import DataError, OptionError, OutputError, StyleError
 from sakuga.images.read import to_float, to_pixels
 from sakuga.models.local import LocalGenerator
 from sakuga.painting.stylizer import Stylizer
@@ -84,6 +86,18 @@ def test_tensors_load_into_the_generator(
     assert np.abs(difference).max() <= 1
     with safe_open(out, "np") as file:
         assert spec_from_json(file.metadata()[SPEC_KEY]) == read_spec(style)
+
+
+def test_a_full_disk_is_told(
+    tiny_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left"):
+        export(str(tiny_style), tmp_path / "mine.safetensors", "fp16", None)
+    assert not (tmp_path / "mine.safetensors").exists()
 
 
 def test_int8_keeps_the_picture_and_says_what_it_costs(

@@ -104,3 +104,13 @@ def test_what_is_no_page_is_refused(tiny_style: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="a new page needs --page"):
         export(str(tiny_style), tmp_path / "empty", "fp16", None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "other"]
+
+
+def test_a_page_is_not_copied_into_itself(
+    tiny_style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = write_page(tmp_path / "built")
+    before = files_of(page)
+    assert run(["export", str(tiny_style), str(page / "mine"), "--page", str(page)]) == 2
+    assert "name a folder outside" in capsys.readouterr().err
+    assert files_of(page) == before

@@ -40,7 +40,9 @@ def test_a_cleaned_set_is_summed_up(tmp_path: Path) -> None:
 def test_the_sheet_shows_the_pictures(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     Image.new("RGB", (300, 400), (200, 30, 60)).save(tmp_path / "set" / "red.png")
-    show_set(tmp_path / "set", tmp_path / "sheet.png")
+    # Of another program, under the name of ours.
+    (tmp_path / "set" / "manifest.jsonl").write_text('{"file": "red.png", "label": 3}\n')
+    assert show_set(tmp_path / "set", tmp_path / "sheet.png")["splits"] == {}
     with Image.open(tmp_path / "sheet.png") as sheet:
         red = (np.asarray(sheet) == (200, 30, 60)).all(axis=2).sum()
     assert red >= 160 * 160

@@ -49,6 +49,8 @@ def export_page(style: Path, out: Path, page: Path | None) -> list[str]:
             raise OptionError(f"{out}: a new page needs --page, a built page; {_BUILD}")
         if not _is_page(page):
             raise OptionError(f"{page}: holds no page that was built; {_BUILD}")
+        if out.resolve().is_relative_to(page.resolve()):
+            raise OptionError(f"{out}: lies in {page}, which is copied; name a folder outside")
         _make(style, out, page)
     return [spec.name for spec in _styles(out)]
 

@@ -126,7 +126,7 @@ def export(
     from sakuga.convert import export as command
 
     print(command.export(source, out, precision, calibrate, page))
-    if out.suffix == ".onnx":
+    if out.suffix == ".onnx" and out.is_file():
         print(f"to use it: sakuga paint photo.jpg --style {out}")
 
 

@@ -162,7 +162,7 @@ def read_lines(path: Path, key: str) -> tuple[list[dict[str, Any]], int]:
             raise DataError(
                 f"{path}, line {number} is not a line of such a file "
                 f"({raw[:60].decode(errors='replace')!r}): restore the file, "
-                "or delete the folder and prepare it again"
+                "or prepare the set anew, in another folder"
             ) from None
         lines.append(line)
     return lines, whole
@@ -269,7 +269,7 @@ class PictureSet:
         except (KeyError, TypeError) as error:
             raise DataError(
                 f"{folder / MANIFEST_FILE} has a line without {error}: restore the file, "
-                "or delete the folder and prepare it again"
+                "or prepare the set anew, in another folder"
             ) from None
         self.pictures_before = len(self.entries)
         self.removed = 0

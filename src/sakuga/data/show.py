@@ -146,5 +146,5 @@ def _count(journal: Path, key: str, value: str) -> dict[str, int]:
     if not journal.exists():
         return {}
     lines, _ = read_lines(journal, key)
-    latest = {line[key]: line[value] for line in lines}
+    latest = {line[key]: line[value] for line in lines if value in line}
     return dict(Counter(latest.values()).most_common())

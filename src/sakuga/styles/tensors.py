@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from sakuga.errors import StyleError
-from sakuga.files import replacing
+from sakuga.files import write_bytes
 from sakuga.styles.spec import SPEC_KEY, Style, spec_to_json
 
 _WRAPPER = "generator."  # before the names of a network that Sakuga exported
@@ -30,11 +30,10 @@ def write_tensors(style: Style, out: Path) -> int:
         StyleError: it is int8.
         OutputError: `out` cannot be written.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     tensors = read_tensors(style)
-    with replacing(out) as temporary:
-        save_file(tensors, temporary, {SPEC_KEY: spec_to_json(style.spec)})
+    write_bytes(out, save(tensors, {SPEC_KEY: spec_to_json(style.spec)}))
     return len(tensors)
 
 

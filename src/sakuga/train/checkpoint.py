@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sakuga.errors import OptionError, TrainingError
-from sakuga.files import replacing
+from sakuga.files import write_bytes
 from sakuga.models.cartoongan import CartoonGenerator
 from sakuga.models.cartoongan_light import LightGenerator
 from sakuga.models.local import LocalGenerator
@@ -51,10 +52,15 @@ def save_checkpoint(run: Path, state: dict[str, Any]) -> Path:
         state: step, elapsed_s, hardware, config (as JSON), and the state dicts of all networks
             and optimisers.
     """
-    target = run / CHECKPOINT
-    with replacing(target) as temporary:
-        torch.save({"format": FORMAT, **state}, temporary)
-    return target
+    _write(run / CHECKPOINT, state)
+    return run / CHECKPOINT
+
+
+def _write(target: Path, state: dict[str, Any]) -> None:
+    """Through memory: writing to a full disk, torch raises riddles of its own."""
+    content = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, content)
+    write_bytes(target, content.getbuffer())
 
 
 def keep_checkpoint(run: Path, state: dict[str, Any], keep: int, *, best: bool) -> None:
@@ -66,8 +72,7 @@ def keep_checkpoint(run: Path, state: dict[str, Any], keep: int, *, best: bool) 
     """
     folder = run / "checkpoints"
     for name in (f"{state['step']:07d}", *(["best"] if best else [])):
-        with replacing(folder / f"{name}.pt") as temporary:
-            torch.save({"format": FORMAT, **state}, temporary)
+        _write(folder / f"{name}.pt", state)
     for old in sorted(folder.glob("[0-9]*.pt"))[:-keep]:
         old.unlink()
 

@@ -152,7 +152,7 @@ def run_training(request: Request) -> Path | None:
         bar.say(f"precision: {precision} ({why})")
         if request.minutes is not None:
             bar.say("measuring a step")
-        steps = config.steps
+        steps, moved = config.steps, False
 
         def announce(planned: TrainConfig, step: int, left_s: float) -> None:
             nonlocal steps
@@ -161,7 +161,8 @@ def run_training(request: Request) -> Path | None:
                 bar.say(line)
 
         def show(step: int, terms: dict[str, float]) -> None:
-            note = ""
+            nonlocal moved
+            moved, note = True, ""
             if terms:
                 speed = terms["crops_per_s"] / config.batch
                 note = f"loss {terms['loss']:.3g}, {speed:.2g} steps a second"
@@ -183,6 +184,8 @@ def run_training(request: Request) -> Path | None:
         )
     if not is_first_process():
         return None
+    if speaks and not moved:
+        print(f"all {steps:,} steps were done before; to go on, add --minutes N or --set steps=N")
     if speaks:
         print(f"trained: {checkpoint}")
     return run
