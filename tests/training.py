@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +96,17 @@ def trace_once(network: Any, spec: StyleSpec) -> onnx.ModelProto:
     own = {name: value for name, value in vars(network.generator).items() if name[0] != "_"}
     kind = f"{network} {own} {spec.size_multiple} {spec.minimum_side}"
     if kind not in _GRAPHS:
-        _GRAPHS[kind] = trace(network, spec).SerializeToString()
+        spare, random = copy.deepcopy(network), torch.Generator().manual_seed(0)
+        for tensor in spare.state_dict().values():  # of equal ones the graph would keep one
+            tensor.copy_(torch.rand(tensor.shape, generator=random))
+        _GRAPHS[kind] = trace(spare, spec).SerializeToString()
     model = onnx.load_from_string(_GRAPHS[kind])
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     weights = network.state_dict()
-    for tensor in model.graph.initializer:
-        if tensor.name in weights:
-            values = weights[tensor.name].numpy()
-            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    if not weights.keys() <= tensors.keys():  # some were merged with others
+        return trace(network, spec)
+    for name, values in weights.items():
+        tensors[name].CopyFrom(numpy_helper.from_array(values.numpy(), name))
     return model
 
 

@@ -24,8 +24,6 @@ from sakuga.models.whitebox import WhiteBoxGenerator
 from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import read_spec
 
-pytestmark = pytest.mark.usefixtures("traced_once")
-
 
 def paint(style: Path, photo: np.ndarray) -> np.ndarray:
     options = ort.SessionOptions()
