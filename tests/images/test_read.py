@@ -114,6 +114,14 @@ def test_a_tiff_is_turned_once(
     assert small.shape[:2] == ((10, 6) if height > width else (6, 10))
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("a.jpg", "end its name in .mp4"), ("a.mp4", "give a JPEG")]
+)
+def test_a_video_is_named_as_one(name: str, remedy: str) -> None:
+    with pytest.raises(InputError, match=f"it holds a video; .*{remedy}"):
+        read_picture(b"\0\0\0\x20ftypisom", name=name)
+
+
 def test_further_pages_are_told(caplog: pytest.LogCaptureFixture) -> None:
     read_picture(encoded(IMAGE, "TIFF"))
     assert not caplog.text

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import io
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from clips import FRAMES, HEIGHT, RATE, WIDTH, Sound, look, make_clip
+from clips import FRAMES, HEIGHT, RATE, WIDTH, Sound, look, make_clip, picture
+from PIL import Image
 
 from sakuga.errors import InputError, OutputError
 from sakuga.video import VideoOptions, paint_video, preview_video
@@ -245,3 +247,25 @@ def test_a_name_that_no_disk_holds_is_told_in_words(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", frames=2)
     with pytest.raises(OutputError, match="cannot be written"):
         paint_video(source, tmp_path / ("a" * 300 + ".mp4"), style=same)
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, -90])
+def test_frames_with_data_that_the_library_does_not_know_are_turned_too(
+    tmp_path: Path, turned: int
+) -> None:
+    """Clips of cameras that store JPEGs have EXIF data in each frame."""
+    exif = Image.Exif()
+    exif[0x0110] = "Camera"
+    seen = []
+    for name, more in (("plain.mov", {}), ("exif.mov", {"exif": exif})):
+        Image.fromarray(picture(0)).save(jpeg := io.BytesIO(), "JPEG", **more)
+        with av.open(tmp_path / name, "w") as output:
+            video = output.add_stream("mjpeg", rate=RATE, width=WIDTH, height=HEIGHT)
+            video.pix_fmt = "yuvj420p"
+            video.set_display_rotation(turned)
+            packet = av.Packet(jpeg.getvalue())
+            packet.stream, packet.pts, packet.dts, packet.time_base = video, 0, 0, Fraction(1, RATE)
+            output.mux(packet)
+        seen += read(tmp_path / name)
+    assert len(seen) == 2 and (seen[0] == seen[1]).all()
+    assert seen[0].shape == ((WIDTH, HEIGHT, 3) if abs(turned) == 90 else (HEIGHT, WIDTH, 3))

@@ -35,7 +35,7 @@ from sakuga.images.colour import (
     to_srgb,
 )
 from sakuga.images.exif import read_exif, stored_orientation
-from sakuga.images.formats import HEAD_BYTES, describe, picture_kind
+from sakuga.images.formats import HEAD_BYTES, PICTURE_SUFFIXES, describe, picture_kind
 from sakuga.images.picture import Frame, Picture, fit_within, shrink
 from sakuga.images.strip import Stripped, stripped
 
@@ -259,7 +259,7 @@ def _refusal(name: str, content: bytes, reason: Exception) -> InputError:
         if kind is None:
             held = describe(content[:HEAD_BYTES])
             remedy = "give a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC file"
-            if held == "a video":
+            if held == "a video" and Path(name).suffix.lower() in PICTURE_SUFFIXES:
                 remedy = "to paint that, end its name in .mp4, .mov, .mkv, .webm or .avi"
             return NotAPictureError(f"{name}: is not a picture, it holds {held}; {remedy}")
         return InputError(

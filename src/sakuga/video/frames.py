@@ -7,6 +7,7 @@ would make one each, which live on until Python looks for cycles, a hundred mega
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any
 
@@ -34,9 +35,13 @@ def orientation(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """
     try:
         matrix = struct.unpack("<9i", bytes(frame.side_data["DISPLAYMATRIX"])[:36])  # type: ignore[typeddict-item]
+        a, b, c, d = (round(matrix[index] / 65536) for index in (0, 1, 3, 4))
     except KeyError:
         return _KEEP
-    a, b, c, d = (round(matrix[index] / 65536) for index in (0, 1, 3, 4))
+    except ValueError:  # data PyAV has no name for, such as EXIF, lie beside it: the angle is known
+        angle = -math.radians(frame.rotation)
+        a, b = round(math.cos(angle)), round(math.sin(angle))
+        c, d = -b, a
     turn = (a, b, c, d)
     quarter = abs(a * d - b * c) == 1 and all(abs(value) <= 1 for value in turn)
     return turn if quarter and abs(a) + abs(b) == 1 else _KEEP
