@@ -68,6 +68,8 @@ def test_a_resumed_plan_goes_on_from_the_steps_done() -> None:
 def test_no_time_is_an_error_that_says_what_a_step_takes() -> None:
     with pytest.raises(OptionError, match=r"a step takes 40 s here, so 1 fit into 1 minutes: give"):
         plan_steps(TrainConfig(init_steps=0), 60.0, 40.0, 40.0)
+    with pytest.raises(OptionError, match="so 0 fit into 0 minutes"):  # gone by in measuring
+        plan_steps(TrainConfig(init_steps=0), -4.0, 1.0, 1.0)
 
 
 def test_a_slower_machine_takes_fewer_steps() -> None:

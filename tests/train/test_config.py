@@ -193,7 +193,7 @@ def test_layers_are_those_of_the_network():
         ("train mine.toml", "photos: none are named"),
         ("train mine.toml --set photos=nowhere anime=.", "photos: nowhere: no such folder"),
         ("train mine.toml --set photos=. anime=. vgg=v.pth", "vgg: v.pth: no such file"),
-        ("train --resume runs/absent", "holds no checkpoint.pt"),
+        ("train --resume runs/absent", "holds no checkpoint.pt to go on from: give a run's folder"),
         ("train --resume mine.toml", "mine.toml: is a file; --resume takes a run's folder"),
         ("tune absent.toml", "absent.toml: cannot be read"),
         ("tune mine.toml", "has no [tune] table"),

@@ -90,7 +90,8 @@ def load_checkpoint(source: str | Path) -> tuple[TrainConfig, dict[str, Any]]:
         Exception
     ) as error:  # torch raises many kinds on a foreign file; each means the same here
         raise TrainingError(
-            f"{path}: not a checkpoint ({error.__class__.__name__}: {error})"
+            f"{path}: not a checkpoint, or a damaged one; a run keeps older ones in its folder "
+            "checkpoints, for --start-from and sakuga export"
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise TrainingError(f"{path}: not a checkpoint of this version of sakuga (format {FORMAT})")

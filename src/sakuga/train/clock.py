@@ -54,7 +54,7 @@ def plan_steps(
     if steps - first_step < FEWEST_STEPS:
         raise OptionError(
             f"a step takes {step_s:.2g} s here, so {max(0, steps - first_step)} fit into "
-            f"{left_s / 60:.2g} minutes: give more --minutes, or lower batch or crop"
+            f"{max(0.0, left_s) / 60:.2g} minutes: give more --minutes, or lower batch or crop"
         )
     sheet_s = min(max(SHEET_LEAST_S, left_s / SHEETS), SHEET_MOST_S)
     return dataclasses.replace(

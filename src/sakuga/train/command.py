@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from sakuga.console import ProgressBar
-from sakuga.errors import OptionError
+from sakuga.errors import OptionError, TrainingError
 from sakuga.files import alone_in
 from sakuga.train.clock import describe_plan
 from sakuga.train.config import (
@@ -24,7 +24,6 @@ from sakuga.train.config import (
     check_objective,
     check_paths,
     config_to_json,
-    find_checkpoint,
     load_config,
     with_overrides,
 )
@@ -96,7 +95,11 @@ def resolve(request: Request) -> tuple[TrainConfig, Path]:
                 f"{request.resume}: is a file; --resume takes a run's folder, and --start-from "
                 "begins a new run from a checkpoint"
             )
-        find_checkpoint(request.resume)
+        if not (request.resume / CHECKPOINT).is_file():
+            raise TrainingError(
+                f"{request.resume}: holds no {CHECKPOINT} to go on from: give a run's folder; one "
+                "that was stopped before its first checkpoint is begun again"
+            )
         from sakuga.train.checkpoint import load_checkpoint
 
         config, _ = load_checkpoint(request.resume)
