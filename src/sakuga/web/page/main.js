@@ -67,12 +67,13 @@ function take(files) {
   const isVideo = (file) => file.type.startsWith("video/") || /\.mkv$/i.test(file.name);
   const [video, ...others] = files.filter(isVideo);
   const pictures = files.filter((file) => !isVideo(file));
-  if (others.length > 0) say(`One video at a time: ${video.name} is taken.`);
+  const first = others.length > 0 ? "One video at a time: " : "";
+  if (first) say(`${first}${video.name} is taken.`);
   if (video) parts.video.choose(video);
   if (pictures.length > 0) {
     location.hash = "#pictures";
     parts.pictures.add(pictures);
-    if (video) say(`${video.name} is ready under Video.`);
+    if (video) say(`${first}${video.name} is ready under Video.`);
   } else if (video) location.hash = "#video";
 }
 
