@@ -80,6 +80,14 @@ def test_a_style_says_what_it_started_from(config: TrainConfig, mine: Path, tmp_
     assert starting_credits(run) == starting_credits(tmp_path / "wash.onnx") == in_turn
 
 
+def test_what_began_anew_from_itself_says_so_once(
+    config: TrainConfig, mine: Path, tmp_path: Path
+) -> None:
+    ours = dataclasses.replace(config, steps=1, name="ink", licence="CC0-1.0", attribution=("Ann",))
+    train_here(ours, tmp_path / "again", start_from=mine)
+    assert starting_credits(tmp_path / "again") == ("Started from ink 1.0.0 (CC0-1.0): Ann",)
+
+
 def test_our_styles_and_published_weights_are_named(tmp_path: Path) -> None:
     novel = find("novel").spec
     first, *_ = starting_credits("novel")

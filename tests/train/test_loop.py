@@ -55,6 +55,39 @@ def same(a, b):
     return a == b
 
 
+def on_cells(first):
+    """The first weights as they were until 2026: on cells of 2x2 pixels."""
+    cells = first.unflatten(3, (3, 2)).unflatten(2, (3, 2))  # (C, 3, i, a, j, b)
+    return cells.permute(0, 1, 3, 5, 2, 4).reshape(-1, 12, 3, 3)
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on_as_it_would_have(config, tmp_path):
+    train_here(replace(config, steps=2), tmp_path / "run")
+    saved = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "config.json").write_bytes(
+        (tmp_path / "run" / "config.json").read_bytes()
+    )
+    for weights in (saved["generator"], saved["ema"]):
+        weights["stem.0.weight"] = on_cells(weights["stem.0.weight"])
+    moments = saved["generator_adam"]["state"][0]
+    moments.update({name: on_cells(moments[name]) for name in ("exp_avg", "exp_avg_sq")})
+    torch.save(saved, tmp_path / "earlier" / "checkpoint.pt")
+
+    photo = torch.rand(1, 12, 8, 8)
+    pixels = torch.nn.functional.pixel_shuffle(photo, 2)
+    (_, then), (_, now) = (load_checkpoint(tmp_path / name) for name in ("earlier", "run"))
+    before = torch.nn.functional.conv2d(photo, then["ema"]["stem.0.weight"], padding=1)
+    after = torch.nn.functional.conv2d(pixels, now["ema"]["stem.0.weight"], stride=2, padding=2)
+    assert torch.allclose(before, after, atol=1e-5)
+
+    ends = []
+    for name in ("run", "earlier"):
+        train_here(replace(config, steps=4), tmp_path / name, resume=True)
+        ends.append(load_checkpoint(tmp_path / name)[1])
+    assert same(ends[0]["ema"], ends[1]["ema"])
+
+
 def test_two_and_two_steps_equal_four(whole_config, run, tmp_path):
     def stop(step, terms):
         if step == 2:

@@ -37,7 +37,7 @@ class Painting(NamedTuple):
 class LocalGenerator(nn.Module):
     """A U-Net of residual blocks that looks no further than `receptive_radius` pixels.
 
-    Photo -> space-to-depth by 2 -> features at 1/2, 1/4 and 1/8 of the size -> back up by nearest
+    Photo -> features at 1/2, 1/4 and 1/8 of the size -> back up by nearest
     neighbours with skips added -> depth-to-space to a gate and a residual. The result is
 
         blurred photo + gate * (photo - blurred photo) + residual,   gate in (0, 1):
@@ -80,7 +80,7 @@ class LocalGenerator(nn.Module):
         half, quarter, eighth = width, 2 * width, 4 * width
         self.blocks = blocks
         self.stem = nn.Sequential(
-            nn.Conv2d(12, half, 3, 1, 1), nn.ReLU(), nn.Conv2d(half, half, 3, 1, 1), nn.ReLU()
+            nn.Conv2d(3, half, 6, 2, 2), nn.ReLU(), nn.Conv2d(half, half, 3, 1, 1), nn.ReLU()
         )
         self.down_quarter = nn.Sequential(nn.Conv2d(half, quarter, 3, 2, 1), nn.ReLU())
         self.quarter_in = ResidualBlock(quarter)
@@ -136,7 +136,7 @@ class LocalGenerator(nn.Module):
             return Painting(base, base, base) if in_parts else base
         stroke, flat, calm = decisions.float().chunk(3, dim=1)
         if in_parts:
-            tone = lay_flat(base, flat, calm)
+            tone = lay_flat(base, LEARNED_SLOPE * flat, calm, LEARNED_PASSES, FLAT_LIMIT)
             picture = self._draw(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
             return Painting(picture, base, tone, stroke)
         tone = lay_flat(base, FLAT_SLOPE * flat, calm, FLAT_PASSES, FLAT_LIMIT)
@@ -147,7 +147,7 @@ class LocalGenerator(nn.Module):
 
     def _paint(self, photo: Tensor) -> tuple[Tensor, Tensor | None]:
         """The base, (B, 3, H, W), and the decisions, (B, 3, H, W) logits: stroke, flat, calm."""
-        half = self.stem(F.pixel_unshuffle(photo, 2))  # (B, C, H/2, W/2)
+        half = self.stem(photo)  # (B, C, H/2, W/2)
         quarter = self.quarter_in(self.down_quarter(half))  # (B, 2C, H/4, W/4)
         x = self.eighth(self.down_eighth(quarter))  # (B, 4C, H/8, W/8)
         x = quarter + F.interpolate(self.up_quarter(x), scale_factor=2, mode="nearest")
@@ -172,7 +172,8 @@ FLAT_PASSES = ((3, 2.0), (3, 1.0))
 FLAT_LIMIT = 0.0045
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
 STROKE_BIAS = 1.0  # added to them: higher draws more
-LEARNED_SLOPE = 2.0  # of the strokes' logits while they are learned: soft, or no gradient is left
+LEARNED_SLOPE = 2.0  # of all these logits while they are learned: soft, or no gradient is left
+LEARNED_PASSES = ((3, 0.0), (2, 0.0))  # the passes meanwhile: tones are learned through both
 
 
 def lay_flat(

@@ -27,6 +27,7 @@ FORMAT = 1
 
 
 Generator = LocalGenerator | CartoonGenerator | LightGenerator
+_FIRST = "stem.0.weight"  # of the local generator
 _THEIR_FIRST, _OUR_FIRST = "conv01_1.weight", "head.0.weight"  # CartoonGAN's first layer
 
 
@@ -108,6 +109,8 @@ def load_checkpoint(source: str | Path) -> tuple[TrainConfig, dict[str, Any]]:
 def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: str | Path) -> None:
     """Fill a network, or say which layer does not fit or is broken. Raises TrainingError."""
     own = network.state_dict()
+    if isinstance(network, LocalGenerator) and _FIRST in weights:
+        weights = {**weights, _FIRST: as_strided(weights[_FIRST])}
     for name, value in own.items():
         if name not in weights:
             raise TrainingError(
@@ -130,6 +133,17 @@ def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: s
             "config's generator lacks: set generator and blocks as they were in that training"
         )
     network.load_state_dict(weights)
+
+
+def as_strided(first: Tensor) -> Tensor:
+    """The local generator's first weights, or the like of an optimiser, in today's form.
+
+    A conv (C, 12, 3, 3) on cells of 2x2 pixels, as it was until 2026, is one (C, 3, 6, 6) with
+    stride 2 on the pixels, which is faster. Others are given back as they are.
+    """
+    if first.shape[1:] != (12, 3, 3):
+        return first
+    return first.unflatten(1, (3, 2, 2)).permute(0, 1, 4, 2, 5, 3).reshape(-1, 3, 6, 6)
 
 
 def starting_weights(source: str | Path, config: TrainConfig) -> dict[str, Tensor]:
@@ -196,7 +210,8 @@ def _credits(
     own = "; ".join(line for line in attribution if not line.startswith(STARTED))
     first = f"{STARTED}{name} {version} ({licence or 'no licence stated'})"
     older = (line for line in attribution if line.startswith(STARTED))
-    return (f"{first}: {own}" if own else first, *older)
+    lines = (f"{first}: {own}" if own else first, *older)
+    return tuple(dict.fromkeys(lines))  # a run that was begun anew from itself says so once
 
 
 def _is_style(source: Path) -> bool:

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from sakuga.errors import TrainingError
 from sakuga.models.discriminators import CartoonDiscriminator, PatchDiscriminator
-from sakuga.models.local import Painting
+from sakuga.models.local import LocalGenerator, Painting
 from sakuga.train.checkpoint import (
+    as_strided,
     build_generator,
     load_checkpoint,
     load_weights,
@@ -71,6 +72,9 @@ class TrainState:
         self.best = saved.get("best")
         self.credits = tuple(saved.get("credits", ()))
         self._resumed = saved
+        if isinstance(self.generator, LocalGenerator):
+            moments = saved["generator_adam"]["state"].get(0, {})
+            moments |= {name: as_strided(m) for name, m in moments.items() if m.ndim == 4}
 
     def start_from(self, source: str | Path, config: TrainConfig) -> None:
         """Begin with another generator's weights. Raises TrainingError: they do not fit."""
