@@ -105,6 +105,20 @@ def test_gradient_distance_of_a_soft_border_is_what_it_takes_away() -> None:
     assert float(losses.gradient_distance(hard + 0.3, hard)) == pytest.approx(0, abs=1e-6)
 
 
+def test_sparse_gradients_prefer_one_step_to_many_and_spare_the_drawings_own() -> None:
+    flat = torch.zeros(1, 3, 4, 12)
+    step, ramp = flat.clone(), flat.clone()
+    step[..., 6:] = 1
+    ramp[..., 1:11] = torch.linspace(0.1, 1.0, 10)
+    ramp[..., 11] = 1
+    one, ten = (float(losses.sparse_gradients(p, flat, knee=1e-6)) for p in (step, ramp))
+    assert one == pytest.approx(1 / 11, rel=0.01)  # one step of 1 among 11, in each row
+    assert ten == pytest.approx(10 * 0.1**0.5 / 11, rel=0.01)
+    own = float(losses.sparse_gradients(step, step))
+    assert own == pytest.approx(0, abs=1e-6)  # a border that the drawing has
+    assert float(losses.sparse_gradients(flat, step)) == pytest.approx(0, abs=1e-6)
+
+
 def test_stroke_cross_entropy_in_closed_form() -> None:
     logits = torch.tensor([0.0, 2.0]).view(1, 1, 1, 2)
     strokes = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)

@@ -184,6 +184,8 @@ def drawing_terms(config: TrainConfig, batch: Batch, painting: Painting) -> dict
         terms["drawing"] = config.drawing_weight * distance
     if config.gradient_weight:
         terms["gradient"] = config.gradient_weight * losses.gradient_distance(picture, drawing)
+    if config.sparse_weight:
+        terms["sparse"] = config.sparse_weight * losses.sparse_gradients(picture, drawing)
     if config.stroke_weight and painting.strokes is not None:
         entropy = losses.stroke_cross_entropy(painting.strokes, strokes, config.stroke_favour)
         terms["strokes"] = config.stroke_weight * entropy
