@@ -153,7 +153,7 @@ def test_a_brighter_cel_target_is_learned(config, tmp_path):
     # The grain of these pictures is no part of what is to be learned.
     brighter = {"gamma": 0.4, "accent": 1}
     unguarded = {"guard_every": 99, "save_every": 99}  # a brighter picture has more contrast
-    longer = replace(config, steps=30, init_steps=30, generator_lr=4e-3, **brighter, **unguarded)
+    longer = replace(config, steps=45, init_steps=45, generator_lr=4e-3, **brighter, **unguarded)
     train_here(longer, tmp_path / "run")
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     flat = [line["flat"] for line in lines]

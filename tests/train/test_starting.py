@@ -107,7 +107,7 @@ def test_a_style_is_found_by_its_name(no_user_styles: Path, tmp_path: Path) -> N
 def test_a_style_of_another_shape_is_refused(tiny_style: Path, tmp_path: Path) -> None:
     mine = export_as(lively_generator(), "mine", tmp_path)
     for generator, message in (
-        (LocalGenerator(12, 1), r"stem\.0\.weight has shape \(8, 12, 3, 3\), .* \(12, 12, 3, 3\)"),
+        (LocalGenerator(12, 1), r"stem\.0\.weight has shape \(8, 3, 6, 6\), .* \(12, 3, 6, 6\)"),
         (LocalGenerator(8, 2), r"lacks the layer eighth\.1\.first\.weight \(32, 32, 3, 3\)"),
         (LocalGenerator(8, 0), r"has the layer eighth\.0\.first\.bias \(32,\), which"),
     ):
@@ -241,6 +241,7 @@ def tuned(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of 60 steps from the style in the box towards the drawings."""
     config = TrainConfig(
         name="hatched",
+        width=NOVEL.width,
         blocks=NOVEL.blocks,
         decides=NOVEL.decides,
         photos=(str(EXAMPLES),),

@@ -138,7 +138,7 @@ def test_the_table_is_read_and_trials_are_made_of_it(config):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[tune]", "[other]\n[tune.x]", "unknown key 'x'"),
+        ("[tune]", "[cel]\n[tune.x]", "unknown key 'x'"),
         ("trials = 3", "trails = 3", "did you mean trials"),
         ("blocks = {", "bloks = {", "did you mean blocks"),
         ("trials = 3", "trials = 0", "at least 1"),

@@ -136,7 +136,7 @@ class LocalGenerator(nn.Module):
             return Painting(base, base, base) if in_parts else base
         stroke, flat, calm = decisions.float().chunk(3, dim=1)
         if in_parts:
-            tone = lay_flat(base, LEARNED_SLOPE * flat, calm, LEARNED_PASSES, FLAT_LIMIT)
+            tone = lay_flat(base, LEARNED_SLOPE * flat, calm, LEARNED_PASSES, LEARNED_LIMIT)
             picture = self._draw(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
             return Painting(picture, base, tone, stroke)
         tone = lay_flat(base, FLAT_SLOPE * flat, calm, FLAT_PASSES, FLAT_LIMIT)
@@ -166,14 +166,15 @@ class LocalGenerator(nn.Module):
 FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
 # Reach of the windows and what is added to the logits, each time that it is done: once more makes
 # borders crisper still.
-FLAT_PASSES = ((3, 2.0), (3, 1.0))
+FLAT_PASSES = ((3, 0.8), (3, 0.0))
 # Variance of a window's luma, in [-1, 1]: where the calmest nearby has more, less is laid flat.
 # Leaves and print stay what they are, rather than become pebbles.
-FLAT_LIMIT = 0.0045
+FLAT_LIMIT = 0.003
 STROKE_SLOPE = 3.0  # the same of the strokes' logits
-STROKE_BIAS = 1.0  # added to them: higher draws more
+STROKE_BIAS = 5.0  # added to them: higher draws more
 LEARNED_SLOPE = 2.0  # of all these logits while they are learned: soft, or no gradient is left
 LEARNED_PASSES = ((3, 0.0), (2, 0.0))  # the passes meanwhile: tones are learned through both
+LEARNED_LIMIT = 0.0045  # more is laid flat than at painting
 
 
 def lay_flat(

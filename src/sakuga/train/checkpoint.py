@@ -143,7 +143,7 @@ def as_strided(first: Tensor) -> Tensor:
     """
     if first.shape[1:] != (12, 3, 3):
         return first
-    return first.unflatten(1, (3, 2, 2)).permute(0, 1, 4, 2, 5, 3).reshape(-1, 3, 6, 6)
+    return first.reshape(-1, 3, 2, 2, 3, 3).permute(0, 1, 4, 2, 5, 3).reshape(-1, 3, 6, 6)
 
 
 def starting_weights(source: str | Path, config: TrainConfig) -> dict[str, Tensor]:

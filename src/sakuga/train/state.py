@@ -72,9 +72,6 @@ class TrainState:
         self.best = saved.get("best")
         self.credits = tuple(saved.get("credits", ()))
         self._resumed = saved
-        if isinstance(self.generator, LocalGenerator):
-            moments = saved["generator_adam"]["state"].get(0, {})
-            moments |= {name: as_strided(m) for name, m in moments.items() if m.ndim == 4}
 
     def start_from(self, source: str | Path, config: TrainConfig) -> None:
         """Begin with another generator's weights. Raises TrainingError: they do not fit."""
@@ -104,6 +101,9 @@ class TrainState:
             for name, discriminator in self.discriminators.items()
         }
         if self._resumed:
+            if isinstance(self.generator, LocalGenerator):
+                moments = self._resumed["generator_adam"]["state"].get(0, {})
+                moments |= {name: as_strided(m) for name, m in moments.items() if m.ndim == 4}
             self.generator_adam.load_state_dict(self._resumed["generator_adam"])
             for name, own in self.discriminator_adam.items():
                 own.load_state_dict(self._resumed["discriminator_adam"][name])
