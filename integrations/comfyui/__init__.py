@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-import numpy as np
 import torch
+from comfy.utils import ProgressBar
 
 import sakuga
 
@@ -42,18 +42,19 @@ class SakugaPaint:
             SakugaError: the style or the stroke is unknown; ComfyUI shows its sentence.
         """
         stylizer = _stylizer(style)
-        photos = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
-        painted = [
-            stylizer(
-                np.ascontiguousarray(photo[..., :3]),
+        anime = image.clone()
+        progress = ProgressBar(len(image))
+        for frame in anime:  # one by one: a clip in bytes as well would take much memory
+            photo = (frame[..., :3].cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+            painted = stylizer(
+                photo.contiguous().numpy(),
                 strength=strength,
                 keep_colour=keep_colour,
                 stroke=stroke,
             )
-            for photo in photos
-        ]
-        anime = torch.from_numpy(np.stack(painted)).to(image.device, image.dtype) / 255
-        return (torch.cat([anime, image[..., 3:]], dim=-1),)
+            frame[..., :3] = torch.from_numpy(painted).to(frame.device, frame.dtype) / 255
+            progress.update(1)  # ends the work here if Cancel was pressed
+        return (anime,)
 
 
 NODE_CLASS_MAPPINGS = {"SakugaPaint": SakugaPaint}

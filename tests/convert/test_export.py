@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from sakuga.painting.stylizer import Stylizer
 from sakuga.styles import SPEC_KEY, Style, find, read_spec, spec_from_json
 
 pytestmark = pytest.mark.usefixtures("traced_once")
+GUIDE = Path(__file__).parents[2] / "docs" / "weights.md"
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +88,21 @@ def test_tensors_load_into_the_generator(
     assert np.abs(difference).max() <= 1
     with safe_open(out, "np") as file:
         assert spec_from_json(file.metadata()[SPEC_KEY]) == read_spec(style)
+
+
+def test_the_guides_lines_give_the_network_of_a_style_in_the_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (lines,) = [block for block in blocks if "load_state_dict" in block]
+    monkeypatch.chdir(tmp_path)
+    export("novel", Path("novel.safetensors"), "fp16", None)
+    photo = np.random.default_rng(1).integers(0, 256, (40, 24, 3), np.uint8)
+    names = {"photo": torch.from_numpy(to_float(photo))}
+    with torch.no_grad():
+        exec(lines, names)
+    difference = to_pixels(names["anime"].numpy())[0].astype(int) - Stylizer("novel")(photo)
+    assert np.abs(difference).max() <= 1
 
 
 def test_a_full_disk_is_told(

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
+from PIL import ExifTags, Image
 
 import sakuga
 
@@ -37,14 +38,45 @@ def load(name: str, path: Path, patch: pytest.MonkeyPatch) -> ModuleType:
 # --- ComfyUI ---
 
 
+COMFYUI = ROOT / "integrations" / "comfyui"
+
+
+class Cancelled(Exception):
+    """Stands for what ComfyUI's bar raises once Cancel was pressed."""
+
+
+class Bar:
+    """Stands for comfy.utils.ProgressBar: counts, and stops where it is told to."""
+
+    shown: tuple[int, int]  # done, of all
+    last: float = float("inf")
+
+    def __init__(self, total: int) -> None:
+        Bar.shown = (0, total)
+
+    def update(self, more: int) -> None:
+        done, total = Bar.shown
+        Bar.shown = (done + more, total)
+        if done + more >= Bar.last:
+            raise Cancelled
+
+
+def folder_of_node() -> str:
+    """The name of the folder that the node is copied to."""
+    said = (COMFYUI / "README.md").read_text(encoding="utf-8")
+    (folder,) = set(re.findall(r"custom_nodes/([\w-]+)", said))
+    return folder
+
+
 @pytest.fixture(scope="module")
 def node() -> Any:
     """The node, loaded under its folder's name, as older versions of ComfyUI do."""
-    home = ROOT / "integrations" / "comfyui"
-    said = (home / "README.md").read_text(encoding="utf-8")
-    (folder,) = set(re.findall(r"custom_nodes/([\w-]+)", said))
+    utils = ModuleType("comfy.utils")
+    utils.ProgressBar = Bar  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
-        module = load(folder, home / "__init__.py", patch)
+        patch.setitem(sys.modules, "comfy", ModuleType("comfy"))
+        patch.setitem(sys.modules, "comfy.utils", utils)
+        module = load(folder_of_node(), COMFYUI / "__init__.py", patch)
     assert module.NODE_CLASS_MAPPINGS.keys() == module.NODE_DISPLAY_NAME_MAPPINGS.keys()
     return module.NODE_CLASS_MAPPINGS["SakugaPaint"]
 
@@ -81,6 +113,32 @@ def test_the_node_keeps_alpha_and_takes_its_options(node: Any) -> None:
     bold, fine = (call(node, image=photo, stroke=stroke) for stroke in (16, "fine"))
     assert not torch.equal(bold, fine)
     assert not torch.equal(call(node, image=photo, keep_colour=True), fine)
+
+
+def test_the_node_counts_frames_and_can_be_cancelled(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = torch.rand(3, 16, 24, 3)
+    given = clip.clone()
+    call(node, image=clip)
+    assert Bar.shown == (3, 3)
+    assert torch.equal(clip, given)  # ComfyUI gives the same tensor to other nodes
+    monkeypatch.setattr(Bar, "last", 2)
+    with pytest.raises(Cancelled):
+        call(node, image=clip)
+    assert Bar.shown == (2, 3)
+
+
+def test_the_nodes_registry_finds_what_it_asks_for() -> None:
+    facts = tomllib.loads((COMFYUI / "pyproject.toml").read_text(encoding="utf-8"))
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project, comfy = facts["project"], facts["tool"]["comfy"]
+    assert project["name"] == folder_of_node()  # the manager makes a folder of this name
+    assert re.fullmatch(r"\d+\.\d+\.\d+", project["version"])
+    assert project["requires-python"] == package["requires-python"]
+    assert project["dependencies"] == (COMFYUI / "requirements.txt").read_text().split()
+    assert project["urls"]["Repository"] == package["urls"]["Source"]
+    assert project["urls"]["Repository"].split("/")[3] == comfy["PublisherId"]
 
 
 def test_the_node_lists_every_style(node: Any) -> None:
@@ -145,12 +203,17 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
     assert all(not c.get("outputs") for c in notebook["cells"])
     monkeypatch.chdir(tmp_path)
-    Image.fromarray(PHOTO).save("photo.jpg")
+    lying = np.zeros((40, 56, 3), np.uint8)
+    lying[:, :28] = 255  # bright where the upright photo has its upper half
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    Image.fromarray(lying).save("photo.jpg", exif=turned)
     names: dict[str, Any] = {}
     for cell in cells:
         exec(compile(re.sub(r"^%pip .*$", "", cell, flags=re.MULTILINE), "cell", "exec"), names)
     with Image.open("anime.png") as anime:
-        assert anime.size == (56, 40)
+        assert anime.size == (40, 56)
+    assert names["small"][:140].min() > 200 and names["small"][-140:].max() < 50
     first, *others = names["looks"]
     assert all(look.shape == (320, 320, 3) for look in names["looks"])
     assert not any(np.array_equal(first, look) for look in others)
