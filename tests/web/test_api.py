@@ -476,7 +476,17 @@ def test_the_manual_and_the_page_are_served(client: TestClient) -> None:
 def test_wrong_methods(client: TestClient) -> None:
     answer = client.put("/api/paint", content=b"x")
     assert answer.status_code == 405 and "PUT does not work" in answer.json()["error"]
-    assert client.options("/api/paint").status_code == 405
+    for method, path, allowed in (
+        *(("GET", path, "POST") for path in ("paint", "videos", "session", "design/preview")),
+        ("OPTIONS", "paint", "POST"),
+        ("HEAD", "videos", "POST"),
+        ("POST", "styles", "GET, HEAD"),
+        ("PUT", "jobs/any", "DELETE, GET, HEAD"),
+    ):
+        answer = client.request(method, f"/api/{path}")
+        found = ", ".join(sorted(answer.headers["allow"].split(", ")))
+        assert (answer.status_code, found) == (405, allowed), (method, path)
+    assert client.get("/api/nothing").status_code == client.get("/api/paint/").status_code == 404
 
 
 def test_a_fault_of_ours_is_told_without_its_insides(

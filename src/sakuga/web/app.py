@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -60,6 +60,9 @@ def build_app(settings: Settings, folder: Path) -> tuple[ASGIApp, Endpoints]:
             Exception: answer_fault,
         },
     )
+    # Not a route: it would match every address, and a wrong method at one of the API would be 404.
+    app.router.default = StaticFiles(directory=PAGE, html=True)
+    app.router.redirect_slashes = False
     return Guards(app, settings, metrics), endpoints
 
 
@@ -70,8 +73,7 @@ def _routes(endpoints: Endpoints) -> Sequence[BaseRoute]:
         Route("/api/styles", endpoints.styles, methods=["GET"]),
         Route("/api/paint", endpoints.paint, methods=["POST"]),
         Route("/api/videos", endpoints.start_video, methods=["POST"]),
-        Route(job, endpoints.job, methods=["GET"]),
-        Route(job, endpoints.remove_job, methods=["DELETE"]),
+        Route(job, endpoints.job, methods=["GET", "DELETE"]),
         Route(f"{job}/events", endpoints.job_events, methods=["GET"]),
         Route(f"{job}/preview", endpoints.job_preview, methods=["GET"]),
         Route(f"{job}/result", endpoints.job_result, methods=["GET"]),
@@ -85,7 +87,6 @@ def _routes(endpoints: Endpoints) -> Sequence[BaseRoute]:
         Route("/openapi.json", endpoints.openapi, methods=["GET"]),
         Route("/healthz", endpoints.health, methods=["GET"]),
         Route("/metrics", endpoints.metrics, methods=["GET"]),
-        Mount("/", StaticFiles(directory=PAGE, html=True), name="page"),
     ]
 
 

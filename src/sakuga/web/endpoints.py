@@ -143,13 +143,12 @@ class Endpoints:
         )
 
     async def job(self, request: Request) -> Response:
-        """GET /api/jobs/ID"""
-        return JSONResponse(self._jobs.get(request.path_params["id"]).describe())
-
-    async def remove_job(self, request: Request) -> Response:
-        """DELETE /api/jobs/ID"""
-        self._jobs.remove(self._jobs.get(request.path_params["id"]))
-        return Response(status_code=204)
+        """GET and DELETE /api/jobs/ID"""
+        job = self._jobs.get(request.path_params["id"])
+        if request.method == "DELETE":
+            self._jobs.remove(job)
+            return Response(status_code=204)
+        return JSONResponse(job.describe())
 
     async def job_events(self, request: Request) -> Response:
         """GET /api/jobs/ID/events"""
