@@ -7,7 +7,8 @@ classes below it.
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 # Python objects in the texts of errors, with the colon or comma after them.
 _OBJECTS = re.compile(r"(<[^<>]+ at 0x[0-9a-f]+>|HTTPS?Connection(Pool)?\([^()]*\))[:,]? ?")
@@ -44,6 +45,31 @@ def reason_of(error: BaseException) -> str:
         parts = (getattr(one, "reason", None), one.__cause__, context, *one.args)
         chain += [p for p in parts if isinstance(p, BaseException) and p not in chain]
     return _OBJECTS.sub("", one_line(chain[-1]))
+
+
+# What a call from Python says instead of an option of the command line.
+_ARGUMENTS = {
+    **{name: name for name in ("out", "style", "stroke", "tile", "seconds", "fps", "codec", "crf")},
+    **{"from": "start", "to": "stop", "max-side": "max_side", "aspect": "aspect"},
+    **{name: f"{name}=True" for name in ("overwrite", "resume", "fast", "wipe", "preview")},
+    "side-by-side": "side_by_side=True",
+}
+_OPTION = re.compile(rf"--({'|'.join(_ARGUMENTS)})(?![\w-])")
+
+
+def as_arguments(text: str) -> str:
+    """The text with the options of the command line as arguments of Python."""
+    return _OPTION.sub(lambda found: _ARGUMENTS[found[1]], text)
+
+
+@contextmanager
+def told_in_python() -> Iterator[None]:
+    """Let errors speak of arguments and not of options; a decorator for what Python calls."""
+    try:
+        yield
+    except SakugaError as error:
+        error.args = tuple(as_arguments(one) if isinstance(one, str) else one for one in error.args)
+        raise
 
 
 class InputError(SakugaError):

@@ -155,7 +155,7 @@ def test_a_style_that_is_not_tileable(whole_style: Path, monkeypatch: pytest.Mon
     with pytest.raises(OptionError, match="whole must see the whole picture"):
         Stylizer(whole_style, tile=64)
     monkeypatch.setattr("sakuga.painting.stylizer.WHOLE_LIMIT_PIXELS", 60 * 90 - 1)
-    with pytest.raises(InputError, match=r"90 x 60 pixels are more than .* --max-side"):
+    with pytest.raises(InputError, match=r"90 x 60 pixels are more than .* 2048 pixels"):
         Stylizer(whole_style)(picture)
     assert Stylizer(whole_style, tile="none")(picture).shape == picture.shape
 

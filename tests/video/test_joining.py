@@ -222,7 +222,7 @@ def test_a_short_job_whose_joining_failed_is_not_painted_again(
 
     with monkeypatch.context() as broken:
         broken.setattr(job, "finish", full)
-        with pytest.raises(OutputError, match=r"kept in out\.mp4\.parts.*--resume"):
+        with pytest.raises(OutputError, match=r"kept in out\.mp4\.parts.*resume=True"):
             paint_video(source, out, style=style)
     assert style.calls == FRAMES and parts_folder(out).exists()
     result = paint_video(source, out, style=style, options=VideoOptions(resume=True))

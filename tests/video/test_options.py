@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import pytest
 from clips import look, make_clip
 
 import sakuga
-from sakuga.errors import OptionError
+from sakuga.errors import OptionError, SakugaError, as_arguments
 from sakuga.inputs.plan import plan
-from sakuga.video import Progress, VideoOptions
+from sakuga.video import Progress, VideoOptions, VideoResult, preview_video
 from sakuga.video.options import is_video
 
 
@@ -80,3 +81,55 @@ def test_a_clip_without_an_ending_is_known_by_its_content(
     assert job.is_video and job.target == Path("clip-tiny.mp4")
     (job,) = plan(["clip"], "tiny", out=Path("new.webm")).jobs
     assert job.is_video
+
+
+def test_calls_from_python_are_told_of_arguments(tmp_path: Path, tiny_style: Path) -> None:
+    """What is shared with the command line speaks of its options; each of these did."""
+    source = make_clip(tmp_path / "in.mp4", frames=2)
+    out = tmp_path / "out.mp4"
+    (tmp_path / "there.mp4").touch()
+    small = sakuga.VideoOptions(steady=False)
+    for ask, told in (
+        (lambda: sakuga.paint_video(source, tmp_path / "there.mp4", style=same), "overwrite=True"),
+        (lambda: sakuga.paint_video(source, source, style=same), "another name with out"),
+        (lambda: sakuga.paint_video(source, out, style=same, start=9), "start 9s is after its end"),
+        (lambda: sakuga.VideoOptions(start=2, stop=1), "the end, 1s, is not after the beginning"),
+        (lambda: sakuga.VideoOptions(wipe=True, side_by_side=True), "wipe and side-by-side"),
+        (
+            lambda: sakuga.paint_video(source, out, style=same, options=replace(small, crf=99)),
+            "crf must be",
+        ),
+        (
+            lambda: sakuga.paint_video(
+                source, out, style=tiny_style, stroke="bold", options=replace(small, fast=True)
+            ),
+            "fast=True decides",
+        ),
+        (
+            lambda: preview_video("webcam", style=same),
+            "preview=True needs a clip; record one with seconds 5",
+        ),
+        (
+            lambda: sakuga.paint(
+                np.zeros((1, 16384, 3), np.uint8), tiny_style, out=tmp_path / "a.webp"
+            ),
+            "png can hold them",
+        ),
+    ):
+        with pytest.raises(SakugaError) as caught:
+            ask()
+        assert told in str(caught.value) and "--" not in str(caught.value)
+    assert as_arguments("pip install --upgrade sakuga --over") == (
+        "pip install --upgrade sakuga --over"
+    )
+
+
+def test_an_interrupted_call_is_told_of_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_clip(tmp_path / "in.mp4", frames=2)
+    notes = ["go on with --resume, or delete out.mp4.parts"]
+    stopped = VideoResult(None, 0, 0, 0.0, True, notes)
+    monkeypatch.setattr("sakuga.video.job.VideoRun.run", lambda *_, **__: stopped)
+    found = sakuga.paint_video(source, tmp_path / "out.mp4", style=same)
+    assert found.notes == ["go on with resume=True, or delete out.mp4.parts"]

@@ -96,7 +96,7 @@ def encode_picture(
     except _ENCODER_ERRORS as error:  # a side over 16,383 in WebP or 65,535 in JPEG and GIF
         raise OutputError(
             f"{name}: {first.width} x {first.height} pixels cannot be written as {file_format} "
-            f"({error}); use --format png"
+            f"({error}); png can hold them"
         ) from error
     file.write(encoded.getvalue())
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sakuga.console import ProgressBar
-from sakuga.errors import InputError, OptionError, OutputError, SakugaError
+from sakuga.errors import InputError, OptionError, OutputError, SakugaError, told_in_python
 from sakuga.images.formats import need_format
 from sakuga.images.marks import Mark
 from sakuga.images.picture import Frame, Picture, fit_within, shrink
@@ -31,6 +31,7 @@ Row = list[NDArray[np.uint8]]  # (H, W, 3) each: a photo and what each style mak
 Layout = Literal["row", "column", "grid"]
 
 
+@told_in_python()
 def compare(
     photos: AnyPhoto | Sequence[AnyPhoto],
     styles: AnyStyle | Sequence[AnyStyle] | None = None,

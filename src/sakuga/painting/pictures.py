@@ -12,7 +12,7 @@ from typing import IO, Any, TypedDict, Unpack, overload
 import numpy as np
 from PIL import Image
 
-from sakuga.errors import InputError, NotAPhotoError, OptionError, OutputError
+from sakuga.errors import InputError, NotAPhotoError, OptionError, OutputError, told_in_python
 from sakuga.images.colour import Pixels
 from sakuga.images.formats import format_like, need_format
 from sakuga.images.marks import Mark, Option, identity_of
@@ -81,6 +81,7 @@ def paint(
 def paint(
     photo: str | Path | IO[Any] | Image.Image, style: AnyStyle = ..., **choices: Unpack[_Choices]
 ) -> Image.Image: ...
+@told_in_python()
 def paint(
     photo: AnyPhoto,
     style: AnyStyle = DEFAULT_STYLE,

@@ -196,8 +196,8 @@ class Stylizer:
             raise InputError(
                 f"the style {self.spec.name} must see the whole picture at once, and {width} x "
                 f"{height} pixels are more than the {WHOLE_LIMIT_PIXELS / 1e6:.1f} megapixels that "
-                "fit most machines; use --stroke auto, shrink it with --max-side 2048, or insist "
-                "with --tile none"
+                "fit most machines; use the stroke auto, shrink it to a side of 2048 pixels, or "
+                "insist with --tile none, in Python tile='none'"
             )
         return None
 

@@ -82,10 +82,10 @@ def parse_aspect(text: str | None) -> Fraction | None:
         return None
     match = re.fullmatch(r"(\d{1,4}):(\d{1,4})", text.strip())
     if match is None or not all(int(side) for side in match.groups()):
-        raise OptionError(f"--aspect {text} is not width:height; write 1:1, 4:5 or 9:16")
+        raise OptionError(f"aspect {text} is not width:height; write 1:1, 4:5 or 9:16")
     aspect = Fraction(int(match[1]), int(match[2]))
     if not Fraction(1, 10) <= aspect <= 10:
-        raise OptionError(f"--aspect {text} is too thin; from 1:10 to 10:1 can be cut out")
+        raise OptionError(f"aspect {text} is too thin; from 1:10 to 10:1 can be cut out")
     return aspect
 
 
@@ -170,20 +170,20 @@ class VideoOptions:
         for name, parse in (("start", parse_time), ("stop", parse_time), ("fps", parse_rate)):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, parse(value))
-        for option, time in (("--from", self.start), ("--to", self.stop)):
+        for what, time in (("beginning", self.start), ("end", self.stop)):
             if time is not None and time < 0:
-                raise OptionError(f"{option} must not be before 0, found {float(time):g}s")
+                raise OptionError(f"the {what} must not be before 0, found {float(time):g}s")
         if self.start is not None and self.stop is not None and self.stop <= self.start:
             raise OptionError(
-                f"--to {float(self.stop):g}s is not after --from {float(self.start):g}s: "
-                "give the end of the part as a time in the clip"
+                f"the end, {float(self.stop):g}s, is not after the beginning, "
+                f"{float(self.start):g}s: give the end of the part as a time in the clip"
             )
         if self.seconds is not None and self.seconds <= 0:
-            raise OptionError(f"--seconds must be above 0, found {self.seconds:g}")
+            raise OptionError(f"seconds must be above 0, found {self.seconds:g}")
         if self.fps is not None and not 0 < self.fps <= 1000:
-            raise OptionError(f"--fps must be above 0 and at most 1000, found {float(self.fps):g}")
+            raise OptionError(f"fps must be above 0 and at most 1000, found {float(self.fps):g}")
         if self.wipe and self.side_by_side:
-            raise OptionError("--wipe and --side-by-side cannot be had together; leave one out")
+            raise OptionError("wipe and side-by-side cannot be had together; leave one out")
         parse_aspect(self.aspect)
         if self.segment_frames < 1:
             raise ValueError(f"segment_frames must be at least 1, found {self.segment_frames}")

@@ -11,7 +11,7 @@ from typing import Any
 import av
 import av.error
 
-from sakuga.errors import OutputError
+from sakuga.errors import OutputError, as_arguments, told_in_python
 from sakuga.images.urls import fetch
 from sakuga.painting.options import PaintOptions, Stroke
 from sakuga.painting.pictures import AnyStyle
@@ -36,6 +36,7 @@ from sakuga.video.options import (
 from sakuga.video.painter import HasWeights, Painter, Paints
 
 
+@told_in_python()
 def paint_video(
     source: str | Path,
     out: str | Path | None = None,
@@ -78,7 +79,7 @@ def paint_video(
     """
     times = {"start": start, "stop": stop, "fps": fps}
     given: dict[str, Any] = {name: value for name, value in times.items() if value is not None}
-    return paint_clip(
+    result = paint_clip(
         source,
         out,
         style=style,
@@ -87,6 +88,7 @@ def paint_video(
         options=replace(options or VideoOptions(), **given),
         on_progress=on_progress,
     )
+    return replace(result, notes=[*map(as_arguments, result.notes)])
 
 
 def paint_clip(

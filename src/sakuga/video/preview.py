@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from sakuga.errors import InputError, OptionError, OutputError
+from sakuga.errors import InputError, OptionError, OutputError, told_in_python
 from sakuga.images.formats import format_of
 from sakuga.images.marks import Mark
 from sakuga.images.picture import Frame, Picture, shrink_within
@@ -29,6 +29,7 @@ _PAIRS_A_ROW = 2
 _CELL_PIXELS = 320  # the longer side of a picture on the sheet
 
 
+@told_in_python()
 def preview_video(
     source: str | Path,
     out: str | Path | None = None,
