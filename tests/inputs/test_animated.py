@@ -7,13 +7,15 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from browsing import hosted
 from clips import look, make_clip, picture
 from PIL import Image
 
-from sakuga.errors import InputError
+from sakuga.errors import InputError, OptionError
 from sakuga.images.timeline import shown_frames
 from sakuga.inputs.jobs import Request, paint_inputs
 from sakuga.painting.stylizer import Stylizer
@@ -213,7 +215,9 @@ def test_what_makes_no_sense_is_refused_before_any_work(
     assert sorted(Path().iterdir()) == before
 
 
-def test_previews_go_where_out_says(tmp_path: Path, stylizer: Counting) -> None:
+def test_previews_go_where_out_says(
+    tmp_path: Path, stylizer: Counting, capsys: pytest.CaptureFixture[str]
+) -> None:
     clip = make_clip(tmp_path / "clip.mp4", frames=5)
     animation = animate(tmp_path / "in.gif")
     options = VideoOptions(preview=True)
@@ -224,6 +228,7 @@ def test_previews_go_where_out_says(tmp_path: Path, stylizer: Counting) -> None:
             with Image.open(sheet) as image:
                 assert getattr(image, "n_frames", 1) == 1 and image.width > 100
         paint_inputs([str(source)], Request(stylizer, video=options))
+        assert "whole clip will take less than a second" in capsys.readouterr().err
         assert (tmp_path / f"{source.stem}-tiny-preview.png").exists()
         paint_inputs([str(source)], Request(stylizer, out=tmp_path / "sheets", video=options))
         assert (tmp_path / "sheets" / f"{source.stem}-preview.png").exists()
@@ -353,3 +358,32 @@ def test_a_gif_through_a_pipe_takes_a_part(tmp_path: Path, tiny_style: Path) -> 
     assert piped.returncode == 0, piped.stderr
     with Image.open(io.BytesIO(piped.stdout)) as made:
         assert (made.format, made.n_frames) == ("GIF", 2)
+
+
+def test_an_address_without_an_ending_is_known_by_what_it_holds(
+    tmp_path: Path, stylizer: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    site = tmp_path / "site"
+    site.mkdir()
+    make_clip(tmp_path / "clip.mp4", frames=3).rename(site / "clip")
+    Image.fromarray(picture(0, 32, 24)).save(site / "still", "PNG")
+    with hosted(site) as address:
+
+        def paint(name: str, **options: Any) -> list[str]:
+            before = set(tmp_path.iterdir())
+            paint_inputs([f"{address}{name}?size=3"], Request(stylizer, **options))
+            return [path.name for path in set(tmp_path.iterdir()) - before]
+
+        assert paint("clip") == ["clip-tiny.mp4"]
+        assert len(look(tmp_path / "clip-tiny.mp4").times) == 3
+        runs = stylizer.runs
+        assert paint("clip") == [] and stylizer.runs == runs
+        assert paint("clip", file_format="webm", video=VideoOptions(crf=40)) == ["clip-tiny.webm"]
+        assert paint("clip", file_format="gif") == ["clip-tiny.gif"]
+        assert paint("clip", out=tmp_path / "x.mkv") == ["x.mkv"]
+        assert paint("still") == ["still-tiny.png"]
+        for options in ({"file_format": "mp4"}, {"out": tmp_path / "y.mp4"}):
+            with pytest.raises(OptionError, match=r"still\?size=3: holds no video"):
+                paint("still", overwrite=True, **options)
+    assert paint("still") == []  # it is there: nothing is asked of the network

@@ -42,8 +42,17 @@ def _quoted(url: str) -> str:
     return host + urllib.parse.quote(rest, safe=_RESERVED)
 
 
-def fetch(url: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = _TIMEOUT_S) -> bytes:
+def fetch(
+    url: str,
+    *,
+    max_bytes: int = MAX_BYTES,
+    timeout_s: float = _TIMEOUT_S,
+    first: int | None = None,
+) -> bytes:
     """Download what is at an address.
+
+    Args:
+        first: only so many bytes of it.
 
     Raises:
         InputError: a malformed address, no answer, an error status, or more than `max_bytes`.
@@ -59,6 +68,8 @@ def fetch(url: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = _TIMEOUT_S
         with urllib.request.urlopen(request, timeout=timeout_s) as response:
             while piece := response.read(_PIECE_BYTES):
                 content += piece
+                if first is not None and len(content) >= first:
+                    return bytes(content[:first])
                 if len(content) > max_bytes:
                     raise InputError(
                         f"{url}: has more than {max_bytes / 1e6:g} MB; download and shrink it first"

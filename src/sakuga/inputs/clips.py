@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from sakuga.console import check_stdout, tell
 from sakuga.errors import OptionError
-from sakuga.images.formats import WRITABLE
+from sakuga.images.formats import HEAD_BYTES, WRITABLE, begins_like_video
 from sakuga.images.timeline import moves
-from sakuga.images.urls import is_url
+from sakuga.images.urls import fetch, is_url
 from sakuga.inputs.piping import files_for
-from sakuga.inputs.plan import STREAM, Job
-from sakuga.video.options import VideoOptions, check_source, may_move
+from sakuga.inputs.plan import STREAM, Job, is_untold
+from sakuga.video.options import VIDEO_FORMATS, VideoOptions, check_source, may_move
 
 if TYPE_CHECKING:
     from sakuga.inputs.jobs import Request
@@ -26,7 +26,7 @@ def check_options(jobs: Sequence[Job], video: VideoOptions) -> None:
     Raises:
         OptionError: naming them.
     """
-    if not video.unusual() or any(job.is_video for job in jobs):
+    if not video.unusual() or any(job.is_video or is_untold(job.source) for job in jobs):
         return
     unread = any(job.source == STREAM or is_url(job.source) for job in jobs)  # looked at later
     animation = next((job for job in jobs if is_animation(job)), None)
@@ -52,6 +52,23 @@ def check_for_picture(video: VideoOptions, name: str, *, moves: bool) -> None:
             raise OptionError(
                 f"--{called.replace('_', '-')} is for videos, and {name} is {what}; leave it out"
             )
+
+
+def looked_at(job: Job, request: Request) -> Job:
+    """The job of an address that does not say what it leads to, once its first bytes did.
+
+    Raises:
+        OptionError: a video was asked for, and it is a still picture.
+        InputError: nothing can be had from there.
+    """
+    wanted, target = request.file_format, job.target
+    if begins_like_video(fetch(job.source, first=HEAD_BYTES)):
+        if target is not None and not job.to_file and wanted not in WRITABLE:
+            target = target.with_suffix(f".{wanted or 'mp4'}")
+        return replace(job, target=target, moving=True)
+    if wanted in VIDEO_FORMATS or job.is_video:
+        raise OptionError(f"{job.source}: holds no video; end --out with .png, .jpg or .webp")
+    return job
 
 
 def is_animation(job: Job) -> bool:
@@ -107,7 +124,8 @@ def paint_moving(
         )
         if seconds is None:
             return sheet, []
-        return sheet, [f"painting the whole clip will take about {seconds:.0f} s"]
+        long = f"about {seconds:.0f} s" if seconds >= 1 else "less than a second"
+        return sheet, [f"painting the whole clip will take {long}"]
     with files_for(job, file_format) as files:
         result = paint_clip(
             files.source,

@@ -22,11 +22,12 @@ from sakuga.inputs.clips import (
     check_options,
     check_video,
     is_animation,
+    looked_at,
     name_of,
     paint_moving,
 )
 from sakuga.inputs.places import mark_at
-from sakuga.inputs.plan import STREAM, Job, Plan, plan
+from sakuga.inputs.plan import STREAM, Job, Plan, is_untold, plan
 from sakuga.inputs.telling import (
     Outcome,
     PaintedOtherwiseError,
@@ -102,6 +103,9 @@ def _do(job: Job, request: Request, advance: Callable[..., None]) -> Outcome:
     """
     start_s = time.perf_counter()
     video = request.video
+    is_there = job.target is not None and kind_of(job.target) != "nothing"
+    if is_untold(job.source) and (request.overwrite or not is_there):
+        job = looked_at(job, request)
     as_video = job.is_video or (video.shows_otherwise and is_animation(job))
     if as_video:
         check_video(job, video)

@@ -190,12 +190,18 @@ def names_a_file(out: Path) -> bool:
     return is_file_name and kind_of(out) != "folder"
 
 
+def is_untold(name: str) -> bool:
+    """True for an address whose ending does not say whether a picture is there or a video."""
+    suffix = Path(file_name(name)).suffix.lower()
+    return is_url(name) and suffix not in PICTURE_SUFFIXES and not is_video(name)
+
+
 def _job_to_file(name: str, out: Path | None, file_format: str | None) -> Job:
     """A job with a target of the user's; a picture's suffix and format must fit each other."""
     assert out is not None
     kind = out.suffix.lower().removeprefix(".")
     if is_video(name) or has_video_suffix(out):
-        if not is_video(name) and not may_move(name) and name != STREAM:
+        if not (is_video(name) or may_move(name) or name == STREAM or is_untold(name)):
             raise OptionError(
                 f"{name}: is a still picture, which makes no video; end --out with .png, .jpg, "
                 ".webp or .gif"
@@ -217,7 +223,8 @@ def _check_suits(name: str, file_format: str | None) -> None:
             f"{name}: is a video, which {file_format} cannot hold; use gif, webp or png, or mp4, "
             "mov, mkv or webm"
         )
-    if file_format in VIDEO_FORMATS and not is_video(name) and not may_move(name):
+    may_be_video = is_video(name) or may_move(name) or is_untold(name)
+    if file_format in VIDEO_FORMATS and not may_be_video:
         raise OptionError(
             f"{name}: is a still picture, {file_format} is for what moves; use png, jpg or webp"
         )
