@@ -31,6 +31,13 @@ def suggestion(word: object, known: Iterable[str]) -> str:
     return f"; there are {', '.join(names)}" if len(names) <= 30 else ""
 
 
+def of_later(found: object, known: int) -> str:
+    """What to do about a file's format that only a later Sakuga knows: the end of a sentence."""
+    if not isinstance(found, int) or found <= known:
+        return ""
+    return "; a later Sakuga made it: upgrade this one, pip install --upgrade sakuga"
+
+
 def reason_of(error: BaseException) -> str:
     """What lies at the bottom of a chain of errors, in words a user understands.
 

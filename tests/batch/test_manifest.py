@@ -160,6 +160,9 @@ def test_a_damaged_job_file_is_told(tmp_path: Path) -> None:
         (tmp_path / "job.json").write_text(content)
         with pytest.raises(OutputError, match=r"job\.json: is no file of this program"):
             claim(open_place(str(tmp_path)), JOB, b"", overwrite=False)
+    (tmp_path / "job.json").write_text(json.dumps({"format": 2}))
+    with pytest.raises(OutputError, match="of format 2 and not 1; a later Sakuga made it: upgrade"):
+        claim(open_place(str(tmp_path)), JOB, b"", overwrite=False)
 
 
 def test_choices_out_of_range_are_refused() -> None:

@@ -117,7 +117,7 @@ def test_style_that_is_not_the_listed_one_is_refused(
     [
         (b"\xff", "not an index of styles"),
         (b"[]", "of format 1"),
-        (b'{"format": 2, "styles": []}', "of format 1"),
+        (b'{"format": 2, "styles": []}', "of format 1; a later Sakuga made it: upgrade"),
         (b'{"format": 1}', "lists no styles"),
         (b'{"format": 1, "styles": [3]}', "lacks its name, file or sha256: 3"),
         (json.dumps({"format": 1, "styles": [{"name": "a"}]}).encode(), "lacks its name"),

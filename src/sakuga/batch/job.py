@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 from sakuga import files
 from sakuga.batch.storage import Place
-from sakuga.errors import OptionError, OutputError
+from sakuga.errors import OptionError, OutputError, of_later
 from sakuga.images.formats import WRITABLE
 from sakuga.painting.options import PaintOptions
 from sakuga.styles import Style
@@ -112,8 +112,8 @@ def _read_job(path: Place) -> BatchJob:
     """The job that a folder belongs to."""
     try:
         found = json.loads(path.read())
-        if found.pop("format") != FORMAT:
-            raise ValueError("of another version of sakuga")
+        if (made := found.pop("format")) != FORMAT:
+            raise ValueError(f"of format {made} and not {FORMAT}{of_later(made, FORMAT)}")
         names = [one.name for one in fields(PaintOptions) if one.name in found]
         painting = {name: found.pop(name) for name in names}
         return BatchJob(painting=PaintOptions(**painting), **found)

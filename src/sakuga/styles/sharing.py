@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from sakuga.errors import OptionError, OutputError, StyleError
+from sakuga.errors import OptionError, OutputError, StyleError, of_later
 from sakuga.files import reading, sha256_of, write_bytes
 from sakuga.images.urls import fetch, is_url
 from sakuga.paths import never_replace
@@ -103,8 +103,12 @@ def read_index(content: bytes, source: str) -> dict[str, dict[str, str]]:
         index = json.loads(content)
     except ValueError as error:
         raise StyleError(f"{source}: is not an index of styles ({error})") from error
-    if not isinstance(index, dict) or index.get("format") != INDEX_FORMAT:
-        raise StyleError(f"{source}: is not an index of styles of format {INDEX_FORMAT}")
+    found = index.get("format") if isinstance(index, dict) else None
+    if found != INDEX_FORMAT:
+        raise StyleError(
+            f"{source}: is not an index of styles of format {INDEX_FORMAT}"
+            f"{of_later(found, INDEX_FORMAT)}"
+        )
     listed = index.get("styles")
     entries: dict[str, dict[str, str]] = {}
     for entry in listed if isinstance(listed, list) else []:

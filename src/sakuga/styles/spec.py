@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sakuga.errors import OutputError, StyleError, reason_of
+from sakuga.errors import OutputError, StyleError, of_later, reason_of
 from sakuga.files import write_bytes
 from sakuga.styles.metadata import read_metadata
 from sakuga.styles.protobuf import MalformedError
@@ -114,6 +114,7 @@ def spec_from_json(text: str) -> StyleSpec:
     if found_format != SPEC_FORMAT:
         raise ValueError(
             f"the spec has format {found_format}, this Sakuga reads format {SPEC_FORMAT}"
+            f"{of_later(found_format, SPEC_FORMAT)}"
         )
     names = [field.name for field in fields(StyleSpec)]
     missing = [name for name in names if name not in values]
@@ -293,6 +294,8 @@ def remove(name: str) -> Path:
 def _as_path(style: str | Path) -> Path:
     if not isinstance(style, str | Path):
         raise StyleError(f"style is {style!r}; it must be a style's name or the path of its file")
+    if not str(style):
+        raise StyleError("an empty name was given; name a style, or give the path of its file")
     return Path(style)
 
 
