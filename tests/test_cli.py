@@ -106,6 +106,14 @@ def test_bad_input_to_paint(
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize("line", ["design ''", "prepare clean '' out", "export novel --page="])
+def test_an_empty_name_is_not_the_current_folder(
+    line: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "an empty name was given, as by a var" in mistake(capsys, *shlex.split(line))
+    assert not list(folder.iterdir())
+
+
 def test_unknown_and_foreign_styles(
     folder: Path, no_user_styles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -61,6 +61,7 @@ VERBS = {
 # What a verb takes, where it can do without; cyclopts would say [ARGS...].
 TAKEN = {"paint": "INPUTS...", "compare": "PHOTOS...", "design": "[PHOTOS...]", "train": "[CONFIG]"}
 Shell = Literal["bash", "zsh", "fish", "powershell"]
+_EMPTY = re.compile("|--[a-z-]+=")  # as a path it would be the current folder
 _UNFIT = re.compile(r'unable to convert (".*") into (\S.*)\.$')
 SHORT = {"quiet": "-q", "verbose": "-v"}
 
@@ -172,7 +173,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     on stderr. 130: Ctrl-C. 141: whoever read the output went away.
     """
     try:
-        given = as_meant(sys.argv[1:] if arguments is None else arguments)
+        typed = sys.argv[1:] if arguments is None else arguments
+        if any(map(_EMPTY.fullmatch, typed)) and typed[0] != "__complete":
+            raise OptionError(
+                "an empty name was given, as by a variable that is not set; give one, or leave out "
+                "the option"
+            )
+        given = as_meant(typed)
         program = _app(listed=True) if given in (["--help"], ["-h"]) else app
         status = program(
             given, exit_on_error=False, print_error=False, result_action="return_value"

@@ -98,6 +98,8 @@ def reading(name: object, what: str = "file") -> Iterator[None]:
     Args:
         what: that was expected there: "picture", where a folder lies.
     """
+    if not str(name):  # to the system, the current folder
+        raise InputError(f"an empty name was given; name a {what}")
     try:
         yield
     except FileNotFoundError as error:

@@ -103,6 +103,17 @@ def test_max_side_shrinks_every_kind(tmp_path: Path, stylizer: Stylizer) -> None
 
 
 def test_mistakes_are_sakugas_own(stylizer: Stylizer, tmp_path: Path) -> None:
+    for ask in (
+        lambda: sakuga.paint("", stylizer),
+        lambda: sakuga.paint_video("", style=stylizer),
+        lambda: sakuga.compare("", stylizer),
+        lambda: sakuga.Stylizer(""),
+        lambda: sakuga.styles.add(""),
+    ):
+        with pytest.raises(sakuga.SakugaError, match="an empty name was given; name a"):
+            ask()
+    with pytest.raises(InputError, match=r"\.: is a folder, not a video"):
+        sakuga.paint_video(".", style=stylizer)
     with pytest.raises(OptionError, match="max-side is 0"):
         sakuga.paint(PHOTO, stylizer, max_side=0)
     with pytest.raises(OptionError, match="strength is 2"):

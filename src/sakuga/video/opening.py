@@ -9,6 +9,7 @@ import av
 import av.error
 
 from sakuga.errors import InputError, reason_of
+from sakuga.files import reading
 from sakuga.paths import kind_of
 from sakuga.video.options import is_address, is_live
 
@@ -40,6 +41,8 @@ def open_input(source: str | Path) -> av.container.InputContainer:
         return _open_device(kind, number or "0")
     path = Path(text)
     if not is_address(text):
+        if not text:  # to the system, the current folder
+            raise InputError("an empty name was given; name a video")
         kind_of_file = kind_of(path)
         if kind_of_file == "nothing":
             raise InputError(f"{text}: there is no such file; check the spelling")
@@ -52,10 +55,34 @@ def open_input(source: str | Path) -> av.container.InputContainer:
         place = text if is_address(text) else str(path.absolute())
         return av.open(place, "r", options=options, timeout=timeout, metadata_errors="replace")
     except av.error.FFmpegError as error:
+        _refuse_cut_off(text)
         what = "cannot be reached" if is_address(text) else "is not a video, or is damaged"
         raise InputError(
             f"{text}: {what} ({reason_of(error)}); check it plays in a video player"
         ) from error
+
+
+def _refuse_cut_off(name: str) -> None:
+    """Raise InputError for an MP4 or MOV whose index, `moov`, is missing or not whole.
+
+    The file is a row of boxes, each of which begins with its size and kind (ISO/IEC 14496-12, 4.2).
+    """
+    if is_address(name) or not (path := Path(name)).is_file():
+        return
+    whole, start, first, kind = path.stat().st_size, 0, b"", b""
+    with reading(name), path.open("rb") as file:
+        while kind != b"moov" and start < whole:
+            file.seek(start)
+            size, kind = int.from_bytes(file.read(4)), file.read(4)
+            if size == 1:  # stands for a larger number behind the kind
+                size = int.from_bytes(file.read(8))
+            first = first or kind
+            start += size or whole  # 0: up to the file's end
+    if first in (b"ftyp", b"moov", b"mdat", b"wide") and (kind != b"moov" or start > whole):
+        raise InputError(
+            f"{name}: its index is missing, so it is cut off: not downloaded, copied or recorded "
+            "to its end; get a whole copy of it"
+        )
 
 
 def _open_device(kind: str, number: str) -> av.container.InputContainer:
@@ -101,4 +128,5 @@ def pick_stream(container: av.container.InputContainer, name: str) -> av.VideoSt
             return stream
     found = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
     container.close()
+    _refuse_cut_off(name)
     raise InputError(f"{name}: has no video stream, it holds {found}; give a file with pictures")

@@ -142,7 +142,7 @@ def default_target(source: str | Path, style: str) -> Path:
     path = Path(text.split("?")[0].rsplit("/", 1)[-1]) if is_address(text) else Path(text)
     suffix = path.suffix.lower()
     ending = suffix if suffix in (".mp4", ".mov", ".mkv", ".webm", ".m4v") else ".mp4"
-    return path.with_name(f"{path.stem}-{style}{ending}")
+    return path.parent / f"{path.stem}-{style}{ending}"
 
 
 def open_clip(
