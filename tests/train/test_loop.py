@@ -1,6 +1,7 @@
 """The loop: exact resume, alternation, guards, what is left in the run's folder."""
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training import NO_VGG, draw_pictures, tiny_config, train_here, write_vgg
 
 from sakuga.convert.onnx_export import export_checkpoint
@@ -17,6 +19,7 @@ from sakuga.errors import TrainingError
 from sakuga.train import losses
 from sakuga.train.checkpoint import load_checkpoint
 from sakuga.train.collapse import check_health, measure_health
+from sakuga.train.log import RunLog
 from sakuga.train.loop import plan
 from sakuga.train.state import learning_rate_factor
 
@@ -135,7 +138,24 @@ def test_every_term_is_logged_and_sheets_are_drawn(config, run):
     assert json.loads((run / "config.json").read_text())["batch"] == config.batch
     with Image.open(run / "sheets" / "0000004.png") as sheet:
         assert sheet.width > 160
-    assert any((run / "tensorboard").iterdir())
+    board = EventAccumulator(str(run / "tensorboard")).Reload()
+    assert [one.step for one in board.Scalars("loss")] == [1, 2, 3, 4]
+    assert board.Scalars("loss")[3].value == pytest.approx(lines[3]["loss"])
+    assert (board.Images("sheet")[-1].step, board.Images("sheet")[-1].height) == (4, sheet.height)
+
+
+def test_a_full_disk_is_told_once(config, tmp_path):
+    """By who writes, and not by a thread of TensorBoard's as well."""
+    log = RunLog(config, tmp_path / "run", 0, torch.device("cpu"))
+    most = log.draw_sheet(1, torch.nn.Identity()).stat().st_size * 3 // 2  # room for one sheet
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            log.draw_sheet(2, torch.nn.Identity())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        log.close()
 
 
 def test_initialisation_does_not_touch_the_discriminators(config, tmp_path):

@@ -103,7 +103,7 @@ def test_wipe_and_crop_alone() -> None:
 
 def test_what_is_refused() -> None:
     for aspect in ("wide", "0:1", "1:100", "4/5", "-1:1"):
-        with pytest.raises(OptionError, match="aspect .* is"):
+        with pytest.raises(OptionError, match=r"aspect .* is"):
             VideoOptions(aspect=aspect)
     with pytest.raises(OptionError, match="wipe and side-by-side"):
         VideoOptions(wipe=True, side_by_side=True)

@@ -6,12 +6,15 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard import summary
 
 from sakuga.files import replacing, write_bytes
 from sakuga.images.read import to_float, to_pixels
@@ -38,7 +41,7 @@ class RunLog:
         self.device = device
         self.batch = config.batch
         self.latest: dict[str, float] = {}
-        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
+        self.board = Board(run / "tensorboard", first_step + 1)
         forget_steps_after(first_step, run / LOG)
         self.log_file = (run / LOG).open("a", encoding="utf-8")
         self.clock = (first_step, time.monotonic())
@@ -69,7 +72,7 @@ class RunLog:
         self.log_file.write(json.dumps({"step": step, **self.latest}) + "\n")
         self.log_file.flush()
         for name, value in self.latest.items():
-            self.board.add_scalar(name, value, step)
+            self.board.add(step, summary=summary.scalar(name, value))
 
     @torch.no_grad()
     def draw_sheet(self, step: int, generator: nn.Module) -> Path:
@@ -83,13 +86,39 @@ class RunLog:
         path = self.run / "sheets" / f"{step:07d}.png"
         with replacing(path) as temporary:
             Image.fromarray(sheet).save(temporary)
-        self.board.add_image("sheet", sheet, step, dataformats="HWC")
+        self.board.add(step, summary=summary.image("sheet", sheet, dataformats="HWC"))
         return path
 
     def close(self) -> None:
         """Close the log files."""
         self.log_file.close()
         self.board.close()
+
+
+class Board:
+    """What TensorBoard shows, written at once: its own writer has a thread, which says of a full
+    disk what was said already, as a traceback.
+
+    Args:
+        first_step: what an earlier run of the folder wrote from this step on is not shown.
+    """
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        folder.mkdir(exist_ok=True)
+        path = folder / f"events.out.tfevents.{time.time():.6f}"
+        self._records = RecordWriter(path.open("wb"))
+        self.add(first_step, file_version="brain.Event:2")
+        self.add(first_step, session_log=SessionLog(status=SessionLog.START))
+
+    def add(self, step: int, **content: Any) -> None:
+        """Add an event of a step: a `summary`, for example."""
+        event = Event(wall_time=time.time(), step=step, **content)
+        self._records.write(event.SerializeToString())
+        self._records.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._records.close()
 
 
 def forget_steps_after(step: int, log: Path) -> None:
