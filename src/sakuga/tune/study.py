@@ -10,6 +10,7 @@ from typing import Any, Literal
 import optuna
 from filelock import FileLock
 from optuna.trial import TrialState
+from sqlalchemy.pool import NullPool
 
 from sakuga.console import ProgressBar, tell
 from sakuga.errors import OptionError, OutputError, TrainingError
@@ -74,6 +75,12 @@ def tune(
     return study
 
 
+def database(out: Path) -> optuna.storages.RDBStorage:
+    """The trials kept in a search's folder; the file is closed after each use."""
+    url = f"sqlite:///{(out / DATABASE).resolve()}"
+    return optuna.storages.RDBStorage(url, {"poolclass": NullPool})
+
+
 def suggest(trial: optuna.Trial, settings: TuneSettings) -> dict[str, Any]:
     """Draw a value for each dimension of the space."""
     values: dict[str, Any] = {}
@@ -133,7 +140,7 @@ def _open_study(out: Path, settings: TuneSettings) -> optuna.Study:
     with FileLock(out / f"{DATABASE}.lock"):  # processes that start together make it once
         study = optuna.create_study(
             study_name=STUDY,
-            storage=f"sqlite:///{(out / DATABASE).resolve()}",
+            storage=database(out),
             load_if_exists=True,
             sampler=optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS),
