@@ -284,6 +284,11 @@ def test_a_video_is_seen_in_every_style_cut_painted_and_watched(
     shown.click("#video-form button[type=submit]")
     shown.wait_for_selector("#job-download:visible")
     assert shown.inner_text("#job-title") == "Done"
+    shown.click("#job-back")  # the result would be lost, which is said first
+    assert "not saved, and would be lost" in shown.inner_text("#status")
+    shown.set_input_files("#video-file", clip)
+    shown.wait_for_selector("#status button:has-text('Let it go')")
+    assert shown.locator("#job-download").is_visible()
     name, content = download(shown, "#job-download")
     assert name == "beach.day-tiny.mp4"
     (tmp_path / name).write_bytes(content)

@@ -29,6 +29,7 @@ class VideoView {
     this.busy = null; // an AbortController of its painting
     this.job = null;
     this.upload = null;
+    this.saved = true; // the result, if there is one
     this.clip = new Clip();
     this.moment = 0; // of the frame that is looked at, seconds
     this.compare = new Compare(find("video-frame"), { before: "frame" });
@@ -52,18 +53,27 @@ class VideoView {
       event.preventDefault();
       this.start();
     });
-    addEventListener("beforeunload", (event) => this.#runs() && event.preventDefault()); // it would be lost
+    addEventListener("beforeunload", (event) => (this.#runs() || !this.saved) && event.preventDefault());
+    on("job-download", "click", () => (this.saved = true));
     on("job-cancel", "click", () => this.cancel());
-    on("job-back", "click", () => this.#back());
+    on("job-back", "click", () => this.#keepUnsaved(() => this.#back()));
     for (const id of ["video-other", "job-other"]) on(id, "click", () => find("video-file").click());
   }
 
+  /** Take a video, unless that would lose another. */
+  choose(file) {
+    if (this.#runs()) say("One video at a time: cancel this one, or wait for it.");
+    else this.#keepUnsaved(() => this.#take(file));
+  }
+
+  /** Do what loses the result; if that is not saved, only once that was said. */
+  #keepUnsaved(act) {
+    if (this.saved) act();
+    else say("The painted video is not saved, and would be lost.", "Let it go", act);
+  }
+
   /** Take a video, and show a frame of it. */
-  async choose(file) {
-    if (this.#runs()) {
-      say("One video at a time: cancel this one, or wait for it.");
-      return;
-    }
+  async #take(file) {
     this.file = file;
     this.stem = file.name.replace(/\.[^.]*$/, "");
     find("video-empty").hidden = true;
@@ -259,6 +269,7 @@ class VideoView {
     find("job-download").href = address;
     find("job-download").hidden = false;
     find("job-preview").hidden = true;
+    this.saved = false;
     this.#end("Done", [find("job-download").download, ...job.notes].join(". "));
   }
 
@@ -288,6 +299,7 @@ class VideoView {
   #back() {
     const job = this.job;
     this.job = null;
+    this.saved = true;
     this.player.stop();
     this.watch.show({ photo: null, painted: null, kept: null, width: 16, height: 9, busy: null, failed: false, draft: false });
     find("video-result").hidden = find("video-job").hidden = true;
