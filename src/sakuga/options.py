@@ -34,25 +34,24 @@ def read_recipe(source: str | Path) -> dict[str, Any]:
             return values
         if not isinstance(base, str):
             raise OptionError(f"{path}: recipe = {base!r}: the name of one, in quotes")
-        merged = _shipped_recipe(base)
+        told, of_files = f"{path}: recipe = {base!r}", "a file cannot be built on, copy what it says"
+        merged = _shipped_recipe(base, told, of_files)
         for key, value in values.items():
             known = merged.get(key)
             if isinstance(known, dict) and isinstance(value, dict):
                 value = {**known, **value}
             merged[key] = value
         return merged
-    return _shipped_recipe(str(source))
+    return _shipped_recipe(str(source), f"recipe {str(source)!r}", "or give a TOML file")
 
 
-def _shipped_recipe(name: str) -> dict[str, Any]:
+def _shipped_recipe(name: str, told: str, of_files: str) -> dict[str, Any]:
     names = sorted(path.stem for path in RECIPES.glob("*.toml"))
     if name in names:
         return read_toml(RECIPES / f"{name}.toml")
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise OptionError(
-        f"recipe {name!r} is unknown: {hint}there are {', '.join(names)}; or give a TOML file"
-    )
+    raise OptionError(f"{told} is unknown: {hint}there are {', '.join(names)}; {of_files}")
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

@@ -84,6 +84,19 @@ def test_other_settings_are_another_set(photos: Path, tmp_path: Path) -> None:
         prepare(photos, tmp_path / "pairs")
 
 
+def test_a_set_knows_its_photos_however_their_folder_is_spelled(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(photos)
+    prepare(Path("photos"), tmp_path / "pairs")
+    for folder in (photos, Path("link"), Path("photos/../photos")):
+        assert prepare(folder, tmp_path / "pairs").new == 0
+    other = draw_pictures(tmp_path / "other", 2, seed=4, side=100)
+    with pytest.raises(OutputError, match=r"another set \(prepare cel folder=photos\)"):
+        prepare(other, tmp_path / "pairs")
+
+
 def test_a_second_run_is_kept_out_of_a_set(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "pairs"
     with alone_in(out), pytest.raises(OutputError, match="pairs: another run is at work there"):

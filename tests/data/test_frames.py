@@ -77,8 +77,10 @@ def test_a_second_run_reads_nothing(
 ) -> None:
     extract_frames([film], tmp_path / "out")
     monkeypatch.setattr(frames_module, "read_small", lambda *_: pytest.fail("read again"))
-    outcome = extract_frames([film], tmp_path / "out")
-    assert (outcome.pictures, outcome.new) == (3, 0)
+    monkeypatch.chdir(film.parent)
+    for spelled in (film, Path(film.name)):
+        outcome = extract_frames([spelled], tmp_path / "out")
+        assert (outcome.pictures, outcome.new) == (3, 0)
 
 
 def test_an_interrupted_film_is_finished(

@@ -63,7 +63,11 @@ def test_a_file_may_begin_with_a_recipe(tmp_path):
     with pytest.raises(OptionError, match="recipe = 3: the name of one"):
         load_config(path)
     path.write_text('recipe = "mien"\n')
-    with pytest.raises(OptionError, match="recipe 'mien' is unknown"):
+    with pytest.raises(OptionError, match="recipe = 'mien' is unknown"):
+        load_config(path)
+    path.write_text('recipe = "mine.toml"\n')
+    expected = f"{path}: recipe = 'mine.toml' is unknown: .*novel.*; a file cannot be built on"
+    with pytest.raises(OptionError, match=expected):
         load_config(path)
 
 

@@ -35,7 +35,7 @@ from sakuga.files import reading
 from sakuga.images.colour import Pixels
 from sakuga.images.picture import Frame, Picture
 from sakuga.images.write import encode_picture
-from sakuga.paths import kind_of
+from sakuga.paths import is_same_file, kind_of
 from sakuga.video.decode import Clip
 from sakuga.video.options import VideoOptions
 
@@ -93,6 +93,7 @@ def extract_frames(
     quota = None if limit is None else limit // len(videos)
     with PictureSet(out, {"verb": "prepare frames", "every": every}) as pictures:
         with closing(Journal(out / FILMS_FILE, "film")) as finished:
+            videos = [_as_known(video, finished) for video in videos]
             for number, video in enumerate(videos):
 
                 def advance(share: float, number: int = number) -> None:
@@ -118,6 +119,12 @@ def extract_frames(
                     pictures.forget_reject(source)
             progress(100 * len(videos), 100 * len(videos))
         return Outcome.of(pictures)
+
+
+def _as_known(video: Path, finished: Journal) -> Path:
+    """A film as it was spelled when its frames were taken, if they were."""
+    known = (Path(film) for film in finished.lines)
+    return next((film for film in known if is_same_file(film, video)), video)
 
 
 def _take_frames(

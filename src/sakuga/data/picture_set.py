@@ -27,6 +27,7 @@ from typing import Any, Self
 from sakuga.data.split import split_of
 from sakuga.errors import DataError, OutputError
 from sakuga.files import alone_in, replacing, write_bytes
+from sakuga.paths import is_same_file
 
 SET_FILE = "set.json"
 MANIFEST_FILE = "manifest.jsonl"
@@ -192,7 +193,7 @@ def claim_folder(folder: Path, made_by: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
             found = json.loads(path.read_text(encoding="utf-8"))
-            if found != made_by:
+            if not _is_same(found, made_by):
                 ours, theirs = _in_words(made_by, found), _in_words(found, made_by)
                 raise OutputError(
                     f"{folder} holds another set ({theirs}), not {ours}: choose another folder, "
@@ -341,6 +342,15 @@ class PictureSet:
         self._rejected.close()
         shutil.rmtree(self._parts, ignore_errors=True)
         self._alone.close()
+
+
+def _is_same(found: Any, made_by: dict[str, Any]) -> bool:
+    """Whether two sets are one; the folder of their pictures may be spelled in two ways."""
+    folder = made_by.get("folder")
+    spelled = found.get("folder") if isinstance(found, dict) else None
+    if folder and isinstance(spelled, str) and is_same_file(Path(spelled), Path(folder)):
+        found = {**found, "folder": folder}
+    return bool(found == made_by)
 
 
 def _in_words(made_by: Any, other: Any) -> str:
