@@ -34,8 +34,8 @@ def read_recipe(source: str | Path) -> dict[str, Any]:
             return values
         if not isinstance(base, str):
             raise OptionError(f"{path}: recipe = {base!r}: the name of one, in quotes")
-        told, of_files = f"{path}: recipe = {base!r}", "a file cannot be built on, copy what it says"
-        merged = _shipped_recipe(base, told, of_files)
+        no_file = "a file cannot be built on, copy what it says"
+        merged = _shipped_recipe(base, f"{path}: recipe = {base!r}", no_file)
         for key, value in values.items():
             known = merged.get(key)
             if isinstance(known, dict) and isinstance(value, dict):
