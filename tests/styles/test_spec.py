@@ -20,9 +20,12 @@ from onnx import TensorProto, helper, numpy_helper
 from sakuga import styles
 from sakuga.cli import run
 from sakuga.errors import StyleError
+from sakuga.painting.stylizer import open_stylizer
 from sakuga.styles import StyleSpec, read_spec, spec_from_json, spec_to_json, write_spec
 from sakuga.styles.metadata import read_metadata
 from sakuga.styles.protobuf import MalformedError
+from sakuga.styles.sharing import add_style
+from sakuga.styles.spec import CHECKPOINT
 
 SPEC = make_spec("tiny", 15)
 
@@ -191,6 +194,27 @@ def test_find_by_name_and_by_path(box: Path, tiny_style: Path) -> None:
 def test_the_name_is_the_one_inside_not_that_of_the_file(box: Path) -> None:
     (box / "novel.onnx").rename(box / "zzz.onnx")
     assert styles.find("novel").path == box / "zzz.onnx"
+
+
+def test_find_in_a_trainings_folder(
+    box: Path, tiny_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / CHECKPOINT).touch()
+    with pytest.raises(
+        StyleError, match=r"run: its style is not made yet; make it with  sakuga ex"
+    ):
+        styles.find(str(run))
+    made = make_style(run / "ink.onnx", "ink")
+    for source in (run, str(run)):
+        assert (styles.find(source).spec.name, styles.find(source).path) == ("ink", made)
+    assert open_stylizer(f"{run}:0.5+{tiny_style}:0.5").spec.name == "ink-50-tiny-50"
+    monkeypatch.setenv("SAKUGA_STYLES", str(tmp_path / "added"))
+    assert add_style(str(run)).spec.name == "ink" and styles.find("ink").origin == "added"
+    os.utime(made, ns=(0, 0))
+    with pytest.raises(StyleError, match="older than its training"):
+        styles.find(run)
 
 
 def test_an_unknown_name_lists_and_suggests(box: Path) -> None:

@@ -73,7 +73,7 @@ def batch(
     out
         A folder, or the URL of one: results, and a manifest of what became of every picture.
     style
-        A style's name, or a style file.
+        A style's name, a style file, or a training's folder.
     format
         Format of the results; otherwise that of each source.
     output

@@ -23,7 +23,7 @@ class Request:
     Parameters
     ----------
     styles
-        Names or files of styles.
+        Names or files of styles, or trainings' folders.
     results
         Folders of another system's finished pictures, named like the photos.
     photos

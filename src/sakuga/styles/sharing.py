@@ -28,7 +28,7 @@ from sakuga.files import reading, sha256_of, write_bytes
 from sakuga.images.urls import fetch, is_url
 from sakuga.paths import never_replace
 from sakuga.styles.session import open_session
-from sakuga.styles.spec import GRAPH_INPUT, GRAPH_OUTPUT, Style, add, read_spec
+from sakuga.styles.spec import GRAPH_INPUT, GRAPH_OUTPUT, Style, add, find, read_spec
 
 INDEX_FORMAT = 1
 MAX_STYLE_BYTES = 200_000_000
@@ -40,7 +40,7 @@ def add_style(source: str, sha256: str | None = None) -> Style:
     """Add a style from a file or an address to those that a name finds.
 
     Args:
-        source: a path, or an address (http, https).
+        source: a path, a training's folder, or an address (http, https).
         sha256: of the file, hexadecimal; needed for an address.
 
     Raises:
@@ -53,6 +53,8 @@ def add_style(source: str, sha256: str | None = None) -> Style:
         raise OptionError(
             f"{source}: a style from the network needs --sha256, the sum its author states"
         )
+    if not is_url(source) and Path(source).is_dir():
+        source = str(find(source).path)  # of a training
     content = _checked(source, _read(source, MAX_STYLE_BYTES), sha256)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "style.onnx"

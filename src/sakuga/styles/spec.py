@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SPEC_KEY = "sakuga.style"
 SPEC_FORMAT = 1
+CHECKPOINT = "checkpoint.pt"  # in a training's folder
 DEFAULT_STYLE = "novel"
 GRAPH_INPUT = "photo"
 GRAPH_OUTPUT = "anime"
@@ -215,12 +216,14 @@ def survey() -> tuple[list[Style], list[StyleError]]:
 
 
 def find(name: str | Path) -> Style:
-    """Find a style by its name, or by the path of its file.
+    """Find a style by its name, by the path of its file, or in a training's folder.
 
     Raises:
         StyleError: unknown (the message lists the styles and suggests the nearest), or not a style.
     """
     path = _as_path(name)
+    if (made := _made_in(path)) is not None:
+        return Style(read_spec(made), made, "file")
     if isinstance(name, Path) or path.suffix == ".onnx" or len(path.parts) > 1:
         return Style(read_spec(path), path, "file")
     names = []
@@ -297,6 +300,25 @@ def _as_path(style: str | Path) -> Path:
     if not str(style):
         raise StyleError("an empty name was given; name a style, or give the path of its file")
     return Path(style)
+
+
+def _made_in(run: Path) -> Path | None:
+    """The style file that a training made in its folder; None: it is none's.
+
+    Raises:
+        StyleError: it made none, or the training has gone on since.
+    """
+    try:
+        saved = (run / CHECKPOINT).stat().st_mtime_ns
+    except (OSError, ValueError):
+        return None
+    made = {path.stat().st_mtime_ns: path for path in run.glob("*.onnx")}
+    if not made or max(made) < saved:
+        raise StyleError(
+            f"{run}: its style is {'older than its training' if made else 'not made yet'}; make it "
+            f"with  sakuga export {run} MINE.onnx"
+        )
+    return made[max(made)]
 
 
 def _installed(errors: list[StyleError]) -> Iterator[Style]:

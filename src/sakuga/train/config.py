@@ -13,9 +13,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from sakuga.cel.settings import CelSettings, load_settings
 from sakuga.errors import DataError, OptionError, TrainingError, suggestion
 from sakuga.options import parse_overrides, read_recipe
+from sakuga.styles.spec import CHECKPOINT as CHECKPOINT  # in a run's folder
 from sakuga.styles.spec import NAME_PATTERN as _STYLE_NAME
 
-CHECKPOINT = "checkpoint.pt"  # in a run's folder
 VGG_LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3",
               "conv3_4", "conv4_1", "conv4_2", "conv4_3", "conv4_4")  # fmt: skip
 
