@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -217,6 +218,26 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     first, *others = names["looks"]
     assert all(look.shape == (320, 320, 3) for look in names["looks"])
     assert not any(np.array_equal(first, look) for look in others)
+
+
+# --- ONNX Runtime alone ---
+
+
+@pytest.mark.parametrize("size", [(56, 40), (53, 43)])
+def test_the_guides_lines_paint_without_the_package(
+    size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = (ROOT / "docs" / "runtimes.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    assert "sakuga" not in lines
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(sakuga.styles.find("novel").path, "novel.onnx")
+    Image.fromarray(PHOTO).resize(size).save("photo.jpg")
+    exec(lines, {})
+    with Image.open("photo.jpg") as photo, Image.open("anime.png") as anime:
+        assert anime.size == size
+        expected = sakuga.Stylizer("novel")(np.asarray(photo), stroke="fine")
+        assert np.abs(np.asarray(anime).astype(int) - expected).max() <= 1
 
 
 # --- ffmpeg ---
