@@ -2,6 +2,7 @@
 
     python benchmarks/video.py --style novel            cost and steadiness on the example clip
     python benchmarks/video.py --fast                   instead, `--fast` at 1280 x 720
+    python benchmarks/video.py --live                   instead, a camera of 30 frames a second
     python benchmarks/video.py --memory                 instead, 10 s against 10 min of a clip
 
 Steadiness needs `pip install 'sakuga[eval]'`.
@@ -21,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import av
@@ -31,9 +33,11 @@ from sakuga import Stylizer
 from sakuga.video import VideoOptions, paint_video
 from sakuga.video.decode import Clip
 from sakuga.video.deflicker import Steady
+from sakuga.video.recorder import Painted, Recorder
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "city_night_cc0.mp4"
 ALONE_RUNS = 15
+CAMERA_S, CAMERA_RATE = 10, 30
 
 
 def main() -> None:
@@ -43,6 +47,7 @@ def main() -> None:
     parser.add_argument("--max-side", type=int, default=640, help="pixels of the longer side")
     parser.add_argument("--frames", type=int, default=100, help="how many to paint")
     parser.add_argument("--fast", action="store_true", help="measure only what `--fast` gives")
+    parser.add_argument("--live", action="store_true", help="measure only a camera's frames")
     parser.add_argument(
         "--memory", action="store_true", help="measure only the memory of a long clip"
     )
@@ -56,6 +61,9 @@ def main() -> None:
     stylizer = Stylizer(arguments.style)
     if arguments.fast:
         fast(stylizer, first_frames(arguments.clip, 1280, arguments.frames))
+        return
+    if arguments.live:
+        live(stylizer, arguments.clip)
         return
     photos = first_frames(arguments.clip, arguments.max_side, arguments.frames)
     height, width = photos[0].shape[:2]
@@ -194,6 +202,55 @@ def looks(photos: list[np.ndarray], animes: list[np.ndarray]) -> tuple[float, fl
         statistics.median(one[name] for one in found) for name in ("texture", "edges")
     )
     return painted / own, texture, edges
+
+
+def live(stylizer: Stylizer, source: Path) -> None:
+    """What becomes of a camera's frames, the usual way and by `--fast`: painted or dropped."""
+    print(f"\n{CAMERA_S} s of a camera, 640 x 360, {CAMERA_RATE} frames a second")
+    for label, options in (
+        ("usual", VideoOptions(seconds=CAMERA_S)),
+        ("--fast", VideoOptions(seconds=CAMERA_S, fast=True)),
+    ):
+        ages_ms = camera_ages(stylizer, source, options)
+        print(
+            f"{label:8} {len(ages_ms) / CAMERA_S:5.1f} frames a second, "
+            f"{CAMERA_S * CAMERA_RATE - len(ages_ms)} dropped, their age when they are shown "
+            f"{statistics.median(ages_ms):.0f} ms, at most {max(ages_ms):.0f} ms",
+            flush=True,
+        )
+
+
+def camera_ages(stylizer: Stylizer, source: Path, options: VideoOptions) -> list[float]:
+    """Milliseconds from when each painted frame was taken to when the encoder has it.
+
+    The camera is the clip again and again, at its own pace whoever looks. A frame's time is that of
+    the clock on the wall, as a real camera's is.
+    """
+    card = (
+        f"movie={source}:loop=0,scale=640:360,setpts=N/({CAMERA_RATE}*TB),realtime,"
+        "settb=1/1000000,setpts=RTCTIME"
+    )
+    clips: list[Clip] = []
+    ages_ms: list[float] = []
+    take = Recorder.take
+
+    def opened(*given: Any) -> Clip:
+        clips.append(Clip(*given))
+        return clips[0]
+
+    def taken(recorder: Recorder, painted: Painted) -> None:
+        take(recorder, painted)
+        began_s = clips[0].origin + painted.pts * clips[0].time_base
+        ages_ms.append((time.time() - float(began_s)) * 1e3)
+
+    with (
+        mock.patch("sakuga.video.opening._open_device", lambda *_: av.open(card, format="lavfi")),
+        mock.patch("sakuga.video.pipeline.open_clip", opened),
+        mock.patch.object(Recorder, "take", taken),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        paint_video("webcam", Path(folder) / "out.mp4", style=stylizer, options=options)
+    return ages_ms
 
 
 def memory() -> None:

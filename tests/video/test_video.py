@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -26,9 +27,10 @@ from PIL import Image
 
 from sakuga.errors import InputError, OptionError, OutputError
 from sakuga.video import VideoOptions, is_video, paint_video, preview_video
-from sakuga.video.decode import Clip
+from sakuga.video.decode import Clip, ClipFrame
 from sakuga.video.mux import decoding_times
 from sakuga.video.options import parse_rate, parse_time, parts_folder
+from sakuga.video.recorder import Painted, Recorder
 from sakuga.video.segments import Encoding, SegmentWriter
 
 PLAIN = VideoOptions(steady=False)
@@ -720,6 +722,45 @@ def test_card(monkeypatch: pytest.MonkeyPatch) -> None:
         return av.open(f"testsrc2=size={WIDTH}x{HEIGHT}:rate=25", "r", format="lavfi")
 
     monkeypatch.setattr("sakuga.video.opening._open_device", open_card)
+
+
+@pytest.mark.usefixtures("test_card")
+@pytest.mark.parametrize("stage", ["painter", "encoder"])
+def test_a_cameras_frames_are_dropped_rather_than_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """While the first frame is painted or encoded 25 others come; of these the last is not lost."""
+    begun, all_came = threading.Event(), threading.Event()
+    times: list[int] = []
+    frames, take = Clip.frames, Recorder.take
+
+    def watched(clip: Clip, skip: int = 0) -> Iterator[ClipFrame]:
+        for frame in frames(clip, skip):
+            yield frame
+            assert begun.wait(60)
+            time.sleep(0.02)  # each stage can take what it will
+        all_came.set()
+
+    def encode(recorder: Recorder, painted: Painted) -> None:
+        if stage == "encoder":
+            assert all_came.wait(60)
+        times.append(painted.pts)
+        take(recorder, painted)
+
+    def invert(photo: np.ndarray, **_: float) -> np.ndarray:
+        begun.set()
+        if stage == "painter":
+            assert all_came.wait(60)
+        return 255 - photo
+
+    monkeypatch.setattr(Clip, "frames", watched)
+    monkeypatch.setattr(Recorder, "take", encode)
+    target, options = tmp_path / "out.mp4", VideoOptions(seconds=1.02)
+    result = paint_video("webcam", target, style=invert, options=options)
+    assert times[0] == 0 and times[-1] == 25
+    # Between them: what each stage had in hand, and before the encoder one that waited.
+    assert result.frames <= {"painter": 3, "encoder": 5}[stage]
+    assert f"{26 - result.frames} frames came too fast" in result.notes[-1]
 
 
 @pytest.mark.usefixtures("test_card")

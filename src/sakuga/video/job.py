@@ -162,10 +162,11 @@ class VideoRun:
         if self._clip.total_frames is not None:  # of a short clip the line sees all
             sweep_s = min(sweep_s, max(1, self._clip.total_frames - 1) / self._clip.rate)
         recorder = Recorder(parts, self.encoding, self._options, segments, state, sweep_s=sweep_s)
+        live = self._clip.live  # of a camera only the newest frame waits, else all would be late
         frames: Ahead[ClipFrame] = Ahead(
-            self._clip.frames(skip=done), _FRAMES_AHEAD, latest=self._clip.live
+            self._clip.frames(skip=done), 1 if live else _FRAMES_AHEAD, latest=live
         )
-        encoder = Behind(recorder.take, _FRAMES_BEHIND)
+        encoder = Behind(recorder.take, 1 if live else _FRAMES_BEHIND)
         try:
             with noted_ctrl_c() as stopped:
                 for index, frame, painting in self._begun(frames, stopped):

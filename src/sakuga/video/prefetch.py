@@ -18,7 +18,7 @@ class Ahead(Generic[T]):
 
     An exception raised by `items` is raised to the consumer at the place where it happened.
     `latest` is for live sources, which do not wait: when the queue is full its oldest item is
-    dropped.
+    dropped, though not for the end or an error.
     """
 
     def __init__(self, items: Iterable[T], depth: int, *, latest: bool = False) -> None:
@@ -34,7 +34,7 @@ class Ahead(Generic[T]):
             for item in items:
                 entry: Future[T] = Future()
                 entry.set_result(item)
-                if not self._put(entry):
+                if not self._put(entry, latest=self._latest):
                     return
             self._put(None)
         except BaseException as error:
@@ -42,13 +42,13 @@ class Ahead(Generic[T]):
             entry.set_exception(error)
             self._put(entry)
 
-    def _put(self, entry: Future[T] | None) -> bool:
+    def _put(self, entry: Future[T] | None, *, latest: bool = False) -> bool:
         while not self._stopped.is_set():
             try:
-                self._queue.put(entry, timeout=0 if self._latest else _WAIT_S)
+                self._queue.put(entry, timeout=0 if latest else _WAIT_S)
                 return True
             except queue.Full:
-                if self._latest:
+                if latest:
                     with suppress(queue.Empty):  # the consumer was faster
                         self._queue.get_nowait()
                         self.dropped += 1
