@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -138,6 +139,12 @@ def paint_home(folder: Path) -> None:
 
 def build() -> int:
     """Build the site into SITE; the status is 0 if nothing was warned of."""
+    npm = shutil.which("npm")
+    if npm is None or find_spec("zensical") is None:
+        print(
+            "docs/site.py: needs npm (Node.js) and zensical (pip install zensical)", file=sys.stderr
+        )
+        return 1
     stage()
     paint_home(STAGED / "home")
     zensical = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
@@ -146,10 +153,6 @@ def build() -> int:
         return done.returncode
     for path in [*STAGED.rglob("*.md"), STAGED / "llms.txt"]:  # for language models, as they are
         shutil.copyfile(path, SITE / path.relative_to(STAGED))
-    npm = shutil.which("npm")
-    if npm is None:
-        print("docs/site.py: the home's demo needs npm; install Node.js", file=sys.stderr)
-        return 1
     if not (WEB / "node_modules").is_dir():
         subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=WEB, check=True)
     page = [npm, "run", "build", "--silent", "--", "--out", str(SITE / "try")]

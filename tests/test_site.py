@@ -57,6 +57,18 @@ def test_every_link_of_the_site_leads_to_a_file_of_it(site: ModuleType) -> None:
     assert count > 80
 
 
+def test_what_the_build_needs_is_told_before_anything_is_made(
+    site: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(site, "stage", lambda: pytest.fail("began without it"))
+    for place, name in ((site.shutil, "which"), (site, "find_spec")):
+        with monkeypatch.context() as patch:
+            patch.setattr(site.shutil, "which", lambda name: "npm")
+            patch.setattr(place, name, lambda name: None)
+            assert site.build() == 1
+            assert "pip install zensical" in capsys.readouterr().err
+
+
 def test_the_api_has_every_public_name(site: ModuleType) -> None:
     page = (site.STAGED / "api.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^## sakuga\.(\w+)$", page, re.MULTILINE)) == {*sakuga.__all__} - {
