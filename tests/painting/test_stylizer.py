@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,16 @@ def test_a_graph_that_cannot_be_loaded_is_refused(tiny_style: Path, tmp_path: Pa
     onnx.save(model, tmp_path / "odd.onnx")
     with pytest.raises(StyleError, match=r"odd.onnx: onnxruntime cannot load .*Sorcery"):
         Stylizer(tmp_path / "odd.onnx")
+
+
+def test_its_threads_rest_between_two_pictures(tiny_style: Path) -> None:
+    """They would go on waiting in a loop, for as long as a small picture takes."""
+    two, picture = Stylizer(tiny_style, threads=2), photo(64, 64)
+
+    def spent_after_s() -> float:
+        two(picture)
+        began_s = time.process_time()
+        time.sleep(0.1)
+        return time.process_time() - began_s
+
+    assert min(spent_after_s() for _ in range(5)) < 5e-3
