@@ -953,7 +953,7 @@ def test_ctrl_c_leaves_a_playable_file_that_can_go_on(tmp_path: Path) -> None:
     told, complaints = job.communicate(timeout=30)
     assert job.returncode == 0, complaints
     frames = int(told.split()[0])
-    assert "True" in told and "--resume" in told
+    assert "True" in told and "go on with resume=True" in told
     seen = look(out)
     assert 40 <= frames == len(seen.times) < 200
     assert abs(float(seen.audio_times[0][-1]) - frames / RATE) < 0.05
