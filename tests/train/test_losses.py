@@ -114,3 +114,17 @@ def test_surface_view_is_a_gaussian_of_three_pixels():
     )
     found = losses.surface_view(picture)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_which_of_two_tones_a_pixel_has_is_asked_only_beside_a_border():
+    drawing = torch.full((1, 3, 20, 40), -0.5)
+    drawing[..., 20:] = 0.5
+    right = torch.where(drawing[:, :1] > 0, 9.0, -9.0)
+    outside = torch.ones(1, 1, 20, 40)
+    assert losses.side_cross_entropy(right, drawing, outside) < 1e-3
+    assert losses.side_cross_entropy(-right, drawing, outside) > 8
+    assert losses.side_cross_entropy(-right, drawing, 0 * outside) == 0  # all of it is ink
+    far = right.clone()
+    far[..., :10] *= -1
+    assert losses.side_cross_entropy(far, drawing, outside) < 1e-3
+    assert losses.side_cross_entropy(-right, 0 * drawing, outside) == 0

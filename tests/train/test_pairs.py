@@ -15,10 +15,10 @@ from sakuga.cel.skin import Face
 from sakuga.convert.onnx_export import export_checkpoint
 from sakuga.data.pairs import Pair, prepare_pairs
 from sakuga.errors import DataError, OptionError
-from sakuga.models.local import LocalGenerator, Painting, draw_strokes, lay_flat
+from sakuga.models.local import LocalGenerator, Painting, draw_strokes, lay_flat, two_tones
 from sakuga.painting.stylizer import Stylizer
 from sakuga.train import losses
-from sakuga.train.checkpoint import load_checkpoint
+from sakuga.train.checkpoint import load_checkpoint, load_weights
 from sakuga.train.config import TrainConfig, check_objective, config_from
 from sakuga.train.dataset import PairSampler, load_pairs
 from sakuga.train.objective import Batch, drawing_terms
@@ -130,56 +130,114 @@ def test_the_terms_vanish_for_the_drawing_itself(pairs: Path) -> None:
     photo = torch.rand(2, 3, 16, 16) * 2 - 1
     strokes = (torch.rand(2, 1, 16, 16) > 0.8).float()
     batch = Batch(photo, photo, drawing=photo, strokes=strokes)
-    perfect = Painting(photo, photo, photo, (strokes * 2 - 1) * 50)
+    perfect = Painting(photo, photo, photo, strokes=(strokes * 2 - 1) * 50)
     terms = drawing_terms(config(pairs), batch, perfect)
     assert set(terms) == {"tone", "base", "drawing", "gradient", "strokes"}
     assert float(sum(terms.values())) == pytest.approx(0, abs=1e-6)
     # Ink is no colour: what the base is under strokes costs nothing.
-    inked = Painting(photo, photo + strokes, photo + strokes, (strokes * 2 - 1) * 50)
+    inked = Painting(photo, photo + strokes, photo + strokes, strokes=(strokes * 2 - 1) * 50)
     assert float(sum(drawing_terms(config(pairs), batch, inked).values())) < 1e-6
     assert drawing_terms(config(pairs), Batch(photo, photo), perfect) == {}
 
 
 def test_a_zero_weight_costs_nothing(pairs: Path) -> None:
-    names = ("tone", "base", "drawing", "gradient", "stroke")
+    names = ("tone", "base", "drawing", "gradient", "side", "stroke")
     none = config(pairs, **{f"{name}_weight": 0.0 for name in names})
     photo = torch.zeros(1, 3, 8, 8)
     batch = Batch(photo, photo, drawing=photo, strokes=photo[:, :1])
-    assert drawing_terms(none, batch, Painting(photo, photo, photo, photo[:, :1])) == {}
+    assert (
+        drawing_terms(none, batch, Painting(photo, photo, photo, photo[:, :1], photo[:, :1])) == {}
+    )
 
 
 def test_lay_flat_makes_a_soft_border_crisp() -> None:
     ramp = ((torch.arange(40) - 18) / 4).clamp(0, 1) - 0.5  # over four pixels
     base = ramp.view(1, 1, 1, 40).expand(1, 3, 30, 40)
     on, off = torch.full((1, 1, 30, 40), 20.0), torch.full((1, 1, 30, 40), -20.0)
-    flat = lay_flat(base, on, torch.zeros(1, 1, 30, 40))[0, 0, 15]
+    flat = lay_flat(base, on)[0, 0, 15]
     before = (base[0, 0, 15].abs() < 0.45).sum()
     after = (flat[5:-5].abs() < 0.45).sum()
     assert before == 3 and after <= 1
-    assert torch.allclose(lay_flat(base, off, torch.zeros(1, 1, 30, 40)), base, atol=1e-6)
+    assert torch.allclose(lay_flat(base, off), base, atol=1e-6)
     constant = torch.full((1, 3, 20, 20), 0.3)
-    assert torch.allclose(lay_flat(constant, on[..., :20, :20], off[..., :20, :20]), constant)
+    assert torch.allclose(lay_flat(constant, on[..., :20, :20]), constant)
 
 
 def test_lay_flat_spares_what_is_nowhere_calm() -> None:
     """With a limit a ramp is laid flat as before, and leaves stay leaves."""
-    on, calm = torch.full((1, 1, 48, 48), 9.0), torch.zeros(1, 1, 48, 48)
+    on = torch.full((1, 1, 48, 48), 9.0)
     leaves = torch.rand(1, 1, 24, 24, generator=torch.Generator().manual_seed(3))
     leaves = leaves.repeat_interleave(2, 2).repeat_interleave(2, 3).expand(-1, 3, -1, -1) - 0.5
     ramp = torch.linspace(-0.1, 0.1, 48).expand(1, 3, 48, 48)
     kept, smoothed = (
-        (lay_flat(leaves, on, calm, limit=limit) - leaves).abs().mean() for limit in (0.003, None)
+        (lay_flat(leaves, on, limit=limit) - leaves).abs().mean() for limit in (0.003, None)
     )
     assert kept < 0.2 * smoothed
-    spared, usual = (lay_flat(ramp, on, calm, limit=limit) for limit in (0.003, None))
+    spared, usual = (lay_flat(ramp, on, limit=limit) for limit in (0.003, None))
     assert (spared - usual).abs().max() < 0.01
 
 
 def test_lay_flat_keeps_a_step_and_mixes_no_sides() -> None:
     base = torch.full((1, 3, 24, 30), -0.5)
     base[..., 15:] = 0.7
-    on, calm = torch.full((1, 1, 24, 30), 9.0), torch.zeros(1, 1, 24, 30)
-    assert torch.allclose(lay_flat(base, on, calm), base, atol=1e-3)
+    on = torch.full((1, 1, 24, 30), 9.0)
+    assert torch.allclose(lay_flat(base, on), base, atol=1e-3)
+
+
+def test_broad_tones_are_laid_at_half_size() -> None:
+    base = torch.full((1, 3, 40, 40), -0.4)
+    base[..., 21:] = 0.4  # off the cells of two pixels
+    base += 0.2 * (torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(4)) - 0.5)
+    on = torch.full((1, 1, 40, 40), 9.0)
+    fine, broad = (lay_flat(base, on, passes) for passes in (((1, 3, 0.0),), ((2, 3, 0.0),)))
+    assert broad[..., :18].std() < fine[..., :18].std() < 0.5 * base[..., :18].std()
+    crisp = lay_flat(base, on, ((2, 3, 0.0), (1, 3, 0.0)))
+    assert (crisp[..., 22] - crisp[..., 19]).min() > 0.7
+
+
+def test_two_tones_make_shapes_of_texture() -> None:
+    """Each pixel takes the mean of its own side, as crisp as the sides are."""
+    bright = (torch.arange(40) // 5 % 2 == 0).float().expand(1, 1, 40, 40)
+    noise = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(4)) - 0.5
+    base = 0.05 * (2 * bright - 1) + 0.05 * noise
+    decided, everywhere = 40 * (2 * bright - 1), torch.ones(1, 1, 40, 40)
+    two = two_tones(base, decided, everywhere, base)
+    for side in (bright, 1 - bright):
+        inside = two[0, :, 5:-5, 5:-5][:, side[0, 0, 5:-5, 5:-5] > 0]
+        assert inside.std(dim=1).max() < 0.6 * 0.05 * noise.std()
+    assert (two[..., 4] - two[..., 5]).mean() == pytest.approx(0.1, abs=0.01)
+    pale, full = (
+        (tones[..., 4] - tones[..., 5]).mean()
+        for tones in (two_tones(0.1 * base, decided, everywhere, base, c) for c in (0.0, 1.0))
+    )
+    assert pale == pytest.approx(0.01, abs=0.003) and 0.08 < full < 0.11
+    assert torch.equal(two_tones(base, decided, 0 * everywhere, base), base)
+    assert torch.equal(two_tones(base, 0 * decided, everywhere, base), base)  # undecided
+    contours = 20 * base
+    assert (two_tones(contours, decided, everywhere, contours) - contours).abs().max() < 0.02
+    constant = torch.full((1, 3, 40, 40), 0.3)
+    assert torch.allclose(two_tones(constant, decided, everywhere, base), constant, atol=1e-5)
+
+
+def test_a_run_of_before_there_were_two_tones_goes_on(pairs: Path, tmp_path: Path) -> None:
+    made = config(pairs, steps=2)
+    checkpoint = train_here(made, tmp_path / "run")
+    saved = torch.load(checkpoint, weights_only=True)
+    for kind in ("generator", "ema"):
+        names = {name: name.replace("choices", "decisions") for name in saved[kind]}
+        saved[kind] = {names[name]: value for name, value in saved[kind].items()}
+    torch.save(saved, checkpoint)
+
+    network = LocalGenerator(8, 1, decides=True).eval()
+    load_weights(network, saved["ema"], checkpoint)
+    photo = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        painting = network(photo, in_parts=True)
+    assert not painting.sides.any()  # what was there meant something else
+    train_here(dataclasses.replace(made, steps=4), tmp_path / "run", resume=True)
+    ema = load_checkpoint(checkpoint)[1]["ema"]
+    assert ema["choices.weight"][8:].any() and torch.isfinite(ema["choices.weight"]).all()
+    train_here(made, tmp_path / "other", start_from=tmp_path / "run")
 
 
 def test_strokes_are_a_darkened_local_colour() -> None:

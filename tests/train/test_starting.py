@@ -35,7 +35,7 @@ pytestmark = [
 ]
 CARTOONGAN = TrainConfig(generator="cartoongan")
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NOVEL = TrainConfig(width=16, blocks=4, decides=True)  # as the style in the box
+NOVEL = TrainConfig(width=16, blocks=3, decides=True)  # as the style in the box
 TINY = TrainConfig(width=8, blocks=1)  # as `lively_generator`
 
 

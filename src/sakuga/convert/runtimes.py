@@ -178,10 +178,9 @@ def _network(style: Style):  # type: ignore[no-untyped-def]  # torch stays out o
         )
     blocks = len({name.split(".")[1] for name in tensors if name.startswith("eighth.")})
     shown = {"width": tensors["stem.0.weight"].shape[0], "blocks": blocks}
+    decides = not tensors.keys().isdisjoint({"choices.weight", "decisions.weight"})
     told = json.loads(str(style.spec.training.get("generator", "{}")))
-    network = build_generator(
-        config_from({**shown, "decides": "decisions.weight" in tensors, **told})
-    )
+    network = build_generator(config_from({**shown, "decides": decides, **told}))
     load_weights(network, tensors, style.path)
     clamped = _Clamped(network).eval()
     difference = largest_difference(clamped, style.path.read_bytes(), style.spec)

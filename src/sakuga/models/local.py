@@ -31,6 +31,7 @@ class Painting(NamedTuple):
     picture: Tensor
     base: Tensor  # colours as averaged
     tone: Tensor  # colours laid flat, without strokes
+    sides: Tensor | None = None  # logits: which of two tones
     strokes: Tensor | None = None  # logits
 
 
@@ -50,8 +51,8 @@ class LocalGenerator(nn.Module):
     of single pixels along contours; the last step removes exactly that frequency (`drop_checkers`).
 
     A mean of what might be drawn is blurred, so what is crisp is decided, not averaged. With
-    `decides`, a second last convolution gives three maps: where to lay colour flat and which
-    colour nearby to lay (`lay_flat`), and where strokes are (`draw_strokes`).
+    `decides`, a second last convolution gives three maps: where to lay colour flat (`lay_flat`),
+    which of two tones a pixel has (`two_tones`), and where strokes are (`draw_strokes`).
 
     Args:
         width: channels at 1/2 of the size; twice and four times that at 1/4 and 1/8.
@@ -91,7 +92,7 @@ class LocalGenerator(nn.Module):
         self.up_half = nn.Conv2d(quarter, half, 1)
         last = nn.Conv2d(half, 16, 3, 1, 1)
         self.tail = nn.Sequential(nn.Conv2d(half, half, 3, 1, 1), nn.ReLU(), last)
-        self.decisions = nn.Conv2d(half, 12, 3, 1, 1) if decides else None
+        self.choices = nn.Conv2d(half, 12, 3, 1, 1) if decides else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -104,10 +105,10 @@ class LocalGenerator(nn.Module):
                     module.second.weight.mul_(0.1)
             last.weight.mul_(0.01)  # starts near the identity:
             last.bias[12:] = 2.0  # no residual, the gate 88 % open
-            if self.decisions is not None:
-                assert self.decisions.bias is not None
-                self.decisions.weight.mul_(0.1)
-                self.decisions.bias[:4] = -2.0  # hardly any strokes
+            if self.choices is not None:
+                assert self.choices.bias is not None
+                self.choices.weight.mul_(0.1)
+                self.choices.bias[:4] = -2.0  # hardly any strokes
 
     @property
     def receptive_radius(self) -> int:
@@ -120,9 +121,11 @@ class LocalGenerator(nn.Module):
         half = 2 * (2 + 2)  # stem and tail
         quarter = 2 + 4 * (2 + 2)  # stride-2 conv on halves, two residual blocks
         eighth = 4 + 8 * (2 * self.blocks)
-        windows = 2 * sum(reach for reach, _ in FLAT_PASSES)  # and their windows
-        flat = 0 if self.decisions is None else windows
-        return half + quarter + eighth + 8 + 1 + flat  # and one of drop_checkers
+        passes = (*PAINTED.broad, *PAINTED.fine)
+        laid = sum(scale * (2 * reach + 1) - 1 for scale, reach, _ in passes)
+        windows = laid + 2 * (2 * 2 + 1) - 1
+        chosen = 0 if self.choices is None else windows  # of two tones, and of laying flat
+        return half + quarter + eighth + 8 + 1 + chosen  # and one of drop_checkers
 
     def forward(self, photo: Tensor, *, in_parts: bool = False) -> Tensor | Painting:
         """Paint a photo, (B, 3, H, W) in [-1, 1].
@@ -131,22 +134,22 @@ class LocalGenerator(nn.Module):
             in_parts: give the `Painting` that is learned from, with soft decisions, rather than
                 the picture.
         """
-        base, decisions = self._paint(photo)
-        if decisions is None:
+        base, choices = self._paint(photo)
+        if choices is None:
             return Painting(base, base, base) if in_parts else base
-        stroke, flat, calm = decisions.float().chunk(3, dim=1)
-        if in_parts:
-            tone = lay_flat(base, LEARNED_SLOPE * flat, calm, LEARNED_PASSES, LEARNED_LIMIT)
-            picture = self._draw(tone, torch.sigmoid(LEARNED_SLOPE * stroke))
-            return Painting(picture, base, tone, stroke)
-        tone = lay_flat(base, FLAT_SLOPE * flat, calm, FLAT_PASSES, FLAT_LIMIT)
-        return self._draw(tone, torch.sigmoid(STROKE_SLOPE * stroke + STROKE_BIAS))
-
-    def _draw(self, tone: Tensor, share: Tensor) -> Tensor:
-        return draw_strokes(tone, share, self.stroke_colour, self.stroke_tone)
+        stroke, flat, side = choices.float().chunk(3, dim=1)
+        how = LEARNED if in_parts else PAINTED
+        flat = how.flat * flat
+        tone = lay_flat(base, flat, how.broad, how.limit)
+        share = torch.sigmoid(flat + how.more_tones)
+        tone = two_tones(tone, how.side * side, share, photo, how.contrast)
+        tone = lay_flat(tone, flat, how.fine, how.limit)
+        inked = torch.sigmoid(how.stroke * stroke + how.more_strokes)
+        picture = draw_strokes(tone, inked, self.stroke_colour, self.stroke_tone)
+        return Painting(picture, base, tone, side, stroke) if in_parts else picture
 
     def _paint(self, photo: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The base, (B, 3, H, W), and the decisions, (B, 3, H, W) logits: stroke, flat, calm."""
+        """The base, (B, 3, H, W), and the choices, (B, 3, H, W) logits: stroke, flat, side."""
         half = self.stem(photo)  # (B, C, H/2, W/2)
         quarter = self.quarter_in(self.down_quarter(half))  # (B, 2C, H/4, W/4)
         x = self.eighth(self.down_eighth(quarter))  # (B, 4C, H/8, W/8)
@@ -156,32 +159,78 @@ class LocalGenerator(nn.Module):
         x = F.relu(x)
         x = self.tail[:2](x)  # (B, C, H/2, W/2)
         paint = F.pixel_shuffle(self.tail[2](x), 2)  # (B, 4, H, W)
-        blurred = _window_mean(photo, 2)
+        blurred = _square_mean(photo, 2)
         gated = torch.sigmoid(paint[:, 3:]) * (photo - blurred)
         base = blurred + gated + paint[:, :3]
         base = drop_checkers(luma(base).expand(-1, 3, -1, -1) if self.gray else base)
-        return base, None if self.decisions is None else F.pixel_shuffle(self.decisions(x), 2)
+        return base, None if self.choices is None else F.pixel_shuffle(self.choices(x), 2)
 
 
-FLAT_SLOPE = 4.0  # of the logits that say where to lay colour flat, at painting: higher is crisper
-# Reach of the windows and what is added to the logits, each time that it is done: once more makes
-# borders crisper still.
-FLAT_PASSES = ((3, 0.8), (3, 0.0))
-# Variance of a window's luma, in [-1, 1]: where the calmest nearby has more, less is laid flat.
-# Leaves and print stay what they are, rather than become pebbles.
-FLAT_LIMIT = 0.003
-STROKE_SLOPE = 3.0  # the same of the strokes' logits
-STROKE_BIAS = 5.0  # added to them: higher draws more
-LEARNED_SLOPE = 2.0  # of all these logits while they are learned: soft, or no gradient is left
-LEARNED_PASSES = ((3, 0.0), (2, 0.0))  # the passes meanwhile: tones are learned through both
-LEARNED_LIMIT = 0.0045  # more is laid flat than at painting
+class Choosing(NamedTuple):
+    """How the logits are taken: a higher slope is crisper."""
+
+    flat: float  # slope: where to lay colour flat
+    broad: Sequence[tuple[int, int, float]]  # passes of `lay_flat` before two tones are taken
+    fine: Sequence[tuple[int, int, float]]  # and after it, for crisp borders
+    limit: float  # of both
+    more_tones: float  # added to the logits of `flat`, where two tones are taken
+    side: float  # slope: which of them
+    contrast: float  # of `two_tones`
+    stroke: float  # slope: where strokes are
+    more_strokes: float  # added to them
+
+
+PAINTED = Choosing(6.0, ((2, 3, 1.0),), ((1, 3, 1.0),), 0.0045, 2.0, 5.0, 0.75, 3.0, 7.0)
+# Soft, or no gradient is left: tones are learned through what is done to them at painting.
+LEARNED = Choosing(2.0, ((1, 3, 0.0),), (), 0.0045, 0.0, 2.0, 0.0, 2.0, 0.0)
+
+
+PALE = 0.3  # luma in [-1, 1]: two tones further apart are a contour's two sides
+
+
+def two_tones(
+    base: Tensor, side: Tensor, share: Tensor, photo: Tensor, contrast: float = 0.0
+) -> Tensor:
+    """Make shapes of texture: of a dark and a bright tone nearby, each pixel takes one.
+
+    With p = sigmoid(side) and E a mean over the pixels around (a round window of 10), the tones
+    are bright = E[p c] / E[p] and dark = E[(1 - p) c] / E[1 - p], as in block truncation coding
+    (Delp, Mitchell 1979), but the borders are learned. What is undecided stays as it is, and so do
+    contours, which would be jagged and jump from frame to frame: with d the luma of bright - dark,
+
+        c + share (2 p - 1)^2 (dark + p (bright - dark) - c) / (1 + (d / .3)^2)^2.
+
+    Texture is doubtful, and a mean of all that may be is pale: with e what d is in the photo, d
+    becomes d + contrast max(e - d, 0) / (1 + (d / .3)^2)^2, and E[c] stays.
+
+    Args:
+        base: (B, 3, H, W) in [-1, 1], c; H and W even.
+        side: (B, 1, H, W) logits.
+        share: (B, 1, H, W) in [0, 1].
+        photo: (B, 3, H, W) in [-1, 1].
+        contrast: how much of the photo's own comes back; 0 is none.
+    """
+    with torch.autocast(base.device.type, enabled=False):
+        base, p = base.float(), torch.sigmoid(side.float())
+        maps = [base, luma(photo.float())] if contrast else [base]
+        halves = [F.avg_pool2d(m, 2) for m in (p, *maps, *(p * m for m in maps))]
+        means = _square_mean(_square_mean(torch.cat(halves, dim=1), 1), 1)  # tones are broad
+        part, (mean, lit) = means[:, :1], means[:, 1:].chunk(2, dim=1)
+        apart = (lit + 0.01 * mean) / (part + 0.01) - (1.01 * mean - lit) / (1.01 - part)
+        colours = apart[:, :3]
+        ours = luma(colours)
+        doubt = 1 / (1 + (ours / PALE).square()).square()
+        if contrast:
+            colours = colours + contrast * doubt * (apart[:, 3:] - ours).clamp(min=0)
+        tones = _larger(torch.cat([mean[:, :3] - part * colours, colours, doubt], dim=1), 2)
+        two = tones[:, :3] + p * tones[:, 3:6]
+        return base + share * tones[:, 6:] * (2 * p - 1).square() * (two - base)
 
 
 def lay_flat(
     base: Tensor,
     flat: Tensor,
-    calm: Tensor,
-    passes: Sequence[tuple[int, float]] = ((3, 0.0),),
+    passes: Sequence[tuple[int, int, float]] = ((1, 3, 0.0),),
     limit: float | None = None,
 ) -> Tensor:
     """Replace soft borders by crisp ones: each pixel takes the tone of the calmest place nearby.
@@ -189,41 +238,47 @@ def lay_flat(
     A Kuwahara filter (1976) over all windows (7x7) that hold the pixel, in two means: with m and v
     mean and variance of a window,
 
-        tone = sum w m / sum w,  w = exp(calm) / (v + 1e-4)^3.
+        tone = sum w m / sum w,  w = 1 / (v + 1e-4)^3,
 
     and the result is base + sigmoid(flat) (tone - base). Windows across a border are not calm, so
-    a step stays a step, and a ramp becomes one. A mean over a square is one over its rows, then
-    its columns.
+    a step stays a step, and a ramp becomes one.
 
     Args:
         base: (B, 3, H, W) in [-1, 1].
         flat: (B, 1, H, W) logits: where.
-        calm: (B, 1, H, W), what the network adds to the preference for a place.
-        passes: for each time it is done, pixels from the middle of a window to its border, and
+        passes: for each time it is done, how many times smaller the picture is meanwhile (a
+            divisor of H and W), pixels of that from the middle of a window to its border, and
             what is added to `flat`.
         limit: l; the share is sigmoid(flat) l / (l + sum w v / sum w), so that little is laid flat
             where no place nearby is calm. None: all of sigmoid(flat).
     """
     with torch.autocast(base.device.type, enabled=False):
-        tone = base.float()
-        flat, favour = flat.float(), torch.exp(calm.float().clamp(-8, 8))
-        for reach, bias in passes:
-            means = _window_mean(torch.cat([tone, luma(tone) ** 2], dim=1), reach)
-            mean = means[:, :3]
-            unrest = (means[:, 3:] - luma(mean) ** 2).clamp(min=0) + 1e-4
-            weight = favour / (unrest * unrest * unrest)
-            share, weighed = torch.sigmoid(flat + bias), [mean * weight, weight]
+        tone, flat = base.float(), flat.float()
+        for scale, reach, bias in passes:
+            small, where = _smaller(tone, scale), _smaller(flat, scale)
+            mean = _square_mean(small, reach)
+            unrest = _square_mean(luma(small) ** 2, reach) - luma(mean) ** 2
+            unrest = unrest.clamp(min=0) + 1e-4
+            weight = 1 / (unrest * unrest * unrest)
+            share, weights = torch.sigmoid(where + bias), _square_mean(weight, reach)
             if limit is not None:
-                weighed.append(weight * unrest)
-            sums = _window_mean(torch.cat(weighed, dim=1), reach)
-            if limit is not None:
-                share = share * limit / (limit + sums[:, 4:] / sums[:, 3:4])
-            tone = tone + share * (sums[:, :3] / sums[:, 3:4] - tone)
+                calmest = _square_mean(weight * unrest, reach) / weights
+                share = share * limit / (limit + calmest)
+            laid = _square_mean(mean * weight, reach) / weights
+            tone = tone + _larger(share, scale) * (_larger(laid, scale) - tone)
         return tone
 
 
-def _window_mean(maps: Tensor, reach: int) -> Tensor:
-    """Mean over windows of 2 reach + 1 pixels, of what lies inside the picture."""
+def _smaller(maps: Tensor, scale: int) -> Tensor:
+    return maps if scale == 1 else F.avg_pool2d(maps, scale)
+
+
+def _larger(maps: Tensor, scale: int) -> Tensor:
+    return maps if scale == 1 else F.interpolate(maps, scale_factor=scale, mode="nearest")
+
+
+def _square_mean(maps: Tensor, reach: int) -> Tensor:
+    """Mean over 2 reach + 1 pixels of rows, then of columns, of what lies inside the picture."""
     side = 2 * reach + 1
     rows = F.avg_pool2d(maps, (1, side), 1, (0, reach), count_include_pad=False)
     return F.avg_pool2d(rows, (side, 1), 1, (reach, 0), count_include_pad=False)

@@ -109,8 +109,8 @@ def load_checkpoint(source: str | Path) -> tuple[TrainConfig, dict[str, Any]]:
 def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: str | Path) -> None:
     """Fill a network, or say which layer does not fit or is broken. Raises TrainingError."""
     own = network.state_dict()
-    if isinstance(network, LocalGenerator) and _FIRST in weights:
-        weights = {**weights, _FIRST: as_strided(weights[_FIRST])}
+    if isinstance(network, LocalGenerator):
+        weights = dict(in_todays_form(name, value) for name, value in weights.items())
     for name, value in own.items():
         if name not in weights:
             raise TrainingError(
@@ -135,15 +135,20 @@ def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], source: s
     network.load_state_dict(weights)
 
 
-def as_strided(first: Tensor) -> Tensor:
-    """The local generator's first weights, or the like of an optimiser, in today's form.
+def in_todays_form(name: str, values: Tensor) -> tuple[str, Tensor]:
+    """A layer of the local generator, or an optimiser's moment of it, that earlier versions wrote.
 
-    A conv (C, 12, 3, 3) on cells of 2x2 pixels, as it was until 2026, is one (C, 3, 6, 6) with
-    stride 2 on the pixels, which is faster. Others are given back as they are.
+    The first conv was (C, 12, 3, 3) on cells of 2x2 pixels until 2026; (C, 3, 6, 6) with stride 2
+    on the pixels is the same, and faster. The choices were decisions, and had a preference where
+    now is the side of two tones: it begins undecided. Others are given back as they are.
     """
-    if first.shape[1:] != (12, 3, 3):
-        return first
-    return first.reshape(-1, 3, 2, 2, 3, 3).permute(0, 1, 4, 2, 5, 3).reshape(-1, 3, 6, 6)
+    if name == _FIRST and values.shape[1:] == (12, 3, 3):
+        cells = values.reshape(-1, 3, 2, 2, 3, 3)
+        return name, cells.permute(0, 1, 4, 2, 5, 3).reshape(-1, 3, 6, 6)
+    if name.startswith("decisions."):
+        kept = values if values.ndim == 0 else torch.cat([values[:8], 0 * values[8:]])
+        return name.replace("decisions", "choices"), kept
+    return name, values
 
 
 def starting_weights(source: str | Path, config: TrainConfig) -> dict[str, Tensor]:

@@ -94,6 +94,7 @@ class TrainConfig:
     stroke_emphasis: float = 2.0  # how many times more a pixel of a stroke counts in it
     gradient_weight: float = 1.0  # differences of neighbouring pixels: crisp borders
     sparse_weight: float = 0.0  # root of gradients where the drawing has none: flat tones
+    side_weight: float = 0.1  # cross-entropy of the sides of two tones
     stroke_weight: float = 0.3  # cross-entropy of the strokes
     stroke_favour: float = 1.5  # how much more a stroke that is missing counts than one too many
 

@@ -157,6 +157,30 @@ def stroke_cross_entropy(logits: Tensor, strokes: Tensor, favour: float) -> Tens
     return F.binary_cross_entropy_with_logits(logits, strokes, pos_weight=weight)
 
 
+def side_cross_entropy(
+    logits: Tensor, drawing: Tensor, outside: Tensor, reach: int = 6, plain: float = 0.1
+) -> Tensor:
+    """On which side of a border of two tones a pixel lies is decided, too.
+
+    With d the drawing's luma less its mean over a window, a pixel is of the brighter tone where
+    d > 0:  sum w (-[d > 0] log p - [d <= 0] log(1 - p)) / sum w,  p = sigmoid(logits).
+
+    Args:
+        logits: (B, 1, H, W).
+        drawing: (B, 3, H, W) in [-1, 1].
+        outside: (B, 1, H, W) in [0, 1], 0 where ink is: that is no tone.
+        reach: pixels from the middle of the window to its border.
+        plain: w = outside min(|d| / plain, 1): what is flat in the drawing does not count.
+    """
+    tones = luma(drawing)
+    mean = F.avg_pool2d(tones, 2 * reach + 1, 1, reach, count_include_pad=False)
+    apart = tones - mean
+    weight = outside * (apart.abs() / plain).clamp(max=1)
+    brighter = (apart > 0).to(logits.dtype)
+    entropy = F.binary_cross_entropy_with_logits(logits, brighter, weight, reduction="sum")
+    return entropy / (weight.sum() + 1)
+
+
 # --- What the discriminators see -----------------------------------------------------------------
 
 

@@ -186,6 +186,9 @@ def drawing_terms(config: TrainConfig, batch: Batch, painting: Painting) -> dict
         terms["gradient"] = config.gradient_weight * losses.gradient_distance(picture, drawing)
     if config.sparse_weight:
         terms["sparse"] = config.sparse_weight * losses.sparse_gradients(picture, drawing)
+    if config.side_weight and painting.sides is not None:
+        entropy = losses.side_cross_entropy(painting.sides, drawing, outside)
+        terms["sides"] = config.side_weight * entropy
     if config.stroke_weight and painting.strokes is not None:
         entropy = losses.stroke_cross_entropy(painting.strokes, strokes, config.stroke_favour)
         terms["strokes"] = config.stroke_weight * entropy

@@ -18,8 +18,8 @@ from sakuga.errors import TrainingError
 from sakuga.models.discriminators import CartoonDiscriminator, PatchDiscriminator
 from sakuga.models.local import LocalGenerator, Painting
 from sakuga.train.checkpoint import (
-    as_strided,
     build_generator,
+    in_todays_form,
     load_checkpoint,
     load_weights,
     starting_credits,
@@ -79,7 +79,7 @@ class TrainState:
         self.credits = starting_credits(source)
         if config.decides:  # a start without the head that decides gets a fresh one
             own = self.generator.state_dict()
-            fresh = {name: v for name, v in own.items() if name.startswith("decisions.")}
+            fresh = {name: v for name, v in own.items() if name.startswith("choices.")}
             origin = {**fresh, **origin}
         load_weights(self.generator, origin, source)
         load_weights(self.ema, origin, source)
@@ -102,8 +102,10 @@ class TrainState:
         }
         if self._resumed:
             if isinstance(self.generator, LocalGenerator):
-                moments = self._resumed["generator_adam"]["state"].get(0, {})
-                moments |= {name: as_strided(m) for name, m in moments.items() if m.ndim == 4}
+                names = list(self._resumed["generator"])
+                for index, moments in self._resumed["generator_adam"]["state"].items():
+                    for kind, values in moments.items():
+                        _, moments[kind] = in_todays_form(names[index], values)
             self.generator_adam.load_state_dict(self._resumed["generator_adam"])
             for name, own in self.discriminator_adam.items():
                 own.load_state_dict(self._resumed["discriminator_adam"][name])
