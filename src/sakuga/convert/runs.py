@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sakuga.extras import need
+from sakuga.styles.spec import is_run, made_in
 
 
 def style_of(style: str) -> str:
@@ -18,23 +19,11 @@ def style_of(style: str) -> str:
     """
     if not is_run(style):
         return style
-    from sakuga.train.config import CHECKPOINT
-
     run = Path(style)
-    saved = (run / CHECKPOINT).stat().st_mtime_ns
-    made = {path.stat().st_mtime_ns: path for path in run.glob("*.onnx")}
-    if made and max(made) >= saved:
-        return str(made[max(made)])
+    made, current = made_in(run)
+    if made is not None and current:
+        return str(made)
     need("painting with a training", "train", "torch", "onnx", "onnxscript", "onnxslim")
     from sakuga.convert.onnx_export import export_run
 
     return str(export_run(run))
-
-
-def is_run(word: str) -> bool:
-    """Whether it is a training's folder."""
-    if not Path(word).is_dir():  # so that a style's name loads nothing of training
-        return False
-    from sakuga.train.config import CHECKPOINT
-
-    return (Path(word) / CHECKPOINT).is_file()

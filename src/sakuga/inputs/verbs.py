@@ -107,11 +107,12 @@ def paint(
     json
         Print what was done as JSON.
     """
-    from sakuga.convert.runs import is_run, style_of
+    from sakuga.convert.runs import style_of
     from sakuga.inputs.jobs import Request, check_tile, paint_inputs
     from sakuga.inputs.several import choose_styles
     from sakuga.inputs.watch import watch_folders
     from sakuga.painting.stylizer import open_stylizer
+    from sakuga.styles.spec import is_run
 
     check_tile(tile)
     given = [str(one) for one in inputs]

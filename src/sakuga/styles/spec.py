@@ -222,7 +222,13 @@ def find(name: str | Path) -> Style:
         StyleError: unknown (the message lists the styles and suggests the nearest), or not a style.
     """
     path = _as_path(name)
-    if (made := _made_in(path)) is not None:
+    if is_run(path):
+        made, current = made_in(path)
+        if made is None or not current:
+            raise StyleError(
+                f"{path}: its style is {'older than its training' if made else 'not made yet'}; "
+                f"make it with  sakuga export {path} MINE.onnx"
+            )
         return Style(read_spec(made), made, "file")
     if isinstance(name, Path) or path.suffix == ".onnx" or len(path.parts) > 1:
         return Style(read_spec(path), path, "file")
@@ -302,23 +308,19 @@ def _as_path(style: str | Path) -> Path:
     return Path(style)
 
 
-def _made_in(run: Path) -> Path | None:
-    """The style file that a training made in its folder; None: it is none's.
-
-    Raises:
-        StyleError: it made none, or the training has gone on since.
-    """
+def is_run(path: str | Path) -> bool:
+    """Whether it is a training's folder."""
     try:
-        saved = (run / CHECKPOINT).stat().st_mtime_ns
+        return (Path(path) / CHECKPOINT).is_file()
     except (OSError, ValueError):
-        return None
-    made = {path.stat().st_mtime_ns: path for path in run.glob("*.onnx")}
-    if not made or max(made) < saved:
-        raise StyleError(
-            f"{run}: its style is {'older than its training' if made else 'not made yet'}; make it "
-            f"with  sakuga export {run} MINE.onnx"
-        )
-    return made[max(made)]
+        return False
+
+
+def made_in(run: Path) -> tuple[Path | None, bool]:
+    """The newest style file in a training's folder, and that the training has not gone on since."""
+    made = max(run.glob("*.onnx"), key=lambda path: path.stat().st_mtime_ns, default=None)
+    saved = (run / CHECKPOINT).stat().st_mtime_ns
+    return made, made is not None and made.stat().st_mtime_ns >= saved
 
 
 def _installed(errors: list[StyleError]) -> Iterator[Style]:
