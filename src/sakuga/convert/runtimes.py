@@ -167,10 +167,11 @@ def _network(style: Style):  # type: ignore[no-untyped-def]  # torch stays out o
 
     from sakuga.convert.onnx_export import TOLERANCE, _Clamped, largest_difference
     from sakuga.styles.tensors import read_tensors
-    from sakuga.train.checkpoint import build_generator, load_weights
+    from sakuga.train.checkpoint import build_generator, in_todays_form, load_weights
     from sakuga.train.config import config_from
 
-    tensors = {name: torch.from_numpy(values) for name, values in read_tensors(style).items()}
+    stored = read_tensors(style).items()
+    tensors = dict(in_todays_form(name, torch.from_numpy(values)) for name, values in stored)
     if "stem.0.weight" not in tensors:
         raise StyleError(
             f"{style.path}: is not of Sakuga's own generator, which this form is made from; "
@@ -178,9 +179,10 @@ def _network(style: Style):  # type: ignore[no-untyped-def]  # torch stays out o
         )
     blocks = len({name.split(".")[1] for name in tensors if name.startswith("eighth.")})
     shown = {"width": tensors["stem.0.weight"].shape[0], "blocks": blocks}
-    decides = not tensors.keys().isdisjoint({"choices.weight", "decisions.weight"})
     told = json.loads(str(style.spec.training.get("generator", "{}")))
-    network = build_generator(config_from({**shown, "decides": decides, **told}))
+    network = build_generator(
+        config_from({**shown, "decides": "choices.weight" in tensors, **told})
+    )
     load_weights(network, tensors, style.path)
     clamped = _Clamped(network).eval()
     difference = largest_difference(clamped, style.path.read_bytes(), style.spec)

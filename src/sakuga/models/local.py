@@ -172,7 +172,7 @@ class Choosing(NamedTuple):
     flat: float  # slope: where to lay colour flat
     broad: Sequence[tuple[int, int, float]]  # passes of `lay_flat` before two tones are taken
     fine: Sequence[tuple[int, int, float]]  # and after it, for crisp borders
-    limit: float  # of both
+    limit: float  # of both: what is nowhere calm, like print, stays what it is
     more_tones: float  # added to the logits of `flat`, where two tones are taken
     side: float  # slope: which of them
     contrast: float  # of `two_tones`
@@ -180,11 +180,29 @@ class Choosing(NamedTuple):
     more_strokes: float  # added to them
 
 
-PAINTED = Choosing(6.0, ((2, 3, 1.0),), ((1, 3, 1.0),), 0.0045, 2.0, 5.0, 0.75, 3.0, 7.0)
+PAINTED = Choosing(
+    flat=6.0,
+    broad=((2, 3, 1.0),),
+    fine=((1, 3, 1.0),),
+    limit=0.0045,
+    more_tones=2.0,
+    side=5.0,
+    contrast=0.75,
+    stroke=3.0,
+    more_strokes=7.0,
+)
 # Soft, or no gradient is left: tones are learned through what is done to them at painting.
-LEARNED = Choosing(2.0, ((1, 3, 0.0),), (), 0.0045, 0.0, 2.0, 0.0, 2.0, 0.0)
-
-
+LEARNED = Choosing(
+    flat=2.0,
+    broad=((1, 3, 0.0),),
+    fine=(),
+    limit=0.0045,
+    more_tones=0.0,
+    side=2.0,
+    contrast=0.0,
+    stroke=2.0,
+    more_strokes=0.0,
+)
 PALE = 0.3  # luma in [-1, 1]: two tones further apart are a contour's two sides
 
 

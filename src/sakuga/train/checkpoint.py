@@ -146,7 +146,7 @@ def in_todays_form(name: str, values: Tensor) -> tuple[str, Tensor]:
         cells = values.reshape(-1, 3, 2, 2, 3, 3)
         return name, cells.permute(0, 1, 4, 2, 5, 3).reshape(-1, 3, 6, 6)
     if name.startswith("decisions."):
-        kept = values if values.ndim == 0 else torch.cat([values[:8], 0 * values[8:]])
+        kept = values if values.ndim == 0 else torch.cat([values[:8], torch.zeros_like(values[8:])])
         return name.replace("decisions", "choices"), kept
     return name, values
 
