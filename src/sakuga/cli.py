@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import signal
 import sys
@@ -216,4 +217,8 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _stop)
     if not sys.warnoptions:  # what Pillow mends by itself, such as damaged metadata
         warnings.filterwarnings("ignore", module=r"PIL\.")
-    sys.exit(run())
+    status = run()
+    if "ray" in sys.modules:  # at times its threads abort an interpreter that ends, all being done
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)

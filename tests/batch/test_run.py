@@ -102,8 +102,9 @@ def test_killed_and_run_again_every_picture_is_there_once(tmp_path: Path, tiny_s
         row["result"]: (out / row["result"]).stat().st_mtime_ns for row in recorded if row["result"]
     }
     assert kept and len(recorded) < CHAOS_PICTURES
-    assert start(tmp_path, tiny_style).wait(WAIT_S) == 1
+    status = start(tmp_path, tiny_style).wait(WAIT_S)
     log = (tmp_path / "driver.log").read_text()
+    assert status == 1, log
     summary = json.loads(next(line for line in log.splitlines() if line.startswith("{")))
     assert summary["before"] == len(recorded)
     assert summary["before"] + summary["painted"] + summary["failed"] == CHAOS_PICTURES

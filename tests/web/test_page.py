@@ -241,10 +241,18 @@ def choose_video(page: Any, clip: Path) -> None:
 
 
 def pixels_in(page: Any, selector: str) -> Any:
-    """The pixels of an image of the page."""
+    """The pixels of an image of the page; one that is replaced meanwhile is waited for."""
     address = page.locator(selector).evaluate(
         """async (image) => {
-            await image.decode();
+            for (let tries = 0; ; tries++) {
+                try {
+                    await image.decode();
+                    break;
+                } catch (replaced) {
+                    if (tries === 20) throw replaced;
+                    await new Promise((later) => setTimeout(later, 100));
+                }
+            }
             const canvas = document.createElement("canvas");
             [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
             canvas.getContext("2d").drawImage(image, 0, 0);
